@@ -1,0 +1,50 @@
+"""mtree manifests: what is in an image, one path a line, for people and for diff(1)."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from tools.sysimage.tree import Inode, Kind, Tree
+
+# vis(3) in octal, as mtree(5) asks: what is no graphic ASCII character, the backslash and "#".
+_PLAIN = frozenset(range(0x21, 0x7F)) - {ord("\\"), ord("#")}
+
+
+def write(tree: Tree, out: BinaryIO) -> None:
+    """Writes the manifest of a tree after mtree(5): full paths, one a line, keywords in a fixed order."""
+    out.write(b"#mtree\n")
+    names: dict[Inode, int] = {}
+    for path in tree.paths():
+        names[tree[path]] = names.get(tree[path], 0) + 1
+    for path in tree.paths():
+        words = " ".join(keywords(tree[path], names[tree[path]]))
+        out.write(f"{_quote('./' + path if path else '.')} {words}\n".encode())
+
+
+def keywords(inode: Inode, links: int = 1) -> Iterator[str]:
+    """The keywords of one path, for instance "type=file", "mode=0644", "sha256digest=…"."""
+    yield f"type={inode.kind.value}"
+    yield f"mode={inode.mode:04o}"
+    yield f"uid={inode.uid}"
+    yield f"gid={inode.gid}"
+    if inode.kind is Kind.FILE:
+        digest = hashlib.sha256()
+        for chunk in inode.content.chunks():
+            digest.update(chunk)
+        if links > 1:
+            yield f"nlink={links}"
+        yield f"size={inode.content.size}"
+        yield f"sha256digest={digest.hexdigest()}"
+    elif inode.kind is Kind.SYMLINK:
+        yield f"link={_quote(inode.target)}"
+    elif inode.kind in (Kind.CHARACTER, Kind.BLOCK):
+        yield f"device=linux,{inode.device[0]},{inode.device[1]}"
+    for name in sorted(inode.xattrs):
+        # Not in mtree(5) of the BSDs; libarchive's writers have no keyword either. Hex keeps every byte.
+        yield f"xattr.{name}={inode.xattrs[name].hex()}"
+
+
+def _quote(text: str) -> str:
+    return "".join(
+        chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in text.encode("utf-8", "surrogateescape")
+    )

@@ -1,0 +1,249 @@
+"""A file system tree in memory: what every stage reads into, changes, and writes out.
+
+Names, modes and owners are held in memory; the content of files stays where it is (a Span of an open
+file) until it is written, so a tree of gigabytes costs a few hundred bytes a path.
+
+Paths are relative to the root, without a leading or trailing slash; the root itself is "". Names that
+are not UTF-8 use surrogate escapes (PEP 383).
+"""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from tools.sysimage.errors import ToolError
+
+CHUNK = 1 << 20  # bytes that are copied at a time
+_MAX_LINKS = 40  # as Linux does: path_resolution(7)
+
+
+class Kind(enum.Enum):
+    """The type of an inode, named as in mtree(5)."""
+
+    FILE = "file"
+    DIRECTORY = "dir"
+    SYMLINK = "link"
+    CHARACTER = "char"
+    BLOCK = "block"
+    FIFO = "fifo"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`size` bytes at `offset` of an open file that can be sought."""
+
+    file: BinaryIO
+    offset: int
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes, at most CHUNK at a time. Raises ToolError if the file is cut off."""
+        position, left = self.offset, self.size
+        while left:
+            # Several spans share one file, so that each read has to say where it starts.
+            self.file.seek(position)
+            data = self.file.read(min(CHUNK, left))
+            if not data:
+                name = getattr(self.file, "name", "a stream")
+                raise ToolError(f"{name}: cut off at byte {position}, {left} bytes are missing; make it anew")
+            position += len(data)
+            left -= len(data)
+            yield data
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """Bytes in memory, for the small files that a stage makes."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return len(self.data)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes at once."""
+        if self.data:
+            yield self.data
+
+
+type Content = Span | Inline
+
+
+@dataclass(slots=True, eq=False)
+class Inode:
+    """What a path names: inode(7) without times. Two paths with one Inode are hard links.
+
+    It can be changed (chmod, chown), and each of its names sees the change, as in a file system.
+    """
+
+    kind: Kind
+    mode: int  # permission bits with setuid, setgid and sticky: 0o0000 to 0o7777
+    uid: int = 0
+    gid: int = 0
+    target: str = ""  # of a symlink, as it is written there
+    content: Content = field(default=Inline(b""))  # of a file
+    device: tuple[int, int] = (0, 0)  # major, minor of a device node
+    xattrs: dict[str, bytes] = field(default_factory=dict)
+    origin: str = ""  # who put it there, for messages: a package, a layer, an attribute
+
+    def read(self) -> bytes:
+        """The whole content; for small files."""
+        return b"".join(self.content.chunks())
+
+
+def directory(mode: int = 0o755, uid: int = 0, gid: int = 0, origin: str = "") -> Inode:
+    """A directory."""
+    return Inode(Kind.DIRECTORY, mode, uid, gid, origin=origin)
+
+
+def symlink(target: str, origin: str = "") -> Inode:
+    """A symbolic link. Its mode is 0777, as lstat(2) gives it on Linux."""
+    return Inode(Kind.SYMLINK, 0o777, target=target, origin=origin)
+
+
+def file(data: bytes, mode: int = 0o644, uid: int = 0, gid: int = 0, origin: str = "") -> Inode:
+    """A file with these bytes."""
+    return Inode(Kind.FILE, mode, uid, gid, content=Inline(data), origin=origin)
+
+
+def canonical(name: str, where: str) -> str:
+    """The path in the tree that a name in an archive stands for: "./usr//bin/" is "usr/bin".
+
+    Raises ToolError for a name that leaves the root ("..") or starts at the host's ("/").
+    `where` says in the message which archive holds the name.
+    """
+    if name.startswith("/"):
+        raise ToolError(f"{where}: entry {name!r} has an absolute path; names must be relative to the root")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise ToolError(f"{where}: entry {name!r} leaves the root with '..'; refuse this archive or mend it")
+    return "/".join(parts)
+
+
+def order(path: str) -> str:
+    """Sort key: by component, so that a directory comes before what is in it and nothing in between."""
+    return path.replace("/", "\0")
+
+
+class Tree:
+    """Paths and their inodes. Every path but the root has a parent that is a directory."""
+
+    def __init__(self) -> None:
+        self._inodes: dict[str, Inode] = {"": directory()}
+        self._names: dict[str, set[str]] = {"": set()}  # of each directory: the names in it
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._inodes
+
+    def __getitem__(self, path: str) -> Inode:
+        return self._inodes[path]
+
+    def __len__(self) -> int:
+        return len(self._inodes)
+
+    def get(self, path: str) -> Inode | None:
+        """The inode that `path` names, links not followed, or None."""
+        return self._inodes.get(path)
+
+    def paths(self) -> list[str]:
+        """All paths, parents first, in the one order that every output uses."""
+        return sorted(self._inodes, key=order)
+
+    def children(self, path: str) -> list[str]:
+        """The paths directly below a directory, sorted; none for what is no directory."""
+        prefix = f"{path}/" if path else ""
+        return [prefix + name for name in sorted(self._names.get(path, ()))]
+
+    def below(self, path: str) -> list[str]:
+        """All paths below a directory, parents first, without the directory itself."""
+        found = []
+        todo = self.children(path)[::-1]
+        while todo:
+            child = todo.pop()
+            found.append(child)
+            todo.extend(self.children(child)[::-1])
+        return found
+
+    def put(self, path: str, inode: Inode) -> None:
+        """Sets what `path` names; the parent has to be a directory (see `make_parents`).
+
+        A directory put over a directory replaces its mode, owner and xattrs and keeps what is in it.
+        Raises ToolError if the parent is missing or no directory, or if a directory that is not empty
+        would be replaced by something else.
+        """
+        above, _, name = path.rpartition("/")
+        if path and above not in self._names:
+            raise ToolError(f"{path}: {above} is {_what(self.get(above))}, not a directory{_by(inode)}")
+        if inode.kind is Kind.DIRECTORY:
+            self._names.setdefault(path, set())
+        elif self._names.get(path):
+            raise ToolError(
+                f"{path}: a {inode.kind.value} can't replace a directory that is not empty{_by(inode)}"
+            )
+        else:
+            self._names.pop(path, None)
+        self._inodes[path] = inode
+        if path:
+            self._names[above].add(name)
+
+    def remove(self, path: str) -> None:
+        """Removes `path` and all that is below it; nothing if there is none. The root stays."""
+        if not path or path not in self._inodes:
+            return
+        for name in [*self.below(path), path]:
+            del self._inodes[name]
+            self._names.pop(name, None)
+        above, _, name = path.rpartition("/")
+        self._names[above].discard(name)
+
+    def make_parents(self, path: str, origin: str = "") -> None:
+        """Makes the missing directories above `path`, mode 0755, owned by root."""
+        parent = path.rpartition("/")[0]
+        if parent not in self._inodes:
+            self.make_parents(parent, origin)
+            self.put(parent, directory(origin=origin))
+
+    def resolve(self, path: str, *, last: bool = True) -> str:
+        """The path with every link followed, as seen from inside the root (chroot(2)).
+
+        The last component is followed only if `last`. What does not exist is taken as it is written.
+        Raises ToolError after 40 links (ELOOP).
+        """
+        todo = [part for part in reversed(path.split("/")) if part]
+        done: list[str] = []
+        links = 0
+        while todo:
+            part = todo.pop()
+            if part == ".":
+                continue
+            if part == "..":
+                del done[-1:]
+                continue
+            inode = self._inodes.get("/".join([*done, part]))
+            if inode is None or inode.kind is not Kind.SYMLINK or not (todo or last):
+                done.append(part)
+                continue
+            links += 1
+            if links > _MAX_LINKS:
+                raise ToolError(
+                    f"{path}: more than {_MAX_LINKS} symbolic links, which the kernel would refuse"
+                )
+            if inode.target.startswith("/"):
+                done.clear()
+            todo.extend(p for p in reversed(inode.target.split("/")) if p)
+        return "/".join(done)
+
+    def find(self, path: str) -> Inode | None:
+        """What `path` leads to, links followed inside the root, or None."""
+        return self._inodes.get(self.resolve(path.strip("/")))
+
+
+def _what(inode: Inode | None) -> str:
+    return "missing" if inode is None else f"a {inode.kind.value}"
+
+
+def _by(inode: Inode) -> str:
+    return f" (from {inode.origin})" if inode.origin else ""
