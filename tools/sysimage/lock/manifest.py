@@ -1,0 +1,212 @@
+"""`debian.toml`: what the user asks for. Parsed and checked once, here."""
+
+import difflib
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tools.sysimage.errors import ToolError
+
+_FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One archive, as `debian` or `debian-security`: the suites of it that are used, and whose word counts."""
+
+    name: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    signed_by: frozenset[str]
+    """Fingerprints (upper-case hexadecimal) of certificates or of single signing subkeys."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSet:
+    """A named set of packages, resolved on its own or on top of the set that it extends."""
+
+    name: str
+    packages: tuple[str, ...]
+    essential: bool
+    extends: str | None
+    exclude: dict[str, str]
+    """Package → reason: cut out of the closure, as if something else stood for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The whole of `debian.toml`. `sets` is ordered so that a set comes after the one it extends."""
+
+    archives: tuple[Archive, ...]
+    architectures: tuple[str, ...]
+    keyring: PurePosixPath
+    """Relative to the manifest's folder."""
+    sets: tuple[PackageSet, ...]
+    sha256: str
+
+
+def meaning_sha256(parsed: dict[str, Any]) -> str:
+    """The digest of a manifest's meaning, which the lock records as `manifest_sha256`.
+
+    It is the SHA-256, in lower-case hexadecimal, of the parsed TOML as canonical JSON: keys sorted, no
+    white space, every character outside ASCII escaped (`json.dumps` with `sort_keys` and the separators
+    `,` and `:`). Comments, spacing and the order of tables don't count; the order within a list does.
+    """
+    canonical = json.dumps(parsed, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def parse(text: str, where: str) -> Manifest:
+    """Parses the text of a manifest; `where` names it in messages. Raises ToolError."""
+    try:
+        parsed = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = f"{where}:{error.lineno}:{error.colno}: {error.msg}; this is not TOML"
+        raise ToolError(message) from error
+    top = _Table(parsed, where, "")
+    top.only("archive", "lock", "set")
+    lock = top.table("lock")
+    lock.only("architectures", "keyring")
+    archives = tuple(_archive(table) for table in top.tables("archive"))
+    sets = [_package_set(table) for table in top.tables("set")]
+    keyring = PurePosixPath(lock.string("keyring"))
+    if keyring.is_absolute():
+        lock.fail("keyring", "is to be relative to the manifest, so that every checkout finds it")
+    return Manifest(
+        archives=archives,
+        architectures=lock.names("architectures", _NAME, "an architecture, as amd64"),
+        keyring=keyring,
+        sets=_bases_first(sets, where),
+        sha256=meaning_sha256(parsed),
+    )
+
+
+def load(path: Path) -> Manifest:
+    """Reads the manifest at `path`. Raises ToolError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ToolError(f"{path}: no such manifest; --manifest names the debian.toml to lock") from error
+    except UnicodeDecodeError as error:
+        raise ToolError(f"{path}: byte {error.start} is not UTF-8, which TOML is written in") from error
+    return parse(text, str(path))
+
+
+class _Table:
+    """A TOML table with its place in the document, so that every complaint can name it."""
+
+    def __init__(self, values: Any, where: str, path: str) -> None:
+        self.where, self.path = where, path
+        if not isinstance(values, dict):
+            raise ToolError(f"{where}: {path} is to be a table, as in [{path}]")
+        self.values: dict[str, Any] = values
+
+    def fail(self, key: str, problem: str) -> None:
+        place = f"[{self.path}] {key}" if self.path else f"[{key}]"
+        raise ToolError(f"{self.where}: {place} {problem}")
+
+    def only(self, *valid: str) -> None:
+        """Refuses any key that is not in `valid`."""
+        for key in self.values:
+            if key not in valid:
+                self.fail(key, f"is not known{nearest(key, valid)}; valid are {', '.join(sorted(valid))}")
+
+    def table(self, key: str) -> _Table:
+        if key not in self.values:
+            self.fail(key, "is missing")
+        return _Table(self.values[key], self.where, f"{self.path}.{key}" if self.path else key)
+
+    def tables(self, key: str) -> list[_Table]:
+        """The sub-tables of the table `key`, at least one, each under a plain name."""
+        parent = self.table(key)
+        if not parent.values:
+            self.fail(key, f"is empty; it takes tables as [{key}.NAME]")
+        for name in parent.values:
+            if not _NAME.fullmatch(name):
+                parent.fail(name, "is not a plain name (letters, digits, - and _)")
+        return [parent.table(name) for name in parent.values]
+
+    def string(self, key: str) -> str:
+        value = self.values.get(key)
+        if not isinstance(value, str) or not value:
+            self.fail(key, "is missing" if value is None else "is to be a non-empty string")
+        return str(value)
+
+    def names(self, key: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
+        """The non-empty list of strings at `key`, each matching `pattern`, none of them twice."""
+        values = self.values.get(key)
+        if not isinstance(values, list) or not values:
+            self.fail(key, "is missing" if values is None else "is to be a non-empty list of strings")
+        assert isinstance(values, list)
+        for index, value in enumerate(values):
+            if not isinstance(value, str) or not pattern.fullmatch(value):
+                self.fail(key, f"holds {value!r}, which is not {what}")
+            if value in values[:index]:
+                self.fail(key, f"names {value} twice; once is enough")
+        return tuple(values)
+
+
+def _archive(table: _Table) -> Archive:
+    table.only("suites", "components", "signed_by")
+    return Archive(
+        name=table.path.rpartition(".")[2],
+        suites=table.names("suites", _SUITE, "the name of a suite"),
+        components=table.names("components", _NAME, "the name of a component"),
+        signed_by=frozenset(table.names("signed_by", _FINGERPRINT, "a fingerprint: 40 digits, A to F in upper case")),
+    )
+
+
+def _package_set(table: _Table) -> PackageSet:
+    table.only("packages", "essential", "extends", "exclude")
+    essential = table.values.get("essential", False)
+    if not isinstance(essential, bool):
+        table.fail("essential", "is to be true or false")
+    exclude = _Table(table.values.get("exclude", {}), table.where, f"{table.path}.exclude")
+    for package in exclude.values:
+        exclude.string(package)
+    packages = table.names("packages", _PACKAGE, "the name of a package")
+    for package in packages:
+        if package in exclude.values:
+            table.fail("exclude", f"names {package}, which packages asks for; drop it from one of the two")
+    return PackageSet(
+        name=table.path.rpartition(".")[2],
+        packages=packages,
+        essential=bool(essential),
+        extends=table.string("extends") if "extends" in table.values else None,
+        exclude=dict(sorted(exclude.values.items())),
+    )
+
+
+def _bases_first(sets: list[PackageSet], where: str) -> tuple[PackageSet, ...]:
+    """Orders the sets so that each comes after the one it extends; refuses cycles and unknown names."""
+    by_name = {package_set.name: package_set for package_set in sets}
+    ordered: dict[str, PackageSet] = {}
+    for package_set in sets:
+        chain: list[PackageSet] = []
+        current: PackageSet | None = package_set
+        while current is not None and current.name not in ordered:
+            if current in chain:
+                names = " → ".join([link.name for link in chain[chain.index(current) :]] + [current.name])
+                raise ToolError(f"{where}: [set.{current.name}] extends itself: {names}; break the cycle")
+            chain.append(current)
+            base = current.extends
+            if base is not None and base not in by_name:
+                known = f"{nearest(base, by_name)}; sets are {', '.join(sorted(by_name))}"
+                raise ToolError(f"{where}: [set.{current.name}] extends {base}, which is no set{known}")
+            current = by_name[base] if base is not None else None
+        ordered.update((link.name, link) for link in reversed(chain))
+    return tuple(ordered.values())
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` (did you mean a, b?)` with the known names that look like `name`, or nothing."""
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.7)
+    return f" (did you mean {', '.join(close)}?)" if close else ""

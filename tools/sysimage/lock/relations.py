@@ -1,0 +1,85 @@
+"""Relations between packages: `libc6 (>= 2.34) | libc6.1:any`, after Debian policy 7.1 and deb822(5)."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from debian.debian_support import NativeVersion
+
+from tools.sysimage.errors import ToolError
+
+# python-debian has a faster class too, but only where the host's python3-apt is importable: one order
+# of versions on every host is worth more than the time.
+Version = lru_cache(maxsize=None)(NativeVersion)
+
+_RELATION = re.compile(
+    r"(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"
+    r"(?:\s*\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?"
+)
+# dpkg reads the obsolete forms `<` and `>` as "or equal".
+_OBSOLETE = {"<": "<=", ">": ">="}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One alternative of a dependency, or one entry of Conflicts, Breaks, Provides and Replaces."""
+
+    name: str
+    qualifier: str | None
+    """`any`, `native` or the name of an architecture."""
+    operator: str | None
+    version: str | None
+
+    def admits(self, version: str | None) -> bool:
+        """Whether `version` fulfils the relation; None is the version of an unversioned Provides."""
+        if self.operator is None or self.version is None:
+            return True
+        if version is None:
+            return False
+        have, want = Version(version), Version(self.version)
+        match self.operator:
+            case "<<":
+                return bool(have < want)
+            case "<=":
+                return bool(have <= want)
+            case "=":
+                return bool(have == want)
+            case ">=":
+                return bool(have >= want)
+            case _:
+                return bool(have > want)
+
+    def __str__(self) -> str:
+        qualifier = f":{self.qualifier}" if self.qualifier else ""
+        version = f" ({self.operator} {self.version})" if self.operator else ""
+        return f"{self.name}{qualifier}{version}"
+
+
+type Alternatives = tuple[Relation, ...]
+"""`a | b | c`: one of them is enough."""
+
+
+@lru_cache(maxsize=1 << 16)
+def parse_relations(field: str, where: str) -> tuple[Alternatives, ...]:
+    """Parses the value of Depends, Conflicts, Provides and the like; `where` names it in messages.
+
+    Raises ToolError if it is not written as Debian policy 7.1 says.
+    """
+    groups = []
+    for group in field.split(","):
+        if group.strip():
+            groups.append(tuple(_relation(part.strip(), where) for part in group.split("|")))
+    return tuple(groups)
+
+
+def _relation(text: str, where: str) -> Relation:
+    match = _RELATION.fullmatch(text)
+    if not match:
+        raise ToolError(f"{where}: '{text}' is not a relation to a package; the index is damaged")
+    operator = match["operator"]
+    return Relation(match["name"], match["qualifier"], _OBSOLETE.get(operator, operator), match["version"])
+
+
+def format_alternatives(alternatives: Alternatives) -> str:
+    """The text of alternatives as Depends writes it."""
+    return " | ".join(map(str, alternatives))
