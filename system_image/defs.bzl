@@ -1,0 +1,15 @@
+"""The public rules and macros, in the order of the pipeline."""
+
+load("//system_image/private:emit.bzl", _emit = "emit")
+load("//system_image/private:flatten.bzl", _flatten = "flatten")
+load("//system_image/private:inject.bzl", _inject = "inject")
+load("//system_image/private:program.bzl", _locked_program = "locked_program")
+load("//system_image/private:rootfs.bzl", _rootfs = "rootfs")
+load("//system_image/private:system_image.bzl", _system_image = "system_image")
+
+locked_program = _locked_program
+rootfs = _rootfs
+flatten = _flatten
+inject = _inject
+emit = _emit
+system_image = _system_image

@@ -1,0 +1,44 @@
+"""Stage inject: files, links and unit states that go on top of a base, checked against it."""
+
+load(":manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
+
+def _inject_impl(ctx):
+    fields, inputs = content_manifest(ctx)
+    manifest = write_manifest(ctx, fields)
+    tar = ctx.actions.declare_file(ctx.label.name + ".tar")
+    args = ctx.actions.args()
+    args.add("--manifest", manifest)
+    args.add("--base", ctx.file.base)
+    args.add("--output", tar)
+    ctx.actions.run(
+        executable = ctx.executable._inject,
+        arguments = [args],
+        inputs = [manifest, ctx.file.base] + inputs,
+        outputs = [tar],
+        mnemonic = "SystemImageInject",
+        progress_message = "Laying %{label} over the base",
+        toolchain = None,
+    )
+    return [DefaultInfo(files = depset([tar]))]
+
+inject = rule(
+    implementation = _inject_impl,
+    doc = """Makes `NAME.tar`, the overlay of a flat base: only what is added or changed.
+
+    A path that the base has is refused unless `replace` names it; a unit that starts a program which
+    neither the base nor the overlay has is refused too.
+    """,
+    attrs = dict(
+        CONTENT_ATTRS,
+        base = attr.label(
+            doc = "The flat base, from `flatten`.",
+            mandatory = True,
+            allow_single_file = [".tar"],
+        ),
+        _inject = attr.label(
+            default = Label("//tools/sysimage:inject"),
+            cfg = "exec",
+            executable = True,
+        ),
+    ),
+)

@@ -1,0 +1,105 @@
+"""The JSON manifests in which rules tell their tools what to do."""
+
+def packages_manifest(ctx, packages, more):
+    """Writes a manifest of a package set.
+
+    Args:
+      ctx: the rule's context.
+      packages: a DebianPackagesInfo.
+      more: dict of further fields.
+
+    Returns:
+      The File. Its packages' .debs have to be inputs of the action that reads it.
+    """
+    return write_manifest(ctx, dict(
+        more,
+        architecture = packages.architecture,
+        packages = [
+            {
+                "architecture": package.architecture,
+                "deb": package.deb.path,
+                "name": package.package,
+                "sha256": package.sha256,
+                "version": package.version,
+            }
+            for package in packages.packages
+        ],
+        set = packages.set,
+    ))
+
+def write_manifest(ctx, fields):
+    """Writes the one manifest of a target, `NAME.json`.
+
+    Args:
+      ctx: the rule's context.
+      fields: a dict that JSON can hold.
+
+    Returns:
+      The File.
+    """
+    manifest = ctx.actions.declare_file(ctx.label.name + ".json")
+    ctx.actions.write(manifest, json.encode_indent(fields, indent = "  ") + "\n")
+    return manifest
+
+# What a stage that lays files into an image has as attributes. A dictionary from label to path can't
+# name one file twice, and one from path to label does not exist before Bazel 8: hence two lists.
+CONTENT_ATTRS = {
+    "disable": attr.string_list(doc = "Units to disable, as `systemctl --root disable` does."),
+    "enable": attr.string_list(doc = "Units to enable, as `systemctl --root enable` does."),
+    "mask": attr.string_list(doc = "Units to mask, as `systemctl --root mask` does."),
+    "modes": attr.string_dict(doc = "Path → octal mode, for files that are to have another one than usual."),
+    "paths": attr.string_list(doc = "Where the files of `srcs` go, one path each, without a leading slash."),
+    "replace": attr.string_list(doc = "Paths of `paths` or `symlinks` that may replace what the base has there."),
+    "srcs": attr.label_list(doc = "Files to lay into the image, one for each of `paths`.", allow_files = True),
+    "symlinks": attr.string_dict(doc = "Path → target of symbolic links to make."),
+}
+
+def content_manifest(ctx):
+    """The fields of a manifest for CONTENT_ATTRS.
+
+    Args:
+      ctx: the rule's context.
+
+    Returns:
+      A tuple: dict of fields, list of input Files.
+    """
+    if len(ctx.attr.paths) != len(ctx.attr.srcs):
+        fail("srcs and paths: {} labels but {} paths; give one path for each label".format(
+            len(ctx.attr.srcs),
+            len(ctx.attr.paths),
+        ))
+    for path in ctx.attr.modes:
+        if path not in ctx.attr.paths:
+            fail("modes: {} is not among the paths of this target's files".format(repr(path)))
+    for path in ctx.attr.replace:
+        if path not in ctx.attr.paths and path not in ctx.attr.symlinks:
+            fail("replace: {} is not among the paths of this target's files and symlinks".format(repr(path)))
+    files = []
+    inputs = []
+    for path, src in zip(ctx.attr.paths, ctx.attr.srcs):
+        if path.startswith("/"):
+            fail("paths: {} must not start with a slash; write it relative to the image's root".format(repr(path)))
+        outputs = src[DefaultInfo].files.to_list()
+        if len(outputs) != 1:
+            fail("srcs: {} has {} files, but one goes to {}".format(src.label, len(outputs), repr(path)))
+        executable = None if outputs[0].is_source else src[DefaultInfo].files_to_run.executable
+        files.append({
+            "mode": ctx.attr.modes.get(path, "0755" if executable == outputs[0] else "0644"),
+            "path": path,
+            "replace": path in ctx.attr.replace,
+            "source": outputs[0].path,
+        })
+        inputs.extend(outputs)
+    fields = {
+        "files": files,
+        "services": {
+            "disable": ctx.attr.disable,
+            "enable": ctx.attr.enable,
+            "mask": ctx.attr.mask,
+        },
+        "symlinks": [
+            {"path": path, "replace": path in ctx.attr.replace, "target": target}
+            for path, target in ctx.attr.symlinks.items()
+        ],
+    }
+    return fields, inputs

@@ -1,0 +1,94 @@
+"""Stage packages: locked packages as targets, and a set of them for one architecture."""
+
+DebianPackageInfo = provider(
+    doc = "One locked Debian package.",
+    fields = {
+        "architecture": "string: the package's architecture, `amd64`, `arm64` or `all`.",
+        "deb": "File: the .deb, verified by its SHA-256.",
+        "package": "string: the package's name.",
+        "sha256": "string: SHA-256 of the .deb, hexadecimal.",
+        "version": "string: the package's version.",
+    },
+)
+
+DebianPackagesInfo = provider(
+    doc = "A package set of the lock, resolved for one architecture.",
+    fields = {
+        "architecture": "string: the architecture that the set is resolved for, `amd64` or `arm64`.",
+        "checked": "File: made only if the lock fits its manifest; an input of whatever uses the set.",
+        "packages": "list of DebianPackageInfo, sorted by name: the whole closure.",
+        "set": "string: the set's name in the manifest.",
+    },
+)
+
+def _debian_package_impl(ctx):
+    return [
+        DefaultInfo(files = depset([ctx.file.deb])),
+        DebianPackageInfo(
+            architecture = ctx.attr.architecture,
+            deb = ctx.file.deb,
+            package = ctx.attr.package,
+            sha256 = ctx.attr.sha256,
+            version = ctx.attr.version,
+        ),
+    ]
+
+debian_package = rule(
+    implementation = _debian_package_impl,
+    doc = "A locked package; written by the module extension `debian` into each package's repository.",
+    attrs = {
+        "architecture": attr.string(doc = "The package's architecture.", mandatory = True),
+        "deb": attr.label(doc = "The .deb.", mandatory = True, allow_single_file = [".deb"]),
+        "package": attr.string(doc = "The package's name.", mandatory = True),
+        "sha256": attr.string(doc = "SHA-256 of the .deb.", mandatory = True),
+        "version": attr.string(doc = "The package's version.", mandatory = True),
+    },
+    provides = [DebianPackageInfo],
+)
+
+def _debian_packages_impl(ctx):
+    checked = ctx.actions.declare_file(ctx.label.name + ".checked")
+    args = ctx.actions.args()
+    args.add("--manifest", ctx.file.manifest)
+    args.add("--lock", ctx.file.lock)
+    args.add("--set", ctx.attr.set)
+    args.add("--output", checked)
+    args.add("--hint", ctx.attr.hint)
+    ctx.actions.run(
+        executable = ctx.executable._packages,
+        arguments = [args],
+        inputs = [ctx.file.manifest, ctx.file.lock],
+        outputs = [checked],
+        mnemonic = "SystemImagePackages",
+        progress_message = "Checking that the lock of set %s fits its manifest" % ctx.attr.set,
+        toolchain = None,
+    )
+    packages = [package[DebianPackageInfo] for package in ctx.attr.packages]
+    return [
+        DefaultInfo(files = depset([package.deb for package in packages])),
+        DebianPackagesInfo(
+            architecture = ctx.attr.architecture,
+            checked = checked,
+            packages = packages,
+            set = ctx.attr.set,
+        ),
+    ]
+
+debian_packages = rule(
+    implementation = _debian_packages_impl,
+    doc = "A set of the lock for one architecture; written by the module extension `debian`.",
+    attrs = {
+        "architecture": attr.string(doc = "The architecture the set is resolved for.", mandatory = True),
+        "hint": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
+        "lock": attr.label(doc = "The lock.", mandatory = True, allow_single_file = [".json"]),
+        "manifest": attr.label(doc = "The manifest of the lock.", mandatory = True, allow_single_file = [".toml"]),
+        "packages": attr.label_list(doc = "The closure.", mandatory = True, providers = [DebianPackageInfo]),
+        "set": attr.string(doc = "The set's name.", mandatory = True),
+        "_packages": attr.label(
+            default = Label("//tools/sysimage:packages"),
+            cfg = "exec",
+            executable = True,
+        ),
+    },
+    provides = [DebianPackagesInfo],
+)

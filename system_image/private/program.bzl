@@ -1,0 +1,75 @@
+"""Stage program: a program of a locked package set that runs on any host, through its own loader."""
+
+load(":manifest.bzl", "packages_manifest")
+load(":packages.bzl", "DebianPackagesInfo")
+
+LockedProgramInfo = provider(
+    doc = "A program from locked packages.",
+    fields = {
+        "argv": "list of strings: how to start it, relative to the execution root.",
+        "folder": "File: the folder with bin/ and lib/, an input of the action.",
+    },
+)
+
+_LOADERS = {
+    "amd64": "ld-linux-x86-64.so.2",
+    "arm64": "ld-linux-aarch64.so.1",
+}
+
+def _locked_program_impl(ctx):
+    packages = ctx.attr.packages[DebianPackagesInfo]
+    folder = ctx.actions.declare_directory(ctx.label.name)
+    manifest = packages_manifest(ctx, packages, {})
+    args = ctx.actions.args()
+    args.add("--manifest", manifest)
+    args.add("--program", ctx.attr.program)
+    args.add_all("--output", [folder], expand_directories = False)
+    ctx.actions.run(
+        executable = ctx.executable._program,
+        arguments = [args],
+        inputs = [manifest, packages.checked] + [package.deb for package in packages.packages],
+        outputs = [folder],
+        mnemonic = "SystemImageProgram",
+        progress_message = "Unpacking %{label}",
+        toolchain = None,
+    )
+    name = ctx.attr.program.rpartition("/")[2]
+    return [
+        DefaultInfo(files = depset([folder])),
+        LockedProgramInfo(
+            argv = [
+                "{}/lib/{}".format(folder.path, _LOADERS[packages.architecture]),
+                "--library-path",
+                folder.path + "/lib",
+                "--argv0",
+                name,
+                "{}/bin/{}".format(folder.path, name),
+            ],
+            folder = folder,
+        ),
+    ]
+
+locked_program = rule(
+    implementation = _locked_program_impl,
+    doc = """A program of a package set, with the libraries that it needs.
+
+    What decides bytes comes from the lock, so that the same commit gives the same image on every host.
+    """,
+    attrs = {
+        "packages": attr.label(
+            doc = "The package set, such as `@debian//:tools`.",
+            mandatory = True,
+            providers = [DebianPackagesInfo],
+        ),
+        "program": attr.string(
+            doc = "The program's path in the packages, such as `usr/bin/xz`.",
+            mandatory = True,
+        ),
+        "_program": attr.label(
+            default = Label("//tools/sysimage:program"),
+            cfg = "exec",
+            executable = True,
+        ),
+    },
+    provides = [LockedProgramInfo],
+)

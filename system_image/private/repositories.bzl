@@ -1,0 +1,142 @@
+"""The repositories that the extension `debian` makes: one for each package, and one hub for each lock."""
+
+load(":mirrors.bzl", "mirrors")
+
+_PACKAGE_BUILD = """\
+load({rules}, "debian_package")
+
+debian_package(
+    name = "package",
+    architecture = {architecture},
+    deb = {deb},
+    package = {package},
+    sha256 = {sha256},
+    version = {version},
+    visibility = ["//visibility:public"],
+)
+"""
+
+def _package_impl(rctx):
+    attr = rctx.attr
+    deb = "package.deb"
+    failures = []
+    for mirror in mirrors(rctx, attr.archive, attr.snapshot):
+        url = mirror + "/" + attr.pool_path
+        if rctx.download(url, deb, sha256 = attr.sha256, allow_fail = True).success:
+            break
+        failures.append(_why(rctx, url, attr.sha256))
+
+        # buildifier: disable=print
+        print("{} {}: {}".format(attr.package, attr.version, failures[-1]))
+    if not rctx.path(deb).exists:
+        fail(("\n{package} {version} ({archive}) can't be fetched:\n{failures}\n" +
+              "Ways out: add a mirror that has it, with --repo_env=DEBIAN_MIRRORS={archive}=URL (a snapshot mirror " +
+              "keeps every version), or lock the current versions with `{hint}`.").format(
+            archive = attr.archive,
+            failures = "\n".join(["  " + line for line in failures]),
+            hint = attr.hint,
+            package = attr.package,
+            version = attr.version,
+        ))
+    rctx.file("BUILD.bazel", _PACKAGE_BUILD.format(
+        architecture = repr(attr.architecture),
+        deb = repr(deb),
+        package = repr(attr.package),
+        rules = repr(str(Label("//system_image/private:packages.bzl"))),
+        sha256 = repr(attr.sha256),
+        version = repr(attr.version),
+    ))
+    return _reproducible(rctx)
+
+def _why(rctx, url, sha256):
+    # Bazel says only that the download failed. Whether the mirror is down or lies is worth a second try.
+    other = rctx.download(url, "refused.deb", allow_fail = True)
+    rctx.delete("refused.deb")
+    if other.success and other.sha256 != sha256:
+        return "{}: has SHA-256 {}, but the lock says {}".format(url, other.sha256, sha256)
+    return "{}: unreachable, or gone from there".format(url)
+
+package_repository = repository_rule(
+    implementation = _package_impl,
+    doc = "One locked .deb, fetched when it is needed from the first mirror that has it.",
+    attrs = {
+        "architecture": attr.string(mandatory = True),
+        "archive": attr.string(mandatory = True),
+        "hint": attr.string(mandatory = True),
+        "package": attr.string(mandatory = True),
+        "pool_path": attr.string(mandatory = True),
+        "sha256": attr.string(mandatory = True),
+        "snapshot": attr.string(mandatory = True),
+        "version": attr.string(mandatory = True),
+    },
+)
+
+_HUB_HEADER = """\
+load({rules}, "debian_packages")
+
+package(default_visibility = ["//visibility:public"])
+"""
+
+_HUB_SET = """
+debian_packages(
+    name = {name},
+    architecture = {architecture},
+    hint = {hint},
+    lock = {lock},
+    manifest = {manifest},
+    packages = {packages},
+    set = {set},
+)
+"""
+
+_HUB_ALIAS = """
+alias(
+    name = {name},
+    actual = select(
+        {actual},
+        no_match_error = {error},
+    ),
+)
+"""
+
+_CPUS = {"amd64": "x86_64", "arm64": "aarch64"}
+
+def _hub_impl(rctx):
+    sets = json.decode(rctx.attr.sets)
+    parts = [_HUB_HEADER.format(rules = repr(str(Label("//system_image/private:packages.bzl"))))]
+    for name in sorted(sets):
+        actual = {}
+        for architecture in sorted(sets[name]):
+            target = "{}_{}".format(name, architecture)
+            parts.append(_HUB_SET.format(
+                name = repr(target),
+                architecture = repr(architecture),
+                hint = repr(rctx.attr.hint),
+                lock = repr(str(rctx.attr.lock)),
+                manifest = repr(str(rctx.attr.manifest)),
+                packages = repr(["@{}//:package".format(repository) for repository in sets[name][architecture]]),
+                set = repr(name),
+            ))
+            actual["@platforms//cpu:" + _CPUS[architecture]] = ":" + target
+        parts.append(_HUB_ALIAS.format(
+            actual = repr(actual),
+            error = repr("set {} is locked for {} only".format(name, ", ".join(sorted(sets[name])))),
+            name = repr(name),
+        ))
+    rctx.file("BUILD.bazel", "".join(parts))
+    return _reproducible(rctx)
+
+hub_repository = repository_rule(
+    implementation = _hub_impl,
+    doc = "A target for each package set of a lock: `@HUB//:SET`, and `@HUB//:SET_ARCHITECTURE`.",
+    attrs = {
+        "hint": attr.string(mandatory = True),
+        "lock": attr.label(mandatory = True),
+        "manifest": attr.label(mandatory = True),
+        "sets": attr.string(doc = "JSON: set → architecture → list of repository names.", mandatory = True),
+    },
+)
+
+def _reproducible(rctx):
+    # Bazel 8.? and later cache what says so of itself; Bazel 7.7 does not know the word.
+    return rctx.repo_metadata(reproducible = True) if hasattr(rctx, "repo_metadata") else None

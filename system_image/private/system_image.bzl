@@ -1,0 +1,84 @@
+"""The macro that composes flatten, inject and emit."""
+
+load(":content.bzl", "content_attributes")
+load(":emit.bzl", "emit")
+load(":flatten.bzl", "flatten")
+load(":inject.bzl", "inject")
+load(":release.bzl", "image_release")
+
+_ORCHESTRATOR = "usr/bin/orchestrator"
+_RELEASE = "usr/lib/system-image-release"
+
+def system_image(
+        *,
+        name,
+        base,
+        orchestrator,
+        binaries = {},
+        files = {},
+        modes = {},
+        symlinks = {},
+        replace = [],
+        services = [],
+        disable = [],
+        mask = [],
+        compression = "xz",
+        **kwargs):
+    """Makes a system image, `NAME.tar.xz`, of a base image and what is built to run in it.
+
+    Beside the tarball stand its digest, `NAME.tar.xz.sha256`, and a manifest of what is in it,
+    `NAME.mtree`; they are the output groups `digest` and `mtree`. The image knows its name: it is
+    `IMAGE_ID` in /usr/lib/system-image-release.
+
+    Args:
+      name: name of the target.
+      base: label of an OCI image: an `oci_image` such as `@rules_system_image//system_image:base_vanilla`,
+        or what `oci.pull` gives.
+      orchestrator: label of the program that the unit orchestrator.service starts, /usr/bin/orchestrator.
+      binaries: dict, path in the image → label of a program.
+      files: dict, path in the image → label of a file. A path that the base has is an error.
+      modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
+      symlinks: dict, path → target.
+      replace: list of paths of `binaries`, `files` and `symlinks` that may replace the base's.
+      services: list of units to enable.
+      disable: list of units to disable.
+      mask: list of units to mask.
+      compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
+      **kwargs: attributes that every rule has; `tags` and `visibility` are for the image alone.
+    """
+    taken = [path for path in [_ORCHESTRATOR, _RELEASE] + files.keys() if path in binaries]
+    taken += [path for path in [_ORCHESTRATOR, _RELEASE] if path in files]
+    if taken:
+        fail("{}: {} is given twice among orchestrator, binaries and files".format(name, taken[0]))
+    parts = dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
+    image_release(
+        name = name + "_release",
+        image = name,
+        **parts
+    )
+    flatten(
+        name = name + "_flat",
+        image = base,
+        **parts
+    )
+    content = {_ORCHESTRATOR: orchestrator, _RELEASE: name + "_release"} | binaries | files
+    inject(
+        name = name + "_overlay",
+        base = name + "_flat",
+        disable = disable,
+        enable = services,
+        mask = mask,
+        **dict(parts, **content_attributes(
+            content,
+            {path: "0755" for path in binaries} | modes,
+            symlinks,
+            replace,
+        ))
+    )
+    emit(
+        name = name,
+        base = name + "_flat",
+        compression = compression,
+        overlay = name + "_overlay",
+        **kwargs
+    )

@@ -1,0 +1,52 @@
+"""Stage packages: says whether a lock fits its manifest, before anything is made of the lock."""
+
+import argparse
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.sysimage.atomic import output
+from tools.sysimage.errors import ToolError, run
+from tools.sysimage.lock.manifest import meaning_sha256
+
+
+def check(manifest: Path, lock: Path, name: str, hint: str) -> str:
+    """Returns the digest of the manifest's meaning if the lock was made from it and has the set `name`.
+
+    `hint` is the command that writes the lock anew. Raises ToolError otherwise.
+    """
+    try:
+        asked = meaning_sha256(tomllib.loads(manifest.read_text("utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ToolError(f"{manifest}: no TOML ({error}); mend it") from error
+    try:
+        locked = json.loads(lock.read_bytes())
+    except ValueError as error:
+        raise ToolError(f"{lock}: no JSON ({error}); write it anew with `{hint}`") from error
+    if locked.get("manifest_sha256") != asked:
+        raise ToolError(
+            f"{lock} does not fit {manifest}, which was changed since; bring it up to date with `{hint}`"
+        )
+    if name not in locked.get("sets", {}):
+        raise ToolError(f"{lock}: has no set {name!r}; write it anew with `{hint}`")
+    return asked
+
+
+def main(argv: Sequence[str]) -> int:
+    """Checks a lock and writes the digest of the manifest's meaning as a proof."""
+    parser = argparse.ArgumentParser(prog="packages", description=__doc__, fromfile_prefix_chars="@")
+    parser.add_argument("--manifest", type=Path, required=True, help="debian.toml")
+    parser.add_argument("--lock", type=Path, required=True, help="debian.lock.json")
+    parser.add_argument("--set", required=True, help="the set that is going to be used")
+    parser.add_argument("--hint", required=True, help="the command that writes the lock anew")
+    parser.add_argument("--output", type=Path, required=True, help="made if the lock fits")
+    options = parser.parse_args(argv)
+    digest = check(options.manifest, options.lock, options.set, options.hint)
+    with output(options.output) as stream:
+        stream.write(f"{digest}\n".encode())
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

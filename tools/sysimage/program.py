@@ -1,0 +1,79 @@
+"""Stage program: makes a folder from which one program of a locked package set runs on any host.
+
+The folder is flat: bin/PROGRAM, lib/ with the dynamic loader and the shared libraries of the set. Links
+are resolved, so that the folder survives being copied by a sandbox or a remote executor.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from tools.sysimage import deb, tar
+from tools.sysimage.errors import ToolError, run
+from tools.sysimage.tree import Inode, Kind, Tree
+
+_TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+LOADERS = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
+
+
+def build(debs: Sequence[Path], architecture: str, program: str, folder: Path) -> None:
+    """Writes bin/ and lib/ for `program`, a path such as "usr/bin/xz", into `folder`.
+
+    Raises ToolError if no package has the program or the loader.
+    """
+    with tempfile.TemporaryFile() as spool:
+        tree = _unpack(debs, spool)
+        inode = tree.find(program)
+        if inode is None or inode.kind is not Kind.FILE:
+            raise ToolError(f"{program}: no package of the set has it; name a program that one of them has")
+        _copy(inode, folder / "bin" / Path(program).name)
+        libraries = f"usr/lib/{_TRIPLETS[architecture]}"
+        for path in tree.children(libraries):
+            library = tree.find(path)
+            if ".so" in path.rpartition("/")[2] and library and library.kind is Kind.FILE:
+                _copy(library, folder / "lib" / path.rpartition("/")[2])
+        if not (folder / "lib" / LOADERS[architecture]).exists():
+            raise ToolError(f"{LOADERS[architecture]}: no package of the set has it; add libc6 to the set")
+
+
+def _unpack(debs: Sequence[Path], spool: BinaryIO) -> Tree:
+    tree = Tree()
+    for path in debs:
+        with deb.open_deb(path).data() as data:
+            for entry in tar.read(data, str(path), spool):
+                inode = entry.inode or tree.get(entry.link)
+                if inode is None:
+                    raise ToolError(f"{path}: {entry.path} is a hard link to nothing; fetch it again")
+                tree.make_parents(entry.path)
+                tree.put(entry.path, inode)
+    return tree
+
+
+def _copy(inode: Inode, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
+        for chunk in inode.content.chunks():
+            stream.write(chunk)
+    path.chmod(inode.mode & 0o777)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Makes the folder that a manifest asks for."""
+    parser = argparse.ArgumentParser(prog="program", description=__doc__, fromfile_prefix_chars="@")
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help='JSON with "architecture" and "packages"'
+    )
+    parser.add_argument("--program", required=True, help="path of the program in the packages")
+    parser.add_argument("--output", type=Path, required=True, help="the folder")
+    options = parser.parse_args(argv)
+    manifest = json.loads(options.manifest.read_text("utf-8"))
+    debs = [Path(package["deb"]) for package in manifest["packages"]]
+    build(debs, manifest["architecture"], options.program, options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
