@@ -1,0 +1,53 @@
+"""Stage packages: a build on a lock that does not fit its manifest would be a build of something else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.sysimage import packages
+from tools.sysimage.errors import ToolError
+from tools.sysimage.lock.manifest import meaning_sha256
+
+MANIFEST = '[set.vanilla]\npackages = ["systemd"]\n'
+MEANING = {"set": {"vanilla": {"packages": ["systemd"]}}}
+
+
+def lay_out(folder: Path, manifest: str = MANIFEST) -> tuple[Path, Path]:
+    """A manifest and a lock that was made from MANIFEST."""
+    toml, lock = folder / "debian.toml", folder / "debian.lock.json"
+    toml.write_text(manifest)
+    lock.write_text(json.dumps({"manifest_sha256": meaning_sha256(MEANING), "sets": {"vanilla": {}}}))
+    return toml, lock
+
+
+def test_a_lock_that_fits_passes_whatever_the_comments_say(tmp_path: Path) -> None:
+    toml, lock = lay_out(tmp_path, "# Why: …\n" + MANIFEST)
+    assert packages.check(toml, lock, "vanilla", "hint") == meaning_sha256(MEANING)
+
+
+def test_a_manifest_changed_after_locking_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
+    toml, lock = lay_out(tmp_path, MANIFEST.replace("systemd", "systemd-boot"))
+    with pytest.raises(ToolError, match="does not fit .*bazel run //:lock"):
+        packages.check(toml, lock, "vanilla", "bazel run //:lock")
+
+
+def test_a_set_that_the_lock_lacks_is_named(tmp_path: Path) -> None:
+    toml, lock = lay_out(tmp_path)
+    with pytest.raises(ToolError, match="no set 'nvidia'"):
+        packages.check(toml, lock, "nvidia", "hint")
+
+
+def test_a_lock_that_is_cut_off_is_named_with_the_remedy(tmp_path: Path) -> None:
+    toml, lock = lay_out(tmp_path)
+    lock.write_text(lock.read_text()[:20])
+    with pytest.raises(ToolError, match=r"debian.lock.json: no JSON .*hint"):
+        packages.check(toml, lock, "vanilla", "hint")
+
+
+def test_a_refused_lock_leaves_no_output(tmp_path: Path) -> None:
+    toml, lock = lay_out(tmp_path, "[set.other]\n")
+    argv = ["--manifest", str(toml), "--lock", str(lock), "--set", "vanilla", "--hint", "hint"]
+    with pytest.raises(ToolError):
+        packages.main([*argv, "--output", str(tmp_path / "checked")])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["debian.lock.json", "debian.toml"]

@@ -1,0 +1,75 @@
+"""Builds that must fail, with the message that they must fail with."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load("//system_image:defs.bzl", "flatten", "inject")
+
+def _failure_impl(ctx):
+    env = analysistest.begin(ctx)
+    asserts.expect_failure(env, ctx.attr.message)
+    return analysistest.end(env)
+
+_failure_test = analysistest.make(
+    _failure_impl,
+    attrs = {"message": attr.string(mandatory = True)},
+    expect_failure = True,
+)
+
+def _refused(name, message, rule, **kwargs):
+    rule(
+        name = name + "_subject",
+        tags = ["manual"],
+        **kwargs
+    )
+    _failure_test(
+        name = name,
+        message = message,
+        target_under_test = ":" + name + "_subject",
+    )
+    return name
+
+def failures_test_suite(name):
+    """Each misuse of a rule's attributes is refused with the attribute's name and the remedy.
+
+    Args:
+      name: name of the suite.
+    """
+    native.test_suite(
+        name = name,
+        tests = [
+            _refused(
+                "flatten_refuses_what_is_no_layout_test",
+                "is not an OCI image layout, which is one folder; name an oci_image",
+                flatten,
+                image = ":BUILD.bazel",
+            ),
+            _refused(
+                "inject_refuses_labels_without_paths_test",
+                "srcs and paths: 1 labels but 0 paths",
+                inject,
+                base = "base.tar",
+                srcs = ["BUILD.bazel"],
+            ),
+            _refused(
+                "inject_refuses_absolute_paths_test",
+                "\"/etc/x\" must not start with a slash",
+                inject,
+                base = "base.tar",
+                paths = ["/etc/x"],
+                srcs = ["BUILD.bazel"],
+            ),
+            _refused(
+                "inject_refuses_modes_of_unknown_paths_test",
+                "modes: \"etc/y\" is not among the paths",
+                inject,
+                base = "base.tar",
+                modes = {"etc/y": "0600"},
+            ),
+            _refused(
+                "inject_refuses_replacing_unknown_paths_test",
+                "replace: \"etc/y\" is not among the paths",
+                inject,
+                base = "base.tar",
+                replace = ["etc/y"],
+            ),
+        ],
+    )
