@@ -1,0 +1,95 @@
+"""update-alternatives(1): groups, slaves, priorities; all in automatic mode, as after an installation."""
+
+import re
+import shlex
+
+from tools.sysimage.effects.root import Group, Root
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tree import directory, file
+
+_ADMIN = "var/lib/dpkg/alternatives"
+_CALL = re.compile(r"^[ \t]*update-alternatives[ \t]+(--install\b.*(?:(?<=\\)\n.*)*)", re.MULTILINE)
+
+
+def calls(script: str) -> list[list[str]]:
+    """The arguments of each `update-alternatives --install` that a script calls, line breaks joined."""
+    found = []
+    for match in _CALL.finditer(script):
+        words = shlex.split(match[1].replace("\\\n", " "), comments=True)
+        end = next(
+            (at for at, word in enumerate(words) if word in ("||", "&&", ";", ">", ">/dev/null")), None
+        )
+        words = words[:end]
+        if any("$" in word or "`" in word for word in words):
+            raise ToolError(
+                f"update-alternatives with variables can't be read: {match[1]!r}; say it in the ledger"
+            )
+        found.append(words)
+    return found
+
+
+def from_script(root: Root, who: str, *, text: str) -> None:
+    """Carries out the calls of update-alternatives in a script."""
+    for words in calls(text):
+        install(root, who, words)
+
+
+def install(root: Root, who: str, words: list[str]) -> None:
+    """Adds one alternative: the words of `--install LINK NAME PATH PRIORITY [--slave LINK NAME PATH]…`."""
+    if len(words) < 5 or words[0] != "--install":
+        raise ToolError(f"{who}: not a call that update-alternatives(1) knows: {' '.join(words)}")
+    link, name, path = (words[1].lstrip("/"), words[2], words[3].lstrip("/"))
+    group = root.alternatives.setdefault(name, Group(name, link))
+    slaves: dict[str, str] = {}
+    rest = words[5:]
+    while rest:
+        if rest[0] != "--slave" or len(rest) < 4:
+            raise ToolError(f"{who}: not a call that update-alternatives(1) knows: {' '.join(words)}")
+        group.slaves[rest[2]] = rest[1].lstrip("/")
+        slaves[rest[2]] = rest[3].lstrip("/")
+        rest = rest[4:]
+    group.choices[path] = (int(words[4]), slaves)
+    _select(root, group, who)
+
+
+def _select(root: Root, group: Group, who: str) -> None:
+    """Points the links of a group to its best choice; a slave whose file is missing gets none."""
+    choices = [path for path in sorted(group.choices) if _there(root, path)]
+    if not choices:
+        # The real program refuses, and scripts go on: a manual page that the image leaves out.
+        del root.alternatives[group.name]
+        return
+    best = max(choices, key=lambda path: group.choices[path][0])
+    slaves = group.choices[best][1]
+    for name, link, path in [
+        (group.name, group.link, best),
+        *((name, group.slaves[name], slaves.get(name)) for name in sorted(group.slaves)),
+    ]:
+        if path is None or not _there(root, path):
+            root.tree.remove(f"etc/alternatives/{name}")
+            continue
+        root.link(f"etc/alternatives/{name}", f"/{path}", who, replace=True)
+        root.link(link, f"/etc/alternatives/{name}", who, replace=True)
+
+
+def _there(root: Root, path: str) -> bool:
+    # dpkg's path-exclude would have kept the file out before the script ran.
+    return root.tree.find(path) is not None and not root.excluded(root.tree.resolve(path))
+
+
+def write_database(root: Root) -> None:
+    """Writes /var/lib/dpkg/alternatives: one file a group, as update-alternatives reads it."""
+    root.tree.make_parents(f"{_ADMIN}/x", "dpkg")
+    root.tree.put(_ADMIN, directory(origin="dpkg"))
+    for name, group in sorted(root.alternatives.items()):
+        lines = ["auto", f"/{group.link}"]
+        for slave in sorted(group.slaves):
+            lines += [slave, f"/{group.slaves[slave]}"]
+        lines.append("")
+        for path in sorted(group.choices):
+            priority, slaves = group.choices[path]
+            lines += [f"/{path}", str(priority)]
+            lines += [f"/{slaves[slave]}" if slave in slaves else "" for slave in sorted(group.slaves)]
+        lines.append("")
+        data = "".join(f"{line}\n" for line in lines).encode()
+        root.tree.put(f"{_ADMIN}/{name}", file(data, origin="dpkg"))

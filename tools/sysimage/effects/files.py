@@ -1,0 +1,81 @@
+"""Single files, directories and links that a script makes by itself, with the path in the ledger."""
+
+import re
+
+from tools.sysimage.effects.root import Root
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tree import Inode, Kind
+
+
+def _owner(root: Root, owner: str, who: str) -> tuple[int, int]:
+    user, _, group = owner.partition(":")
+    uid, gid = root.uid(user), root.gid(group or user)
+    if uid is None or gid is None:
+        raise ToolError(f"{who}: no user or group {owner} in /etc/passwd and /etc/group; correct the ledger")
+    return uid, gid
+
+
+def copy(root: Root, who: str, *, source: str, to: str, mode: int | None = None) -> None:
+    """Copies a file that a package ships to where it is used, mode and owner too, unless one is there."""
+    if root.tree.find(to) is not None:
+        return
+    old = root.need(source, who)
+    path = root.tree.resolve(to)
+    root.tree.make_parents(path, who)
+    new = Inode(
+        Kind.FILE, old.mode if mode is None else mode, old.uid, old.gid, content=old.content, origin=who
+    )
+    root.tree.put(path, new)
+
+
+def touch(
+    root: Root, who: str, *, path: str, mode: int | None = None, owner: str = "", text: str = ""
+) -> None:
+    """Makes a file with `text` unless one is there; sets mode and owner where they are given."""
+    if root.tree.find(path) is None:
+        root.write(path, text, origin=who)
+    inode = root.need(path, who)
+    if mode is not None:
+        inode.mode = mode
+    if owner:
+        inode.uid, inode.gid = _owner(root, owner, who)
+
+
+def mkdir(root: Root, who: str, *, path: str, mode: int = 0o755, owner: str = "root:root") -> None:
+    """Makes a directory with this mode and owner unless something is there."""
+    uid, gid = _owner(root, owner, who)
+    root.mkdir(path, mode, uid, gid, who)
+
+
+def link(root: Root, who: str, *, path: str, target: str, replace: bool = False) -> None:
+    """Makes a symbolic link; `replace` removes what is there, and only an empty directory."""
+    inode = root.tree.get(path)
+    if replace and inode is not None and inode.kind is Kind.DIRECTORY and root.tree.children(path):
+        raise ToolError(f"{who}: /{path} is to become a link but is a directory that is not empty")
+    root.link(path, target, who, replace=replace)
+
+
+def heredoc(root: Root, who: str, *, path: str, text: str) -> None:
+    """Makes a file, unless one is there, from the here-document that the script writes to it.
+
+    Raises ToolError if the script has none for that path.
+    """
+    quoted = re.escape(f"$DPKG_ROOT/{path}")
+    match = re.search(rf"""cat > "{quoted}" <<'?(\w+)'?\n(.*?)^\1$""", text, re.MULTILINE | re.DOTALL)
+    if match is None:
+        raise ToolError(f"{who}: the script writes no here-document to /{path}; correct the ledger")
+    if root.tree.find(path) is None:
+        root.write(path, match[2], origin=who)
+
+
+def arch_native(root: Root, who: str) -> None:
+    """dpkg's record of the architecture that it was installed for."""
+    root.write("var/lib/dpkg/arch-native", f"{root.architecture}\n", origin=who)
+
+
+def merged_usr(root: Root, who: str, *, names: list[str]) -> None:
+    """Links /NAME to usr/NAME for the folders of further ABIs that a package ships."""
+    for name in names:
+        inode = root.tree.get(f"usr/{name}")
+        if inode is not None and inode.kind is Kind.DIRECTORY:
+            root.link(name, f"usr/{name}", who)

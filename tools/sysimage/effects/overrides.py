@@ -1,0 +1,21 @@
+"""dpkg-statoverride(1) and dpkg-divert(1)."""
+
+from tools.sysimage.effects.root import Root
+from tools.sysimage.errors import ToolError
+from tools.sysimage.unpack import Diversion
+
+
+def statoverride(root: Root, who: str, *, path: str, owner: str, mode: int) -> None:
+    """Sets mode and owner of a packaged file and records that dpkg is to keep them."""
+    user, _, group = owner.partition(":")
+    uid, gid = root.uid(user), root.gid(group)
+    inode = root.need(path, who)
+    if uid is None or gid is None:
+        raise ToolError(f"{who}: no user or group {owner} for /{path}; correct the ledger")
+    inode.mode, inode.uid, inode.gid = mode, uid, gid
+    root.overrides[path] = f"{user} {group} {mode:o} /{path}"
+
+
+def divert(root: Root, who: str, *, path: str, to: str, package: str = "") -> None:
+    """Records a diversion: what other packages ship as `path` is unpacked as `to`. Nothing is renamed."""
+    root.unpacker.diversions[path] = Diversion(path, to, package or who)

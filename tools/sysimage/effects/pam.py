@@ -1,0 +1,116 @@
+"""pam-auth-update(8): /etc/pam.d/common-* from the profiles in /usr/share/pam-configs.
+
+Only what an installation without questions does: each profile whose Default is yes is enabled.
+"""
+
+import re
+
+from tools.sysimage.effects.root import Root
+from tools.sysimage.errors import ToolError
+
+_TYPES = ("auth", "account", "password", "session", "session-noninteractive")
+_PRIMARY = '# here are the per-package modules (the "Primary" block)'
+_FALLBACK = "# here's the fallback if no module succeeds"
+_ADDITIONAL = '# and here are more per-package modules (the "Additional" block)'
+_END = "# end of pam-auth-update config"
+
+type Profile = dict[str, str]
+
+
+def parse(text: str) -> Profile:
+    """A profile's fields; a field of several lines has them joined, without their indents."""
+    fields: Profile = {}
+    name = ""
+    for line in text.splitlines():
+        match = re.match(r"(\S+):\s+(.*?)\s*$|(\S+):$", line)
+        if match:
+            name = (match[1] or match[3]).removesuffix("-Final")
+            fields[name] = match[2] or ""
+        elif line.strip():
+            fields[name] = f"{fields.get(name, '')}\n{line.strip()}".lstrip()
+    if fields.get("Session-Interactive-Only") != "yes":
+        for key in ("-Type", "", "-Initial"):
+            if "Session" + key in fields:
+                fields["Session-noninteractive" + key] = fields["Session" + key]
+    return fields
+
+
+def auth_update(root: Root, who: str) -> None:
+    """Writes /etc/pam.d/common-* and /var/lib/pam. Raises ToolError for a template without its marks."""
+    profiles = {
+        name: parse(root.text(f"usr/share/pam-configs/{name}"))
+        for name in root.names("usr/share/pam-configs")
+    }
+    # Of equal priority the later name comes first.
+    order = sorted(profiles, reverse=True)
+    order.sort(key=lambda name: -int(profiles[name].get("Priority", "0")))
+    enabled: list[str] = []
+    for name in order:
+        conflicts = set(profiles[name].get("Conflicts", "").split(", "))
+        if profiles[name].get("Default") == "yes" and not conflicts & set(enabled):
+            enabled.append(name)
+    root.write("var/lib/pam/seen", "".join(f"{name}\n" for name in order), origin=who)
+    for kind in _TYPES:
+        chosen = [profiles[name] | {"": name} for name in enabled]
+        template = root.need(f"usr/share/pam/common-{kind}", who).read().decode()
+        root.write(f"etc/pam.d/common-{kind}", _fill(template, chosen, kind, who), origin=who)
+        root.write(f"var/lib/pam/{kind}", _saved(chosen, kind), origin=who)
+
+
+def _lines(profiles: list[Profile], kind: str, block: str) -> list[tuple[str, list[str]]]:
+    """The module lines of a block for each profile that has some; the first may have its own."""
+    key = kind.capitalize()
+    found: list[tuple[str, list[str]]] = []
+    for profile in profiles:
+        if profile.get(f"{key}-Type") != block:
+            continue
+        text = (profile.get(f"{key}-Initial") if not found else None) or profile.get(key, "")
+        found.append((profile[""], [line for line in text.split("\n") if line]))
+    return found
+
+
+def _fill(template: str, profiles: list[Profile], kind: str, who: str) -> str:
+    word = kind.removesuffix("-noninteractive")
+    out: list[str] = []
+    skip_to = ""
+    marks = 0
+    for line in template.splitlines():
+        if skip_to and not line.startswith(skip_to):
+            continue
+        if skip_to:
+            skip_to, marks = "", marks + 1
+        out.append(line)
+        block, mark = {_PRIMARY: ("Primary", _FALLBACK), _ADDITIONAL: ("Additional", _END)}.get(
+            line, ("", "")
+        )
+        if not block:
+            continue
+        skip_to, marks = mark, marks + 1
+        modules = [line for _, lines in _lines(profiles, kind, block) for line in lines]
+        if block == "Primary" and not modules:
+            out.append(f"{word}\t[default=1]\t\t\tpam_permit.so")
+        # "end" is a jump over the rest of the block; in the second block one less, to stay in the stack.
+        left = len(modules) - (block == "Additional")
+        for module in modules:
+            match = re.match(r"((?:\[[^]]+\]|\w+)\s+\S+)\s*(.*)", module)
+            if match is None:
+                raise ToolError(f"{who}: not a line of pam.d(5): {module!r}")
+            out.append(f"{word}\t{match[1].replace('end', str(left))} {' '.join(match[2].split())}")
+            left -= 1
+    if marks < 4:
+        raise ToolError(f"{who}: /usr/share/pam/common-{kind} lacks the marks of pam-auth-update(8)")
+    return "".join(f"{line}\n" for line in out)
+
+
+def _saved(profiles: list[Profile], kind: str) -> str:
+    text = ""
+    primary = _lines(profiles, kind, "Primary")
+    for name, lines in primary:
+        if lines:
+            text += f"Module: {name}\n" + "".join(f"{line}\n" for line in lines)
+    if not primary:
+        text += "Module: null\n[default=1]\t\t\tpam_permit.so\n"
+    for name, lines in _lines(profiles, kind, "Additional"):
+        if lines:
+            text += f"Module: {name}\n" + "".join(f"{line}\n" for line in lines)
+    return text
