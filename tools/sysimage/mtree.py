@@ -1,7 +1,7 @@
 """mtree manifests: what is in an image, one path a line, for people and for diff(1)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from tools.sysimage.tree import Inode, Kind, Tree
@@ -10,31 +10,32 @@ from tools.sysimage.tree import Inode, Kind, Tree
 _PLAIN = frozenset(range(0x21, 0x7F)) - {ord("\\"), ord("#")}
 
 
-def write(tree: Tree, out: BinaryIO) -> None:
-    """Writes the manifest of a tree after mtree(5): full paths, one a line, keywords in a fixed order."""
+def write(tree: Tree, out: BinaryIO, digests: Mapping[Inode, str] | None = None) -> None:
+    """Writes the manifest of a tree after mtree(5): full paths, one a line, keywords in a fixed order.
+
+    `digests` are the SHA-256 of files, in hex, where they are known; the content of others is read.
+    """
+    known = digests or {}
     out.write(b"#mtree\n")
     names: dict[Inode, int] = {}
     for path in tree.paths():
         names[tree[path]] = names.get(tree[path], 0) + 1
     for path in tree.paths():
-        words = " ".join(keywords(tree[path], names[tree[path]]))
+        words = " ".join(keywords(tree[path], names[tree[path]], known.get(tree[path])))
         out.write(f"{_quote('./' + path if path else '.')} {words}\n".encode())
 
 
-def keywords(inode: Inode, links: int = 1) -> Iterator[str]:
+def keywords(inode: Inode, links: int = 1, sha256: str | None = None) -> Iterator[str]:
     """The keywords of one path, for instance "type=file", "mode=0644", "sha256digest=…"."""
     yield f"type={inode.kind.value}"
     yield f"mode={inode.mode:04o}"
     yield f"uid={inode.uid}"
     yield f"gid={inode.gid}"
     if inode.kind is Kind.FILE:
-        digest = hashlib.sha256()
-        for chunk in inode.content.chunks():
-            digest.update(chunk)
         if links > 1:
             yield f"nlink={links}"
         yield f"size={inode.content.size}"
-        yield f"sha256digest={digest.hexdigest()}"
+        yield f"sha256digest={sha256 or _digest(inode)}"
     elif inode.kind is Kind.SYMLINK:
         yield f"link={_quote(inode.target)}"
     elif inode.kind in (Kind.CHARACTER, Kind.BLOCK):
@@ -42,6 +43,13 @@ def keywords(inode: Inode, links: int = 1) -> Iterator[str]:
     for name in sorted(inode.xattrs):
         # Not in mtree(5) of the BSDs; libarchive's writers have no keyword either. Hex keeps every byte.
         yield f"xattr.{name}={inode.xattrs[name].hex()}"
+
+
+def _digest(inode: Inode) -> str:
+    digest = hashlib.sha256()
+    for chunk in inode.content.chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _quote(text: str) -> str:

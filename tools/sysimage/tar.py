@@ -1,37 +1,40 @@
 """Tar archives in and out: the one reader and the one writer of all stages.
 
-Written is POSIX.1-2001 pax, with extended headers only for what ustar's fields can't hold; times are 0,
-owners are numbers without names. Nothing of the host or the clock reaches the bytes.
+Read is all that tars in packages and images are: v7, ustar, GNU, star, pax, sparse files of each kind.
+Written is ustar with pax headers only for what ustar's fields can't hold; times are 0, owners are
+numbers without names. Nothing of the host or the clock reaches the bytes.
 """
 
-import tarfile
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
+from tools.sysimage import tarformat
 from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import CHUNK, Inline, Inode, Kind, Span, Tree, canonical
+from tools.sysimage.tarformat import BLOCK, ZEROS, DamagedError, Header
+from tools.sysimage.tree import CHUNK, Content, Inline, Inode, Kind, Span, Sparse, Tree, canonical
 
-_XATTR = "SCHILY.xattr."
 _KINDS = {
-    tarfile.REGTYPE: Kind.FILE,
-    tarfile.AREGTYPE: Kind.FILE,
-    tarfile.CONTTYPE: Kind.FILE,
-    tarfile.GNUTYPE_SPARSE: Kind.FILE,
-    tarfile.DIRTYPE: Kind.DIRECTORY,
-    tarfile.SYMTYPE: Kind.SYMLINK,
-    tarfile.CHRTYPE: Kind.CHARACTER,
-    tarfile.BLKTYPE: Kind.BLOCK,
-    tarfile.FIFOTYPE: Kind.FIFO,
+    b"0": Kind.FILE,
+    b"\0": Kind.FILE,
+    b"7": Kind.FILE,  # contiguous, which no system of today tells apart
+    b"S": Kind.FILE,  # GNU sparse
+    b"5": Kind.DIRECTORY,
+    b"2": Kind.SYMLINK,
+    b"3": Kind.CHARACTER,
+    b"4": Kind.BLOCK,
+    b"6": Kind.FIFO,
 }
 _TYPES = {
-    Kind.FILE: tarfile.REGTYPE,
-    Kind.DIRECTORY: tarfile.DIRTYPE,
-    Kind.SYMLINK: tarfile.SYMTYPE,
-    Kind.CHARACTER: tarfile.CHRTYPE,
-    Kind.BLOCK: tarfile.BLKTYPE,
-    Kind.FIFO: tarfile.FIFOTYPE,
+    Kind.FILE: b"0",
+    Kind.DIRECTORY: b"5",
+    Kind.SYMLINK: b"2",
+    Kind.CHARACTER: b"3",
+    Kind.BLOCK: b"4",
+    Kind.FIFO: b"6",
 }
+_MAX_SPARSE_MAP = 1 << 20  # entries; more is no file but an attack
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,83 +46,219 @@ class Entry:
     link: str = ""  # the earlier path, if `inode` is None
 
 
-def read(stream: BinaryIO, where: str, spool: BinaryIO | None = None) -> Iterator[Entry]:
+def read(
+    stream: BinaryIO,
+    where: str,
+    spool: BinaryIO | None = None,
+    *,
+    backing: BinaryIO | None = None,
+    layer: bool = False,
+) -> Iterator[Entry]:
     """Yields the entries of an uncompressed tar in the archive's order.
 
-    A file's content is a Span of `stream` if that can be sought (`spool` is None), else it is appended
-    to `spool`, an open temporary file. `where` names the archive in messages and is the inodes' origin.
+    A file's content is a Span: of `stream`, which then has to be one that can be sought; or, if `spool`
+    is given (an open temporary file), of that, to which it is appended; or, if `backing` is given, of
+    that file, which has the same bytes as `stream` at the same offsets, so that they are only read past.
+    `where` names the archive in messages and is the inodes' origin.
+
+    With `layer`, as image builders write them: a leading slash in a name means the root of the image,
+    and the end marker may be missing (a layer's digest proves that it is whole).
 
     Raises ToolError for an archive that is cut off or damaged, a name outside the root, a type that no
     file system has.
     """
-    seekable = spool is None
+    reader = _Reader(stream, where, spool, backing, layer)
     try:
-        # stream=True: tarfile would keep the header of each entry, and a layer has 100,000 of them.
-        # (typeshed does not know it yet.)
-        with tarfile.TarFile.open(  # type: ignore[call-overload]
-            fileobj=stream, mode="r:" if seekable else "r|", errorlevel=2, stream=True
-        ) as archive:
-            for info in archive:
-                yield _entry(archive, info, where, stream if seekable else spool, seekable)
-            # tarfile takes an archive that ends between two entries for whole: the block of zeros that
-            # ends it is the only proof.
-            if archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
-                raise ToolError(f"{where}: the archive is cut off (no end marker); fetch or build it again")
-    except tarfile.TarError as error:
-        raise ToolError(f"{where}: not a whole tar archive ({error}); fetch or build it again") from error
-    except EOFError as error:
-        raise ToolError(f"{where}: the archive is cut off; fetch or build it again") from error
+        yield from reader.entries()
+    except DamagedError as error:
+        reader.refuse(f"{error} (before byte {reader.offset})")
 
 
-def _entry(
-    archive: tarfile.TarFile,
-    info: tarfile.TarInfo,
-    where: str,
-    data: BinaryIO | None,
-    seekable: bool,
-) -> Entry:
-    path = canonical(info.name, where)
-    if info.islnk():
-        return Entry(path, None, canonical(info.linkname, where))
-    kind = _KINDS.get(info.type)
-    if kind is None:
-        raise ToolError(
-            f"{where}: entry {info.name!r} has the unknown type {info.type!r}; remove it from there"
-        )
-    xattrs = {
-        key.removeprefix(_XATTR): value.encode("utf-8", "surrogateescape")
-        for key, value in info.pax_headers.items()
-        if key.startswith(_XATTR)
-    }
-    inode = Inode(kind, info.mode & 0o7777, info.uid, info.gid, xattrs=xattrs, origin=where)
-    if kind is Kind.SYMLINK:
-        inode.mode, inode.target = 0o777, info.linkname
-    elif kind in (Kind.CHARACTER, Kind.BLOCK):
-        inode.device = (info.devmajor, info.devminor)
-    elif kind is Kind.FILE and info.size:
-        assert data is not None
-        if seekable and not info.issparse():
-            inode.content = Span(data, info.offset_data, info.size)
-        elif seekable:
-            source = archive.extractfile(info)
-            assert source is not None
-            inode.content = Inline(source.read())
-        else:
-            inode.content = _spooled(archive, info, where, data)
-    return Entry(path, inode)
+class _Reader:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        where: str,
+        spool: BinaryIO | None,
+        backing: BinaryIO | None,
+        layer: bool,
+    ) -> None:
+        self._stream, self._where, self._layer = stream, where, layer
+        self._spool, self._backing = spool, backing
+        seekable = spool is None and backing is None
+        self.offset = stream.tell() if seekable else 0
+        self._end = 0
+        if seekable:
+            self._end = stream.seek(0, os.SEEK_END)
+            stream.seek(self.offset)
+        self._seekable = seekable
 
+    def refuse(self, what: str) -> NoReturn:
+        raise ToolError(f"{self._where}: not a whole tar archive ({what}); fetch or build it again")
 
-def _spooled(archive: tarfile.TarFile, info: tarfile.TarInfo, where: str, spool: BinaryIO) -> Span:
-    source = archive.extractfile(info)
-    assert source is not None
-    offset = spool.seek(0, 2)
-    size = 0
-    while chunk := source.read(CHUNK):
-        spool.write(chunk)
-        size += len(chunk)
-    if size != info.size:
-        raise ToolError(f"{where}: entry {info.name!r} is cut off; fetch or build it again")
-    return Span(spool, offset, size)
+    def entries(self) -> Iterator[Entry]:
+        shared: dict[bytes, bytes] = {}  # pax records that hold for all that follows
+        records: list[tuple[bytes, bytes]] = []
+        long_name = long_link = b""
+        while (block := self._header()) is not None:
+            header = tarformat.parse(block)
+            if header.type in (b"x", b"X"):
+                records = tarformat.parse_records(self._extension(header))
+            elif header.type == b"g":
+                shared.update(tarformat.parse_records(self._extension(header)))
+            elif header.type == b"L":
+                long_name = self._extension(header).partition(b"\0")[0]
+            elif header.type == b"K":
+                long_link = self._extension(header).partition(b"\0")[0]
+            else:
+                header.name = long_name or header.name
+                header.link = long_link or header.link
+                # An empty value takes back what a global header said.
+                tarformat.apply_records(header, [*shared.items(), *records])
+                yield self._entry(header)
+                records, long_name, long_link = [], b"", b""
+        if records or long_name or long_link:
+            self.refuse("it ends after an extended header")
+
+    def _header(self) -> bytes | None:
+        block = self._read_at_most(BLOCK)
+        if block == ZEROS:
+            after = self._read_at_most(BLOCK)
+            if after.strip(b"\0"):
+                self.refuse(f"there are entries after a block of zeros, at byte {self.offset}")
+            return None
+        if not block and self._layer:
+            return None
+        if len(block) < BLOCK:
+            self.refuse(f"it is cut off at byte {self.offset}, without an end marker")
+        return block
+
+    def _entry(self, header: Header) -> Entry:
+        if b"\0" in header.name or b"\0" in header.link:
+            self.refuse(f"a name contains a NUL byte, before byte {self.offset}")
+        name = header.name.decode("utf-8", "surrogateescape")
+        link = header.link.decode("utf-8", "surrogateescape")
+        path = self._canonical(name)
+        if header.type == b"1":
+            return Entry(path, None, self._canonical(link))
+        kind = _KINDS.get(header.type)
+        if kind is None:
+            raise ToolError(
+                f"{self._where}: entry {name!r} has the unknown type {header.type!r}; remove it from there"
+            )
+        if kind is Kind.FILE and name.endswith("/"):
+            kind = Kind.DIRECTORY  # as v7 wrote them
+        if header.uid < 0 or header.gid < 0:
+            raise ToolError(f"{self._where}: entry {name!r} has a negative owner; build the archive again")
+        inode = Inode(kind, header.mode & 0o7777, header.uid, header.gid, origin=self._where)
+        if header.xattrs:
+            inode.xattrs = {
+                key.decode("utf-8", "surrogateescape"): value for key, value in header.xattrs.items()
+            }
+        if kind is Kind.SYMLINK:
+            inode.mode, inode.target = 0o777, link
+        elif kind in (Kind.CHARACTER, Kind.BLOCK):
+            inode.device = header.device
+        elif kind is Kind.FILE:
+            inode.content = self._content(header)
+        return Entry(path, inode)
+
+    def _canonical(self, name: str) -> str:
+        return canonical(name.lstrip("/") if self._layer else name, self._where)
+
+    def _content(self, header: Header) -> Content:
+        if header.parts is None:
+            return self._data(header.size) if header.size else Inline(b"")
+        stored = header.size - self._sparse_map(header)
+        data = self._data(stored) if stored > 0 else None
+        spans = []
+        end = used = 0
+        for offset, size in header.parts:
+            if offset < end or offset + size > header.real_size or used + size > stored:
+                self.refuse(f"the map of the sparse file {header.name!r} contradicts its size")
+            if data and size:
+                spans.append((offset, Span(data.file, data.offset + used, size)))
+            end = offset + size
+            used += size
+        return Sparse(tuple(spans), header.real_size)
+
+    def _sparse_map(self, header: Header) -> int:
+        """Completes `header.parts`; returns how many bytes of the entry's data the map took."""
+        assert header.parts is not None
+        if header.type == b"S":
+            while header.more_parts:
+                tarformat.parse_sparse_block(header, self._read(BLOCK))
+                self._limit_map(len(header.parts))
+            return 0
+        if not header.more_parts:
+            return 0
+        numbers: list[int] = []
+        wanted = 1  # the first number says how many pairs follow it
+        taken = 0
+        text = b""
+        while len(numbers) < wanted:
+            if taken + BLOCK > header.size:
+                self.refuse(f"the map of the sparse file {header.name!r} does not end")
+            *lines, text = (text + self._read(BLOCK)).split(b"\n")
+            taken += BLOCK
+            for line in lines:
+                if len(numbers) == wanted:
+                    break
+                if not line.isdigit() or len(line) > 20:
+                    self.refuse(f"the map of the sparse file {header.name!r} holds {line[:20]!r}")
+                numbers.append(int(line))
+                self._limit_map(numbers[0])
+                wanted = 1 + 2 * numbers[0]
+        header.parts = tarformat.pairs(numbers[1:])
+        return taken
+
+    def _limit_map(self, entries: int) -> None:
+        if entries > _MAX_SPARSE_MAP:
+            self.refuse(f"a sparse file's map has {entries} entries")
+
+    def _data(self, size: int) -> Span:
+        """The next `size` bytes and their padding."""
+        padding = -size % BLOCK
+        if self._spool is not None:
+            span = Span(self._spool, self._spool.seek(0, os.SEEK_END), size)
+            left = size
+            while left:
+                chunk = self._read(min(CHUNK, left))
+                self._spool.write(chunk)
+                left -= len(chunk)
+            self._read(padding)
+            return span
+        span = Span(self._backing or self._stream, self.offset, size)
+        if not self._seekable:
+            left = size + padding
+            while left:
+                left -= len(self._read(min(CHUNK, left)))
+            return span
+        self.offset += size + padding
+        if self.offset > self._end:
+            self.refuse(f"it is cut off, {self.offset - self._end} bytes are missing")
+        self._stream.seek(self.offset)
+        return span
+
+    def _extension(self, header: Header) -> bytes:
+        if header.size > tarformat.MAX_EXTENSION:
+            self.refuse(f"an extended header of {header.size} bytes, at byte {self.offset}")
+        data = self._read(header.size)
+        self._read(-header.size % BLOCK)
+        return data
+
+    def _read(self, size: int) -> bytes:
+        data = self._read_at_most(size)
+        if len(data) < size:
+            self.refuse(f"it is cut off at byte {self.offset}")
+        return data
+
+    def _read_at_most(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        while len(data) < size and (more := self._stream.read(size - len(data))):
+            data += more
+        self.offset += len(data)
+        return data
 
 
 class Writer:
@@ -132,35 +271,55 @@ class Writer:
 
     def add(self, path: str, inode: Inode) -> None:
         """Writes one entry; a second path of the same inode becomes a hard link to the first."""
-        info = tarfile.TarInfo(path or ".")
-        info.mode, info.uid, info.gid, info.mtime = inode.mode, inode.uid, inode.gid, 0
         first = self._names.setdefault(inode, path) if inode.kind is not Kind.DIRECTORY else path
         if first != path:
-            info.type, info.linkname = tarfile.LNKTYPE, first
-            self._write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            self._write(header(path, inode, first))
             return
-        info.type = _TYPES[inode.kind]
-        info.linkname = inode.target
-        info.devmajor, info.devminor = inode.device
-        if inode.kind is Kind.FILE:
-            info.size = inode.content.size
-        info.pax_headers = {
-            _XATTR + name: inode.xattrs[name].decode("utf-8", "surrogateescape")
-            for name in sorted(inode.xattrs)
-        }
-        self._write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        self._write(header(path, inode))
         if inode.kind is Kind.FILE:
             for chunk in inode.content.chunks():
                 self._write(chunk)
-            self._write(bytes(-info.size % tarfile.BLOCKSIZE))
+            self._write(bytes(-inode.content.size % BLOCK))
 
     def close(self) -> None:
         """Writes the end: two blocks of zeros, no padding to a record, as the specification allows."""
-        self._write(bytes(2 * tarfile.BLOCKSIZE))
+        self._write(END)
 
     def _write(self, data: bytes) -> None:
         self._stream.write(data)
         self.size += len(data)
+
+
+END = bytes(2 * BLOCK)
+
+
+def header(path: str, inode: Inode, link: str | None = None) -> bytes:
+    """The bytes before an entry's data; with `link`, those of a hard link to that path.
+
+    Directories end with a slash, the root is "./".
+    """
+    name = (path or ".") + ("/" if inode.kind is Kind.DIRECTORY else "")
+    if link is not None:
+        return tarformat.build(
+            Header(_encode(name), inode.mode, inode.uid, inode.gid, 0, b"1", _encode(link))
+        )
+    return tarformat.build(
+        Header(
+            _encode(name),
+            inode.mode,
+            inode.uid,
+            inode.gid,
+            inode.content.size if inode.kind is Kind.FILE else 0,
+            _TYPES[inode.kind],
+            _encode(inode.target),
+            inode.device,
+            {_encode(key): value for key, value in inode.xattrs.items()},
+        )
+    )
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def write(tree: Tree, stream: BinaryIO) -> None:

@@ -8,9 +8,11 @@ are not UTF-8 use surrogate escapes (PEP 383).
 """
 
 import enum
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from tools.sysimage.errors import ToolError
 
@@ -38,18 +40,57 @@ class Span:
     size: int
 
     def chunks(self) -> Iterator[bytes]:
-        """Yields the bytes, at most CHUNK at a time. Raises ToolError if the file is cut off."""
+        """Yields the bytes, at most CHUNK at a time. Raises ToolError if the file is cut off.
+
+        Spans of one file on disk can be read from several threads at once.
+        """
         position, left = self.offset, self.size
+        descriptor = _descriptor(self.file)
         while left:
-            # Several spans share one file, so that each read has to say where it starts.
-            self.file.seek(position)
-            data = self.file.read(min(CHUNK, left))
+            if descriptor is not None:
+                data = os.pread(descriptor, min(CHUNK, left), position)
+            else:
+                # Several spans share one file, so that each read has to say where it starts.
+                self.file.seek(position)
+                data = self.file.read(min(CHUNK, left))
             if not data:
                 name = getattr(self.file, "name", "a stream")
                 raise ToolError(f"{name}: cut off at byte {position}, {left} bytes are missing; make it anew")
             position += len(data)
             left -= len(data)
             yield data
+
+
+def _descriptor(file: BinaryIO) -> int | None:
+    try:
+        # What was appended to a spool may still be in Python's buffer.
+        file.flush()
+        return file.fileno()
+    except OSError, AttributeError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """A file with holes: `parts` are (offset in the file, its bytes), in order, the rest is zeros."""
+
+    parts: tuple[tuple[int, Span], ...]
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes, holes as zeros, at most CHUNK at a time."""
+        position = 0
+        for offset, span in self.parts:
+            yield from _zeros(offset - position)
+            yield from span.chunks()
+            position = offset + span.size
+        yield from _zeros(self.size - position)
+
+
+def _zeros(count: int) -> Iterator[bytes]:
+    while count > 0:
+        yield bytes(min(CHUNK, count))
+        count -= CHUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +110,35 @@ class Inline:
             yield self.data
 
 
-type Content = Span | Inline
+@dataclass(frozen=True, slots=True)
+class External:
+    """A file on disk, of `size` bytes, that is opened when it is read: thousands of them cost nothing."""
+
+    path: Path
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes. Raises ToolError if the file has not the size that it had."""
+        size = 0
+        with self.path.open("rb") as stream:
+            while data := stream.read(CHUNK):
+                size += len(data)
+                yield data
+        if size != self.size:
+            raise ToolError(
+                f"{self.path}: has {size} bytes instead of {self.size}; it changed while it was read"
+            )
+
+
+class Content(Protocol):
+    """The bytes of a file, wherever they are: Span, Inline, Sparse, External."""
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes, at most about CHUNK at a time."""
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,189 @@
+"""Compresses pieces of a tar independently of each other, and makes one file of them.
+
+The compressor is a locked program: one process a piece, with one thread each. So the bytes do not depend
+on how many run at once, and a process's memory not on the size of the image.
+"""
+
+import os
+import subprocess
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, Protocol, cast
+
+from tools.sysimage import xz
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tree import Span
+
+
+class Piece(Protocol):
+    """Bytes to compress, or compressed ones."""
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A compressed piece: where its bytes are, and what they hold."""
+
+    data: Piece
+    uncompressed: int  # bytes
+    crc32: int
+
+
+class Container(Protocol):
+    """How a file is made of payloads: `head`, each of them between its two halves of `block`, `tail`."""
+
+    def head(self) -> bytes:
+        """What the file starts with."""
+
+    def block(self, compressed: int, uncompressed: int, crc32: int) -> tuple[bytes, bytes]:
+        """What stands before and after a payload."""
+
+    def tail(self) -> bytes:
+        """What the file ends with."""
+
+
+class _Bare:
+    """Nothing around the payloads: zstd's frames, or no compression."""
+
+    def head(self) -> bytes:
+        return b""
+
+    def block(self, compressed: int, uncompressed: int, crc32: int) -> tuple[bytes, bytes]:
+        del compressed, uncompressed, crc32
+        return b"", b""
+
+    def tail(self) -> bytes:
+        return b""
+
+
+def _zstd(size: int) -> list[str]:
+    # The size goes into the frame's header, where decoders look for it.
+    return ["--compress", "--stdout", "--quiet", "-19", "--single-thread", "--check", f"--stream-size={size}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A compression: its name, the arguments of its program for so many bytes, its container."""
+
+    name: str
+    arguments: Callable[[int], Sequence[str]] | None
+    container: Callable[[], Container]
+
+
+CODECS = {
+    codec.name: codec
+    for codec in (
+        Codec("xz", lambda _size: xz.ARGUMENTS, xz.Stream),
+        Codec("zstd", _zstd, _Bare),
+        Codec("none", None, _Bare),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A codec, the command that starts its program, and how many of them run at once (None: one a core)."""
+
+    codec: Codec
+    argv: tuple[str, ...] = ()
+    jobs: int | None = None
+
+
+class Compressor:
+    """Runs a codec's program on pieces, several at a time; temporary files go to `folder`."""
+
+    def __init__(self, program: Program, folder: Path) -> None:
+        """Raises ToolError if the codec needs a program and none is given."""
+        self._codec, self._argv, self._folder = program.codec, program.argv, folder
+        self._jobs = program.jobs or os.process_cpu_count() or 1
+        self._stop = threading.Event()
+        if self._codec.arguments and not self._argv:
+            raise ToolError(f"no program for the compression {self._codec.name}; give --tool")
+
+    def run(self, pieces: Iterable[Piece | Payload]) -> Iterator[Payload]:
+        """Yields the payload of each piece, in their order; one that is a payload already as it is.
+
+        Raises ToolError if the program can't be started, fails or is killed.
+        """
+        arguments = self._codec.arguments
+        with ThreadPoolExecutor(self._jobs) as pool:
+            waiting: list[Future[Payload] | Payload] = []
+            try:
+                for piece in pieces:
+                    if isinstance(piece, Payload):
+                        waiting.append(piece)
+                    elif arguments is None:
+                        waiting.append(Payload(piece, piece.size, 0))
+                    else:
+                        waiting.append(pool.submit(self._compress, piece, arguments(piece.size)))
+                    # A few pieces ahead, so that none is kept long before its turn.
+                    if len(waiting) > 2 * self._jobs:
+                        yield _result(waiting.pop(0))
+                while waiting:
+                    yield _result(waiting.pop(0))
+            finally:
+                self._stop.set()
+                pool.shutdown(cancel_futures=True)
+
+    def _compress(self, piece: Piece, arguments: Sequence[str]) -> Payload:
+        out = cast(BinaryIO, TemporaryFile(dir=self._folder))
+        try:
+            process = subprocess.Popen(
+                [*self._argv, *arguments],
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                # No XZ_OPT, ZSTD_CLEVEL or locale of the host's may reach the bytes.
+                env={"LC_ALL": "C"},
+            )
+        except OSError as error:
+            raise ToolError(
+                f"{self._argv[0]}: can't be started ({error.strerror}); --tool has to name a "
+                "program that runs here"
+            ) from error
+        crc32 = self._feed(process, piece)
+        return Payload(Span(out, 0, out.seek(0, os.SEEK_END)), piece.size, crc32)
+
+    def _feed(self, process: subprocess.Popen[bytes], piece: Piece) -> int:
+        assert process.stdin
+        assert process.stderr
+        crc32 = 0
+        with process:
+            try:
+                for chunk in piece.chunks():
+                    if self._stop.is_set():
+                        raise ToolError(f"{self._codec.name}: stopped, since another piece failed")
+                    crc32 = zlib.crc32(chunk, crc32)
+                    rest = memoryview(chunk)
+                    while rest:
+                        rest = rest[process.stdin.write(rest) :]
+            except BrokenPipeError:
+                pass  # it ended early; why is said below
+            except BaseException:
+                process.kill()
+                raise
+            process.stdin.close()
+            said = process.stderr.read(4096).decode(errors="replace")
+            status = process.wait()
+        if status:
+            how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+            raise ToolError(
+                f"{self._codec.name} {how} ({said.strip() or 'without a word'}); nothing was written"
+            )
+        return crc32
+
+
+def _result(item: Future[Payload] | Payload) -> Payload:
+    return item if isinstance(item, Payload) else item.result()

@@ -1,0 +1,116 @@
+"""Applies a layer to a tree: the OCI image-spec's layer.md, inside the root and whatever the order.
+
+A layer says three things: what of the layers below is gone (whiteouts), what is new or replaced, and
+which names are links to one file. Whiteouts hide only what comes from below, wherever they stand in the
+layer, so they are carried out before the layer's own entries.
+"""
+
+from collections.abc import Iterable
+from typing import NoReturn
+
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tar import Entry
+from tools.sysimage.tree import Kind, Tree
+
+WHITEOUT = ".wh."
+_META = ".wh..wh."  # of aufs, which Docker's first layers came from
+_OPAQUE = ".wh..wh..opq"
+
+
+def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
+    """Applies a layer's entries, in the archive's order, to the tree of the layers below.
+
+    Paths are taken as a kernel in a chroot would: a parent that is a symbolic link of a lower layer is
+    followed, never outside the root. A directory over a directory replaces its metadata and keeps its
+    children; over anything else, and anything over it, replaces it whole. A hard link shares the inode
+    that its target has when the link is made. Of a path that is there twice the last one counts, as in
+    every tar. Missing parents become directories of root with mode 0755.
+
+    Raises ToolError, naming layer (`where`) and entry, for a whiteout of nothing, a parent that is no
+    directory, a hard link to nothing or to a directory.
+    """
+    added: list[Entry] = []
+    hidden: list[str] = []
+    for entry in entries:
+        *above, name = entry.path.split("/")
+        if any(part.startswith(_META) for part in above) or (name.startswith(_META) and name != _OPAQUE):
+            continue  # aufs's own bookkeeping; no name of an image can begin like this
+        if any(part.startswith(WHITEOUT) for part in above):
+            _refuse(where, entry.path, f"a name below a whiteout ({WHITEOUT}) can't exist")
+        if name.startswith(WHITEOUT):
+            if name.removeprefix(WHITEOUT) in ("", ".", ".."):
+                _refuse(where, entry.path, "a whiteout has to name what it hides")
+            hidden.append(entry.path)
+        else:
+            added.append(entry)
+    _put_new_directories(tree, added, where)
+    for path in hidden:
+        _hide(tree, path, where)
+    for entry in added:
+        _add(tree, entry, where)
+
+
+def _put_new_directories(tree: Tree, added: list[Entry], where: str) -> None:
+    """Directories that take the place of something else, first of all.
+
+    A whiteout below a directory that was a symbolic link must not go where the link pointed: all that is
+    there belongs to this layer.
+    """
+    for entry in added:
+        if entry.inode and entry.inode.kind is Kind.DIRECTORY:
+            path = _resolve(tree, entry.path, where)
+            below = tree.get(path)
+            if below and below.kind is not Kind.DIRECTORY:
+                tree.put(path, entry.inode)
+
+
+def _hide(tree: Tree, path: str, where: str) -> None:
+    above, _, name = path.rpartition("/")
+    above = _resolve(tree, above, where, last=True)
+    if name == _OPAQUE:
+        for child in tree.children(above):
+            tree.remove(child)
+    else:
+        name = name.removeprefix(WHITEOUT)
+        tree.remove(f"{above}/{name}" if above else name)
+
+
+def _add(tree: Tree, entry: Entry, where: str) -> None:
+    path = _resolve(tree, entry.path, where)
+    inode = entry.inode
+    if inode is None:
+        link = _resolve(tree, entry.link, where)
+        inode = tree.get(link)
+        if inode is None:
+            _refuse(where, entry.path, f"it is a hard link to {entry.link!r}, which does not exist here")
+        if inode.kind is Kind.DIRECTORY:
+            _refuse(where, entry.path, f"it is a hard link to the directory {entry.link!r}")
+        if link == path:
+            return
+    is_directory = inode.kind is Kind.DIRECTORY
+    if not path:
+        if not is_directory:
+            _refuse(where, entry.path or ".", f"the root can't be a {inode.kind.value}")
+        tree.put(path, inode)
+        return
+    before = tree.get(path)
+    if before and not (is_directory and before.kind is Kind.DIRECTORY):
+        tree.remove(path)
+    parent = path
+    while (parent := parent.rpartition("/")[0]) and parent not in tree:
+        pass
+    if tree[parent].kind is not Kind.DIRECTORY:
+        _refuse(where, entry.path, f"its parent {parent!r} is a {tree[parent].kind.value}, not a directory")
+    tree.make_parents(path, where)
+    tree.put(path, inode)
+
+
+def _resolve(tree: Tree, path: str, where: str, *, last: bool = False) -> str:
+    try:
+        return tree.resolve(path, last=last)
+    except ToolError as error:
+        raise ToolError(f"{where}: entry {error}") from error
+
+
+def _refuse(where: str, path: str, what: str) -> NoReturn:
+    raise ToolError(f"{where}: entry {path!r}: {what}; build this layer again")

@@ -1,0 +1,385 @@
+"""Reads OCI image layouts (image-spec: image-layout.md, image-index.md, manifest.md, config.md).
+
+Docker's schema 2 media types are read as what they are: the same thing under other names. Each blob is
+checked against its descriptor's size and digest while it is read, a layer also against its diff ID.
+"""
+
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from compression import zstd
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tools.sysimage.errors import ToolError
+
+_CHUNK = 1 << 18  # bytes of a blob that are read at a time
+_MAX_JSON = 1 << 25  # bytes of an index, a manifest or a configuration
+_MAX_DEPTH = 8  # of indexes in indexes
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})")
+_INDEXES = frozenset(
+    {
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+    }
+)
+_MANIFESTS = frozenset(
+    {
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    }
+)
+_LAYER = re.compile(
+    r"application/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+gzip|\+zstd)?"
+    r"|application/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?"
+)
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a first byte of 0x50 to 0x5f
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What an image runs on; empty fields are unknown, or any if it is what is asked for."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part) or "unknown"
+
+    def fits(self, wanted: Platform) -> bool:
+        """Whether an image of this platform is one of those that are wanted."""
+        # arm64 has one variant, which builders may or may not write down.
+        variant = self.variant or ("v8" if self.architecture == "arm64" else "")
+        return (
+            wanted.os in ("", self.os)
+            and wanted.architecture in ("", self.architecture)
+            and wanted.variant in ("", variant)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A blob: what it is, its digest ("sha256:…") and its size in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer: its blob and the digest of the uncompressed tar in it."""
+
+    blob: Path
+    descriptor: Descriptor
+    diff_id: str
+    where: str  # for messages
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image of a layout, its layers from the lowest to the topmost."""
+
+    digest: str
+    platform: Platform
+    layers: tuple[Layer, ...]
+
+
+class Layout:
+    """The directory of an image layout."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises ToolError if `root` is no image layout."""
+        self.root = root
+        for name in ("oci-layout", "index.json"):
+            if not (root / name).is_file():
+                raise ToolError(
+                    f"{root}: not an OCI image layout (it has no {name}); give the directory that oci_image, "
+                    "oci_pull or 'skopeo copy … oci:DIR' makes"
+                )
+        version = _object(
+            _json((root / "oci-layout").read_bytes(), f"{root}/oci-layout"), f"{root}/oci-layout"
+        )
+        if not str(version.get("imageLayoutVersion", "")).startswith("1."):
+            raise ToolError(f"{root}/oci-layout: not version 1 of the OCI image layout; make the layout anew")
+
+    def image(self, wanted: Platform) -> Image:
+        """The one image for a platform; fields that are empty in `wanted` fit any.
+
+        Raises ToolError, listing what there is, if none or several fit; also if what is read is damaged.
+        """
+        where = f"{self.root}/index.json"
+        found: dict[str, tuple[Platform, Descriptor]] = {}
+        self._collect(_object(_json((self.root / "index.json").read_bytes(), where), where), where, found, 0)
+        if not found:
+            raise ToolError(f"{where}: lists no image; make the layout anew")
+        fitting = [descriptor for platform, descriptor in found.values() if platform.fits(wanted)]
+        if len(fitting) != 1:
+            have = ", ".join(
+                sorted(f"{platform} ({digest[:19]}…)" for digest, (platform, _) in found.items())
+            )
+            raise ToolError(
+                f"{self.root}: {len(fitting) or 'no'} images for the platform {wanted}; name the platform of "
+                f"one image only; there are: {have}"
+            )
+        return self._image(fitting[0], found[fitting[0].digest][0])
+
+    def _collect(
+        self,
+        index: dict[str, Any],
+        where: str,
+        found: dict[str, tuple[Platform, Descriptor]],
+        depth: int,
+    ) -> None:
+        if depth > _MAX_DEPTH:
+            raise ToolError(f"{where}: indexes are nested more than {_MAX_DEPTH} deep; make the layout anew")
+        for item in _list(index, "manifests", where):
+            descriptor = _descriptor(item, where)
+            blob_where = f"{self.root}: {descriptor.digest}"
+            if descriptor.media_type in _INDEXES:
+                self._collect(self._load(descriptor), blob_where, found, depth + 1)
+            elif descriptor.media_type in _MANIFESTS:
+                platform = _platform(_object(item, where).get("platform"))
+                if platform is None:
+                    platform = self._config_platform(self._load(descriptor), blob_where)
+                # Attestations stand in indexes as images for no platform.
+                if platform and platform.os != "unknown":
+                    found.setdefault(descriptor.digest, (platform, descriptor))
+            elif depth == 0 and "schema1" in descriptor.media_type:
+                raise ToolError(
+                    f"{where}: {descriptor.media_type} is no image that can be read; pull it as schema 2"
+                )
+
+    def _config_platform(self, manifest: dict[str, Any], where: str) -> Platform | None:
+        descriptor = _descriptor(manifest.get("config"), f"{where}: config")
+        if not _is_config(descriptor):
+            return None  # an artifact: a signature, an SBOM
+        return _platform(self._load(descriptor)) or Platform()
+
+    def _image(self, descriptor: Descriptor, platform: Platform) -> Image:
+        where = f"{self.root}: manifest {descriptor.digest}"
+        manifest = self._load(descriptor)
+        config_descriptor = _descriptor(manifest.get("config"), f"{where}: config")
+        if not _is_config(config_descriptor):
+            raise ToolError(f"{where}: is a {config_descriptor.media_type}, not an image; give an image")
+        config = self._load(config_descriptor)
+        layers = [_descriptor(item, where) for item in _list(manifest, "layers", where)]
+        rootfs = _object(config.get("rootfs"), f"{where}: rootfs of the config")
+        diff_ids = _list(rootfs, "diff_ids", f"{where}: rootfs of the config")
+        if len(layers) != len(diff_ids):
+            raise ToolError(
+                f"{where}: has {len(layers)} layers, but its config names {len(diff_ids)} diff IDs; "
+                "build the image again"
+            )
+        made = []
+        for number, (layer, diff_id) in enumerate(zip(layers, diff_ids, strict=True), 1):
+            layer_where = f"{self.root}: layer {number} of {len(layers)} ({layer.digest[:19]}…)"
+            if not _LAYER.fullmatch(layer.media_type):
+                raise ToolError(
+                    f"{layer_where}: has the unknown media type {layer.media_type!r}; a tar is needed"
+                )
+            if not isinstance(diff_id, str) or not _DIGEST.fullmatch(diff_id):
+                raise ToolError(f"{layer_where}: its diff ID {diff_id!r} is no digest; build the image again")
+            made.append(Layer(self._blob(layer.digest), layer, diff_id, layer_where))
+        return Image(descriptor.digest, platform, tuple(made))
+
+    def _blob(self, digest: str) -> Path:
+        return self.root / "blobs" / Path(*digest.split(":"))
+
+    def _load(self, descriptor: Descriptor) -> dict[str, Any]:
+        where = f"{self.root}: {descriptor.digest}"
+        if descriptor.size > _MAX_JSON:
+            raise ToolError(f"{where}: {descriptor.size} bytes are too many for JSON; make the layout anew")
+        path = self._blob(descriptor.digest)
+        with _open(path, descriptor, where) as stream:
+            data = b"".join(_checked(stream, descriptor, where))
+        return _object(_json(data, where), where)
+
+
+def open_blob(layer: Layer) -> BinaryIO:
+    """Opens a layer's blob. Raises ToolError if it is missing or has not the size that was promised."""
+    return _open(layer.blob, layer.descriptor, layer.where)
+
+
+def compression(blob: BinaryIO) -> str:
+    """A layer's compression, "gzip", "zstd" or "": by its first bytes, since builders mix up the types."""
+    blob.seek(0)
+    head = blob.read(4)
+    blob.seek(0)
+    if head.startswith(_GZIP):
+        return "gzip"
+    return "zstd" if head == _ZSTD or head[1:] == _ZSTD_SKIPPABLE else ""
+
+
+class Budget:
+    """How many bytes may still come out of decompressors, over all layers of an image."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = self._left = limit
+
+    def spend(self, size: int, where: str) -> None:
+        """Raises ToolError if the image unpacks to more than the limit."""
+        self._left -= size
+        if self._left < 0:
+            raise ToolError(
+                f"{where}: the image unpacks to more than {self._limit} bytes; raise --limit if need be"
+            )
+
+
+class LayerStream:
+    """A layer's uncompressed tar as a stream; at its end it has been checked by size, digest and diff ID."""
+
+    def __init__(self, blob: BinaryIO, layer: Layer, budget: Budget) -> None:
+        raw = _checked(blob, layer.descriptor, layer.where)
+        engine = {"gzip": _inflated, "zstd": _unzstd}.get(compression(blob))
+        chunks = engine(raw, layer.where) if engine else raw
+        plain_known = chunks is raw and layer.diff_id == layer.descriptor.digest
+        self._chunks = _counted(chunks, "" if plain_known else layer.diff_id, budget, layer.where)
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, none at the end. Raises ToolError for what does not match."""
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return b""
+            self._rest = memoryview(chunk)
+        data = bytes(self._rest[:size])
+        self._rest = self._rest[size:]
+        return data
+
+    def drain(self) -> None:
+        """Reads what is left, so that all of the layer is checked."""
+        self._rest = memoryview(b"")
+        for _ in self._chunks:
+            pass
+
+
+def _checked(stream: BinaryIO, descriptor: Descriptor, where: str) -> Iterator[bytes]:
+    digest = hashlib.new(descriptor.digest.partition(":")[0])
+    size = 0
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        yield chunk
+    name = f"{digest.name}:{digest.hexdigest()}"
+    if size != descriptor.size or name != descriptor.digest:
+        raise ToolError(
+            f"{where}: the blob is {name} of {size} bytes, promised is {descriptor.digest} of "
+            f"{descriptor.size} bytes; fetch or build the image again"
+        )
+
+
+def _counted(chunks: Iterator[bytes], diff_id: str, budget: Budget, where: str) -> Iterator[bytes]:
+    digest = hashlib.new(diff_id.partition(":")[0]) if diff_id else None
+    for chunk in chunks:
+        budget.spend(len(chunk), where)
+        if digest:
+            digest.update(chunk)
+        yield chunk
+    if digest and (name := f"{digest.name}:{digest.hexdigest()}") != diff_id:
+        raise ToolError(f"{where}: it unpacks to {name}, its diff ID is {diff_id}; build the image again")
+
+
+def _inflated(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
+    try:
+        engine = zlib.decompressobj(wbits=31)
+        for chunk in chunks:
+            data = chunk
+            while data:
+                if engine.eof:
+                    # Members may follow each other, and zeros may fill up the end (gzip(1) allows both).
+                    data = data.lstrip(b"\0")
+                    if not data:
+                        break
+                    engine = zlib.decompressobj(wbits=31)
+                yield engine.decompress(data, 4 * _CHUNK)
+                data = engine.unused_data if engine.eof else engine.unconsumed_tail
+    except zlib.error as error:
+        raise ToolError(f"{where}: the gzip stream is damaged ({error}); fetch or build it again") from error
+    if not engine.eof:
+        raise ToolError(f"{where}: the gzip stream is cut off; fetch or build the image again")
+
+
+def _unzstd(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
+    try:
+        engine = zstd.ZstdDecompressor()
+        for chunk in chunks:
+            data = chunk
+            while data or not (engine.eof or engine.needs_input):
+                if engine.eof:
+                    engine = zstd.ZstdDecompressor()
+                yield engine.decompress(data, 4 * _CHUNK)
+                data = engine.unused_data if engine.eof else b""
+    except zstd.ZstdError as error:
+        raise ToolError(f"{where}: the zstd stream is damaged ({error}); fetch or build it again") from error
+    if not engine.eof:
+        raise ToolError(f"{where}: the zstd stream is cut off; fetch or build the image again")
+
+
+def _open(path: Path, descriptor: Descriptor, where: str) -> BinaryIO:
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        raise ToolError(
+            f"{where}: the layout has no blob {descriptor.digest}; fetch the image again"
+        ) from None
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    if size != descriptor.size:
+        stream.close()
+        raise ToolError(
+            f"{where}: the blob has {size} bytes, promised are {descriptor.size}; fetch the image again"
+        )
+    return stream
+
+
+def _is_config(descriptor: Descriptor) -> bool:
+    return descriptor.media_type in (
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+    )
+
+
+def _descriptor(value: Any, where: str) -> Descriptor:
+    item = _object(value, f"{where}: a descriptor")
+    digest, size = item.get("digest"), item.get("size")
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise ToolError(
+            f"{where}: the digest {digest!r} is neither sha256, sha384 nor sha512; make the layout anew"
+        )
+    if type(size) is not int or size < 0:
+        raise ToolError(f"{where}: the size of {digest} is {size!r}; make the layout anew")
+    return Descriptor(str(item.get("mediaType", "")), digest, size)
+
+
+def _platform(value: Any) -> Platform | None:
+    if not isinstance(value, dict) or not value.get("os"):
+        return None
+    return Platform(*(str(value.get(key) or "") for key in ("os", "architecture", "variant")))
+
+
+def _json(data: bytes, where: str) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ToolError(f"{where}: is no JSON ({error}); make the layout anew") from error
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ToolError(f"{where}: a JSON object is missing; make the layout anew")
+    return value
+
+
+def _list(value: dict[str, Any], key: str, where: str) -> list[Any]:
+    items = value.get(key)
+    if not isinstance(items, list):
+        raise ToolError(f"{where}: has no list '{key}'; make the layout anew")
+    return items

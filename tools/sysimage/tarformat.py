@@ -1,0 +1,238 @@
+"""The headers of tar archives, byte by byte: v7, ustar, GNU, star and pax in; ustar with pax out.
+
+Follows POSIX.1-2024 pax(1) and tar(5) of GNU and star for what POSIX doesn't say. Names and extended
+attributes are bytes here: an archive says nothing about their encoding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+BLOCK = 512
+MAX_EXTENSION = 1 << 24  # bytes of one extended header or long name; xattrs are at most 64 KiB each
+ZEROS = bytes(BLOCK)
+XATTR = b"SCHILY.xattr."
+
+_GNU = b"ustar  \0"
+_USTAR = b"ustar\0"
+_STAR_TRAILER = b"tar\0"
+
+
+class DamagedError(ValueError):
+    """A header that no tar writes; the message says what is wrong with it, not where it is."""
+
+
+@dataclass(slots=True)
+class Header:
+    """One entry's header, with what pax and GNU extensions before it said already in its fields."""
+
+    name: bytes
+    mode: int
+    uid: int
+    gid: int
+    size: int  # bytes of data that follow, before padding
+    type: bytes
+    link: bytes = b""
+    device: tuple[int, int] = (0, 0)
+    xattrs: dict[bytes, bytes] = field(default_factory=dict)
+    # Of a sparse file: where its data belong, as (offset, size), and how long the file is.
+    parts: list[tuple[int, int]] | None = None
+    real_size: int = 0
+    more_parts: bool = False  # the map goes on after the header (GNU) or leads the data (pax 1.0)
+
+
+def parse(block: bytes) -> Header:
+    """Parses one header block. Raises DamagedError for a wrong checksum or a field that is no number."""
+    checksum = _number(block[148:156], "checksum")
+    # The field itself counts as spaces. Some old tars summed signed bytes.
+    rest = block[:148] + block[156:]
+    if checksum != (unsigned := sum(rest) + 256) and checksum != unsigned - 256 * sum(b > 127 for b in rest):
+        raise DamagedError("a header's checksum is wrong")
+    name, kind = _text(block[:100]), block[156:157]
+    header = Header(
+        name,
+        _number(block[100:108], "mode"),
+        _number(block[108:116], "uid"),
+        _number(block[116:124], "gid"),
+        _number(block[124:136], "size"),
+        kind,
+        _text(block[157:257]),
+    )
+    if block[257:263] == _USTAR or block[257:265] == _GNU:
+        header.device = (_number(block[329:337], "devmajor"), _number(block[337:345], "devminor"))
+    if block[257:263] == _USTAR:
+        # star keeps times in the last bytes of the prefix and marks it by a trailer.
+        prefix = _text(block[345 : 476 if block[508:] == _STAR_TRAILER else 500])
+        if prefix:
+            header.name = prefix + b"/" + name
+    elif kind == b"S":
+        header.parts = _old_sparse(block[386:482])
+        header.more_parts = block[482] != 0
+        header.real_size = _number(block[483:495], "realsize")
+    if header.size < 0:
+        raise DamagedError("a header's size is negative")
+    return header
+
+
+def parse_sparse_block(header: Header, block: bytes) -> None:
+    """Adds a block that continues the map of an old GNU sparse file. Raises DamagedError."""
+    assert header.parts is not None
+    header.parts += _old_sparse(block[:504])
+    header.more_parts = block[504] != 0
+
+
+def _old_sparse(table: bytes) -> list[tuple[int, int]]:
+    parts = []
+    for start in range(0, len(table), 24):
+        if not table[start]:  # the table ends early
+            break
+        offset = _number(table[start : start + 12], "sparse offset")
+        parts.append((offset, _number(table[start + 12 : start + 24], "sparse size")))
+    return parts
+
+
+def parse_records(data: bytes) -> list[tuple[bytes, bytes]]:
+    """The records of a pax extended header, in their order. Raises DamagedError."""
+    records = []
+    position = 0
+    while position < len(data):
+        space = data.find(b" ", position, position + 20)
+        length = data[position:space]
+        if space < 0 or not length.isdigit():
+            raise DamagedError("a pax header's record has no length")
+        end = position + int(length)
+        key, equals, value = data[space + 1 : end - 1].partition(b"=")
+        if end > len(data) or end <= space or data[end - 1 : end] != b"\n" or not equals:
+            raise DamagedError("a pax header's record is damaged")
+        records.append((key, value))
+        position = end
+    return records
+
+
+def apply_records(header: Header, records: Sequence[tuple[bytes, bytes]]) -> None:
+    """Lets pax records override a header's fields, as pax(1) asks. Raises DamagedError.
+
+    What an image does not keep (times, names of owners, comments) is passed over.
+    """
+    last = dict(records)
+    header.name = last.get(b"path") or header.name
+    header.link = last.get(b"linkpath") or header.link
+    for key in ("uid", "gid", "size"):
+        if value := last.get(key.encode()):
+            setattr(header, key, _decimal(value, key))
+    header.xattrs = {
+        key.removeprefix(XATTR): value
+        for key, value in last.items()
+        if key.startswith(XATTR) and key != XATTR
+    }
+    _apply_sparse(header, records, last)
+
+
+def _apply_sparse(header: Header, records: Sequence[tuple[bytes, bytes]], last: dict[bytes, bytes]) -> None:
+    if not any(key.startswith(b"GNU.sparse.") for key in last):
+        return
+    header.name = last.get(b"GNU.sparse.name") or header.name
+    real = last.get(b"GNU.sparse.realsize") or last.get(b"GNU.sparse.size")
+    if real is None:
+        raise DamagedError("a sparse file has no real size")
+    header.real_size = _decimal(real, "GNU.sparse.realsize")
+    if b"GNU.sparse.major" in last and _decimal(last[b"GNU.sparse.major"], "GNU.sparse.major"):
+        header.parts, header.more_parts = [], True
+        return
+    if b"GNU.sparse.map" in last:
+        numbers = [_decimal(part, "GNU.sparse.map") for part in last[b"GNU.sparse.map"].split(b",") if part]
+    else:
+        numbers = [
+            _decimal(value, "GNU.sparse")
+            for key, value in records
+            if key.endswith((b".offset", b".numbytes"))
+        ]
+    header.parts = pairs(numbers)
+
+
+def pairs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """(offset, size) for each two numbers of a sparse map. Raises DamagedError for an odd one out."""
+    if len(numbers) % 2:
+        raise DamagedError("a sparse file's map is damaged")
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _decimal(value: bytes, name: str) -> int:
+    if not value.isdigit() or len(value) > 20:
+        raise DamagedError(f"{name} is {value[:40]!r}, which is no number")
+    return int(value)
+
+
+def _number(text: bytes, name: str) -> int:
+    if text[0] & 0x80:  # GNU's base-256: the first byte's high bit marks it, the next is the sign
+        value = int.from_bytes(text) & ((1 << (8 * len(text) - 1)) - 1)
+        return value - (1 << (8 * len(text) - 1)) if text[0] & 0x40 else value
+    digits = text.partition(b"\0")[0].strip(b" ")
+    try:
+        return int(digits or b"0", 8)
+    except ValueError:
+        raise DamagedError(f"{name} is {text!r}, which is no octal number") from None
+
+
+def _text(text: bytes) -> bytes:
+    return text.partition(b"\0")[0]
+
+
+def build(header: Header) -> bytes:
+    """The header's bytes: one ustar block, before it a pax header only if a field needs it."""
+    records: list[tuple[bytes, bytes]] = []
+    prefix, name = _split(header.name)
+    if name is None:
+        records.append((b"path", header.name))
+        name = header.name[:100]
+    if len(header.link) > 100:
+        records.append((b"linkpath", header.link))
+    for key, number, digits in (
+        (b"uid", header.uid, 7),
+        (b"gid", header.gid, 7),
+        (b"size", header.size, 11),
+    ):
+        if number >= 8**digits:
+            records.append((key, b"%d" % number))
+    # Last, since a reader that splits the records at line ends stumbles over the bytes of an attribute.
+    records += [(XATTR + key, header.xattrs[key]) for key in sorted(header.xattrs)]
+    block = _block(replace(header, name=name, link=header.link[:100]), prefix)
+    if not records:
+        return block
+    data = b"".join(_record(key, value) for key, value in records)
+    extension = _block(Header(b"././@PaxHeader", 0o644, 0, 0, len(data), b"x"))
+    return extension + data + bytes(-len(data) % BLOCK) + block
+
+
+def _split(name: bytes) -> tuple[bytes, bytes | None]:
+    if len(name) <= 100:
+        return b"", name
+    # The longest prefix that fits, so that there is one way only to write a name.
+    slash = name.rfind(b"/", 0, min(156, len(name) - 1))
+    if slash <= 0 or len(name) - slash - 1 > 100:
+        return b"", None
+    return name[:slash], name[slash + 1 :]
+
+
+def _block(header: Header, prefix: bytes = b"") -> bytes:
+    block = bytearray(BLOCK)
+    block[0 : len(header.name)] = header.name
+    # What does not fit is 0 here and stands in the pax header.
+    uid, gid = (number if number < 8**7 else 0 for number in (header.uid, header.gid))
+    numbers = (header.mode, uid, gid, header.size if header.size < 8**11 else 0, 0)
+    block[100:148] = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % numbers
+    block[148:156] = b"        "
+    block[156:157] = header.type
+    block[157 : 157 + len(header.link)] = header.link
+    block[257:265] = b"ustar\x0000"
+    block[329:345] = b"%07o\0%07o\0" % header.device
+    block[345 : 345 + len(prefix)] = prefix
+    block[148:155] = b"%06o\0" % sum(block)
+    return bytes(block)
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    length = len(key) + len(value) + 3  # space, equals sign, line end
+    total = length + len(str(length))
+    if len(str(total)) > len(str(length)):
+        total += 1
+    return b"%d %s=%s\n" % (total, key, value)
