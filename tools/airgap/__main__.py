@@ -1,27 +1,42 @@
-"""Runs Bazel in the toolbox: `python3 tools/airgap [Bazel's arguments]`. tools/bazel calls this.
+"""Bazel of the host, or Bazel in the toolbox: `python3 tools/airgap [Bazel's arguments]`.
 
 Runs on the Python of the host, from 3.9 on, with its standard library only.
 """
 
+from __future__ import annotations
+
 import os
+import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+_HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(_HERE.parents[1]))
 
-from tools.airgap import enter, errors, host, toolbox  # noqa: E402
+from tools.airgap import enter, errors, handover, host, toolbox  # noqa: E402
 
 
 def main() -> int:
-    """Makes the toolbox if there is none, and becomes Bazel in it."""
-    modules = Path(__file__).resolve().parent / "modules"
-    enter.check_not_covered(Path.cwd(), "the working directory")
-    enter.check_not_covered(modules, "the checkout")
-    enter.check_not_covered(toolbox.cache_folder(), "the cache folder")
+    """Becomes a Bazel that can work, having made the toolbox if there is none. Raises ToolError."""
+    # A build of the toolbox that is told to stop cleans up behind itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    arguments = sys.argv[1:]
+    if not enter.inside():
+        folder = Path.cwd()
+        script = _HERE.parent / "bazel"
+        bazel = handover.choose(script, handover.workspace_of(folder), toolbox.cache_folder())
+        if bazel:
+            # bazelisk would call the workspace's tools/bazel, which is us.
+            os.environ["BAZELISK_SKIP_WRAPPER"] = "true"
+            os.execv(bazel, [str(bazel), *arguments])
+        enter.check_not_covered(folder, "the working directory")
+        enter.check_not_covered(_HERE, "the checkout")
+        enter.check_not_covered(toolbox.cache_folder(), "the cache folder")
     found = toolbox.find_or_make()
-    command = ["/usr/bin/bazel", *host.settings(found, modules), *sys.argv[1:]]
+    command = ["/usr/bin/bazel", f"--bazelrc={host.bazelrc(found, _HERE / 'modules')}", *arguments]
+    if enter.inside():
+        os.execv(command[0], command)
     enter.enter(found, command, host.environment())
-    return 1
 
 
 errors.run(main)

@@ -5,13 +5,14 @@ and modified UTF-8, and at the end a SHA-1 over the password, a fixed phrase and
 Java keeps reading it; its own tool would be started once for each certificate.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hashlib
 import re
 import struct
 from pathlib import Path
-from typing import List
 
 from tools.airgap.errors import ToolError
 
@@ -26,9 +27,9 @@ _PEM = re.compile(
 )
 
 
-def read_pem(text: str, where: Path) -> List[bytes]:
+def read_pem(text: str, where: Path) -> list[bytes]:
     """The certificates of a PEM bundle (RFC 7468) in DER, each once, in their order."""
-    found: List[bytes] = []
+    found: list[bytes] = []
     for body in _PEM.findall(text):
         try:
             der = base64.b64decode("".join(body.split()), validate=True)
@@ -39,7 +40,7 @@ def read_pem(text: str, where: Path) -> List[bytes]:
     return found
 
 
-def trust_store(certificates: List[bytes], password: str = PASSWORD) -> bytes:
+def trust_store(certificates: list[bytes], password: str = PASSWORD) -> bytes:
     """A JKS trust store of `certificates` (DER). The same certificates give the same bytes."""
     store = struct.pack(">III", _MAGIC, _VERSION, len(certificates))
     for number, der in enumerate(certificates):

@@ -4,11 +4,13 @@ Everything else is bound as it is, and neither processes nor network are set apa
 outlives the command that started it, and the next command finds it.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Dict, List
+from typing import NoReturn
 
 from tools.airgap import recipe
 from tools.airgap.errors import ToolError, say
@@ -16,6 +18,11 @@ from tools.airgap.toolbox import Toolbox
 
 # Where the toolbox covers the host's files.
 _COVERED = ("/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+
+
+def inside() -> bool:
+    """Whether this process is in the toolbox already (a program that Bazel started calls tools/bazel)."""
+    return Path("/", recipe.BUILD_DATA).exists()
 
 
 def check_not_covered(path: Path, what: str) -> None:
@@ -28,17 +35,17 @@ def check_not_covered(path: Path, what: str) -> None:
             )
 
 
-def mounts(toolbox: Toolbox) -> List[str]:
+def mounts(toolbox: Toolbox) -> list[str]:
     """The options of bwrap that lay the toolbox over the host."""
     root = toolbox.root
     options = ["--dev-bind", "/", "/", "--ro-bind", str(root / "usr"), "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        # Links into /usr everywhere since 2018 or so; where they are folders, they are covered too.
-        if Path("/", name).is_dir() and not Path("/", name).is_symlink():
-            if (root / "usr" / name).is_dir():
-                options += ["--ro-bind", str(root / "usr" / name), f"/{name}"]
+        # Links into /usr on all but old hosts; where they are folders, they are covered too.
+        on_host = Path("/", name)
+        if on_host.is_dir() and not on_host.is_symlink() and (root / "usr" / name).is_dir():
+            options += ["--ro-bind", str(root / "usr" / name), f"/{name}"]
     options += ["--ro-bind", str(root / "etc"), "/etc"]
-    for name in recipe.HOST_FILES + recipe.HOST_FOLDERS:
+    for name in (*recipe.HOST_FILES, *recipe.HOST_FOLDERS):
         if name == "etc/ssl" and not Path("/etc/ssl/certs/ca-certificates.crt").exists():
             continue  # the toolbox has Debian's own bundle
         if Path("/", name).exists():
@@ -46,45 +53,55 @@ def mounts(toolbox: Toolbox) -> List[str]:
     return options
 
 
-def _works(bwrap: List[str], toolbox: Toolbox) -> bool:
+def _trouble(bwrap: list[str], toolbox: Toolbox) -> str:
+    """Why `bwrap` does not get into the toolbox; empty if it does."""
     done = subprocess.run(
-        [*bwrap, *mounts(toolbox), "--", "/usr/bin/true"], capture_output=True, stdin=subprocess.DEVNULL
+        [*bwrap, *mounts(toolbox), "--", "/usr/bin/true"],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        check=False,
     )
-    return done.returncode == 0
+    return (done.stderr.strip() or f"exit status {done.returncode}") if done.returncode else ""
 
 
-def find_bwrap(toolbox: Toolbox) -> List[str]:
-    """The start of a command line of a bwrap that works here: the toolbox's, else the host's.
+def find_bwrap(toolbox: Toolbox) -> list[str]:
+    """The start of a command line of a bwrap that works here: the toolbox's own, else the host's.
 
-    The toolbox's needs user namespaces (or root); the host's may have a right of its own to make mounts.
-    As root, the host's is installed if it is missed; otherwise the ToolError names the line to run.
+    The toolbox's needs user namespaces, or root. The host's may have a right of its own to make mounts
+    (setuid, AppArmor). As root it is installed if nothing else is left; otherwise the ToolError names the
+    line to run.
     """
     own = toolbox.command("bwrap")
     boot = Path("/proc/sys/kernel/random/boot_id")
-    stamp = f"{boot.read_text().strip() if boot.exists() else ''} {os.getuid()}\n"
+    stamp = f"{boot.read_text(encoding='ascii').strip() if boot.exists() else 'unknown'} {os.getuid()}\n"
     known = toolbox.state / "bwrap-works"
-    if known.exists() and known.read_text() == stamp:
+    if known.exists() and known.read_text(encoding="ascii") == stamp:
         return own
-    if _works(own, toolbox):
-        known.write_text(stamp)
+    trouble = _trouble(own, toolbox)
+    if not trouble:
+        known.write_text(stamp, encoding="ascii")
         return own
-    if not shutil.which("bwrap") and os.getuid() == 0:
-        say("this host refuses namespaces: installing Debian's bubblewrap")
-        subprocess.run(["apt-get", "install", "-qq", "-y", "bubblewrap"], check=False)
+    if not shutil.which("bwrap"):
+        if os.getuid() != 0:
+            raise ToolError(
+                f"this host refuses user namespaces to ordinary users ({trouble}), run: "
+                "sudo apt-get install bubblewrap"
+            )
+        say(f"the toolbox's bubblewrap does not work here ({trouble}): installing Debian's on this host")
+        subprocess.run(["apt-get", "install", "-q", "-q", "--yes", "bubblewrap"], check=False)
     host = shutil.which("bwrap")
-    if host and _works([host], toolbox):
+    if host and not _trouble([host], toolbox):
         return [host]
-    if host or os.getuid() == 0:
-        raise ToolError(
-            "this host lets nobody make mounts (a container without CAP_SYS_ADMIN?), and the toolbox "
-            "needs them: allow user namespaces, or install bazelisk"
-        )
     raise ToolError(
-        "this host refuses user namespaces to ordinary users, run: sudo apt-get install bubblewrap"
+        f"the toolbox needs mounts of its own, and this host does not let it make any ({trouble}): allow "
+        "user namespaces (or, in a container, CAP_SYS_ADMIN), or install bazelisk"
     )
 
 
-def enter(toolbox: Toolbox, command: List[str], environment: Dict[str, str]) -> None:
-    """Becomes `command` in the toolbox. Returns only by an exception."""
+def enter(toolbox: Toolbox, command: list[str], environment: dict[str, str]) -> NoReturn:
+    """Becomes `command` in the toolbox."""
+    toolbox.hold()
     arguments = [*find_bwrap(toolbox), *mounts(toolbox), "--", *command]
     os.execve(arguments[0], arguments, environment)

@@ -1,26 +1,26 @@
 """What the toolbox takes from the host at each start: trust store, settings for Bazel, environment."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Optional
 
-from tools.airgap import certificates
+from tools.airgap import certificates, recipe
 from tools.airgap.errors import ToolError
 from tools.airgap.toolbox import Toolbox
 
 # Bundles of certificates, the first that exists counts. The variables are those of OpenSSL and Python.
 _BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/cert.pem")
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem")
 
 # Settings that name programs or files of the host, which the toolbox hides.
-_DROPPED = frozenset(
-    "AR AS BAZEL_REAL CC CFLAGS CLASSPATH CPATH CPLUS_INCLUDE_PATH CPP CXX CXXFLAGS C_INCLUDE_PATH "
-    "GCC_EXEC_PREFIX JAVA_HOME JDK_HOME LD LDFLAGS LD_LIBRARY_PATH LD_PRELOAD LIBRARY_PATH LANGUAGE "
-    "LOCPATH NIX_SSL_CERT_FILE NM OBJCOPY PERL5LIB PYTHONHOME PYTHONPATH PYTHONSTARTUP STRIP "
-    "VIRTUAL_ENV".split()
-)
+_DROPPED = """
+    AR AS BAZEL_REAL CC CFLAGS CLASSPATH CPATH CPLUS_INCLUDE_PATH CPP CPPFLAGS CXX CXXFLAGS C_INCLUDE_PATH
+    GCC_EXEC_PREFIX JAVA_HOME JDK_HOME LANGUAGE LD LDFLAGS LD_LIBRARY_PATH LD_PRELOAD LIBRARY_PATH LOCPATH
+    NM OBJCOPY PERL5LIB PYTHONHOME PYTHONPATH PYTHONSTARTUP STRIP VIRTUAL_ENV
+"""
 
 # Where Debian's packages put the modules that bazel_tools itself or this repository asks for.
 _SHIPPED_MODULES = {
@@ -37,20 +37,17 @@ _SHIPPED_MODULES = {
 
 def write_if_new(path: Path, content: bytes) -> None:
     """Replaces `path` in one step, and only if its content changes: several starts may run at once."""
-    try:
-        if path.read_bytes() == content:
-            return
-    except FileNotFoundError:
-        pass
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    if path.exists() and path.read_bytes() == content:
+        return
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    aside = Path(name)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-    os.chmod(aside, 0o644)
-    os.rename(aside, path)
+    aside.chmod(0o644)
+    aside.rename(path)
 
 
-def certificate_bundle() -> Optional[Path]:
+def certificate_bundle() -> Path | None:
     """The host's bundle of certificates in PEM, or None (then the toolbox's own Debian bundle serves)."""
     given = [os.environ.get(variable, "") for variable in _BUNDLE_VARIABLES]
     for name in [*given, *_BUNDLES]:
@@ -61,62 +58,54 @@ def certificate_bundle() -> Optional[Path]:
 
 def trust_store(toolbox: Toolbox) -> Path:
     """Java's trust store with the host's certificates, made again when the host's bundle changes."""
-    own = toolbox.root / "etc/ssl/certs/ca-certificates.crt"
-    bundle = certificate_bundle() or own
+    bundle = certificate_bundle() or toolbox.root / "etc/ssl/certs/ca-certificates.crt"
     found = bundle.stat()
     stamp = f"{bundle} {found.st_size} {found.st_mtime_ns}\n".encode()
-    store, stamped = toolbox.state / "cacerts.jks", toolbox.state / "cacerts.from"
-    if not (store.exists() and stamped.exists() and stamped.read_bytes() == stamp):
-        text = bundle.read_text(encoding="utf-8", errors="replace")
-        der = certificates.read_pem(text, bundle)
+    store, made_from = toolbox.state / "cacerts.jks", toolbox.state / "cacerts.from"
+    if not (store.exists() and made_from.exists() and made_from.read_bytes() == stamp):
+        der = certificates.read_pem(bundle.read_text(encoding="utf-8", errors="replace"), bundle)
         if not der:
             raise ToolError(f"{bundle} holds no certificate: run 'update-ca-certificates' on the host")
         write_if_new(store, certificates.trust_store(der))
-        write_if_new(stamped, stamp)
+        write_if_new(made_from, stamp)
     return store
 
 
 def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
     """The rc file with all that is special about Bazel in the toolbox; `modules`: the adapters' folder."""
     lines = [
-        "# Written by tools/bazel for Bazel in the toolbox, and read after the workspace's own .bazelrc.",
+        "# Written by tools/bazel for Bazel in the toolbox; read after the workspace's own .bazelrc.",
         "startup --server_javabase=/usr/lib/jvm/default-java",
-        "startup --host_jvm_args=-Xbootclasspath/a:/usr/share/rules_system_image/build-data",
+        f"startup --host_jvm_args=-Xbootclasspath/a:/{recipe.BUILD_DATA}",
         f"startup --host_jvm_args=-Djavax.net.ssl.trustStore={trust_store(toolbox)}",
         f"startup --host_jvm_args=-Djavax.net.ssl.trustStorePassword={certificates.PASSWORD}",
         # There is no WORKSPACE file, and its suffix would fetch rule sets from the internet.
         "common --noenable_workspace",
         # A lock file made with the adapters is of no use to anybody with the real modules.
         "common --lockfile_mode=off",
+        # What Bazel 8 and 9 do: names of repositories can't be taken for short names of Windows.
+        "common --incompatible_use_plus_in_repo_names",
         # An action runs in linux-sandbox, or is tagged as one that can't, or fails: no quiet fall-back.
         "common --spawn_strategy=linux-sandbox,local",
-        "common --repo_env=RULES_SYSTEM_IMAGE_AIRGAP=1",
     ]
     for name, folder in sorted(_SHIPPED_MODULES.items()):
         lines.append(f"common --override_module={name}=/usr/share/bazel/{folder}")
-    for folder in sorted(modules.iterdir()):
-        if (folder / "MODULE.bazel").exists():
-            lines.append(f"common --override_module={folder.name}={folder}")
+    for path in sorted(modules.iterdir()):
+        if (path / "MODULE.bazel").exists():
+            lines.append(f"common --override_module={path.name}={path}")
     key = hashlib.sha256(str(modules).encode()).hexdigest()[:12]
-    path = toolbox.state / f"{key}.bazelrc"
-    write_if_new(path, ("\n".join(lines) + "\n").encode())
-    return path
+    written = toolbox.state / f"{key}.bazelrc"
+    write_if_new(written, ("\n".join(lines) + "\n").encode())
+    return written
 
 
-def environment() -> Dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment of Bazel in the toolbox: the host's, without what names programs of the host."""
+    dropped = _DROPPED.split()
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in _DROPPED and not name.startswith("LC_")
+        if name not in dropped and not name.startswith("LC_")
     }
-    kept.update(
-        PATH="/usr/bin:/usr/sbin:/bin:/sbin",
-        LANG="C.UTF-8",  # the toolbox has no other locale
-    )
-    return kept
-
-
-def settings(toolbox: Toolbox, modules: Path) -> List[str]:
-    """The start-up options that Bazel needs in the toolbox."""
-    return [f"--bazelrc={bazelrc(toolbox, modules)}"]
+    # The toolbox has no other locale, and only its own programs.
+    return {**kept, "LANG": "C.UTF-8", "PATH": "/usr/bin:/usr/sbin:/bin:/sbin"}

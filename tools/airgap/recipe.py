@@ -4,6 +4,8 @@ The recipe pins names, suites and fix-ups, not versions: Debian's testing and un
 keeps no old packages. What decides the bytes of an image comes from debian.lock.json, not from here.
 """
 
+from __future__ import annotations
+
 import hashlib
 from pathlib import Path
 
@@ -75,6 +77,9 @@ ABSENT = (
     "python3-wheel",
 )
 
+# The folder, below the root, with what gives Bazel its version; also the sign of being in the toolbox.
+BUILD_DATA = "usr/share/rules_system_image/build-data"
+
 # Left out when a package is unpacked (patterns of tar --exclude).
 EXCLUDED = (
     "./usr/share/doc/*",
@@ -130,6 +135,6 @@ def digest(architecture: str) -> str:
     """The first 12 hex digits of the SHA-256 of everything that decides what the toolbox holds."""
     hashed = hashlib.sha256(architecture.encode())
     here = Path(__file__).resolve().parent
-    for name in ("recipe.py", "toolbox.py", "apt.py"):
+    for name in ("recipe.py", "unpack.py"):
         hashed.update(b"\0" + (here / name).read_bytes())
     return hashed.hexdigest()[:12]

@@ -10,9 +10,10 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from compression import zstd
 from pathlib import Path
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO
 
 _OCI = "application/vnd.oci.image."
 _DOCKER = "application/vnd.docker."
@@ -22,7 +23,7 @@ _CHUNK = 1 << 20
 _COMPRESSIONS: tuple[tuple[bytes, str, Callable[[Path], Any]], ...] = (
     (b"\x1f\x8b", "gzip", lambda path: gzip.open(path, "rb")),
     (b"\x28\xb5\x2f\xfd", "zstd", lambda path: zstd.open(path, "rb")),
-    (b"", "", lambda path: open(path, "rb")),
+    (b"", "", lambda path: path.open("rb")),
 )
 
 
@@ -127,7 +128,7 @@ def _from_scratch(wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
 
 
 def _add_layer(path: Path, manifest: dict[str, Any], config: dict[str, Any], out: Layout) -> None:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         head = file.read(4)
         file.seek(0)
         digest = _sha256(file)
@@ -147,9 +148,7 @@ def _environment(given: list[str], lines: dict[str, str]) -> list[str]:
     """The base's environment and `lines` over it; `$NAME` in them stands for the value so far."""
     merged = dict(entry.split("=", 1) for entry in given)
     for name, value in lines.items():
-        merged[name] = re.sub(
-            r"\$(?:\{(\w+)\}|(\w+))", lambda m: merged.get(m[1] or m[2], ""), value
-        )
+        merged[name] = re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda m: merged.get(m[1] or m[2], ""), value)
     return [f"{name}={value}" for name, value in merged.items()]
 
 
@@ -187,6 +186,7 @@ def assemble(wanted: dict[str, Any]) -> None:
 
 
 def main(argv: list[str]) -> int:
+    """Assembles; a foreseeable failure is one line and status 1."""
     try:
         assemble(json.loads(Path(argv[0]).read_text()))
     except ImageError as error:

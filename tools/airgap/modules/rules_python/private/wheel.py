@@ -5,11 +5,13 @@ the lock. LOCKED are the normalized names of the whole lock; what the wheel requ
 """
 
 import compileall
+import json
 import py_compile
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pip._vendor.packaging.requirements import Requirement
@@ -35,17 +37,19 @@ py_library(
 """
 
 
-def _normalized(name):
+def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def _install(folder):
+def _install(folder: Path) -> None:
     # The index, proxies and certificates are the host's: pip reads its files and PIP_*.
+    command = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-input"]
+    command += ["--disable-pip-version-check", "--root-user-action=ignore", "--break-system-packages"]
+    command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile"]
+    command += ["--target", str(folder), "--requirement", "requirements.txt"]
     done = subprocess.run(
-        [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-input"]
-        + ["--disable-pip-version-check", "--root-user-action=ignore", "--break-system-packages"]
-        + ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile"]
-        + ["--target", str(folder), "--requirement", "requirements.txt"],
+        command,
+        check=False,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,7 +59,7 @@ def _install(folder):
         sys.exit(" ".join(errors) or done.stderr.strip() or "pip failed")
 
 
-def _dependencies(folder, asked, locked):
+def _dependencies(folder: Path, asked: Requirement, locked: Sequence[str]) -> list[str]:
     """The locked names that the wheel needs here, by its metadata's markers."""
     found = []
     for metadata in folder.glob("*.dist-info/METADATA"):
@@ -73,7 +77,8 @@ def _dependencies(folder, asked, locked):
     return sorted(set(found))
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
+    """Installs and prints; SystemExit with one line if it can't."""
     asked, hub, locked = Requirement(argv[0]), argv[1], argv[2:]
     folder = Path("site-packages")
     folder.mkdir(exist_ok=True)
@@ -87,7 +92,9 @@ def main(argv):
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
     deps = [f"@{hub}//{name}" for name in _dependencies(folder, asked, locked)]
-    print(_BUILD.format(deps=str(deps).replace("'", '"')))
+    print(_BUILD.format(deps=json.dumps(deps)))
+    return 0
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
