@@ -40,6 +40,8 @@ flatten = rule(
         "image": attr.label(
             doc = "An OCI image layout: `oci_image`, `oci_image_index`, or what `oci.pull` gives.",
             mandatory = True,
+            # A file is refused by the rule, whose message says what it wants.
+            allow_files = True,
         ),
         "_flatten": attr.label(
             default = Label("//tools/sysimage:flatten"),

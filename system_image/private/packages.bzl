@@ -50,7 +50,9 @@ def _debian_packages_impl(ctx):
     checked = ctx.actions.declare_file(ctx.label.name + ".checked")
     args = ctx.actions.args()
     args.add("--manifest", ctx.file.manifest)
+    args.add("--manifest-label", ctx.attr.manifest_label)
     args.add("--lock", ctx.file.lock)
+    args.add("--lock-label", ctx.attr.lock_label)
     args.add("--set", ctx.attr.set)
     args.add("--output", checked)
     args.add("--hint", ctx.attr.hint)
@@ -72,6 +74,7 @@ def _debian_packages_impl(ctx):
             packages = packages,
             set = ctx.attr.set,
         ),
+        OutputGroupInfo(_validation = depset([checked])),
     ]
 
 debian_packages = rule(
@@ -81,7 +84,9 @@ debian_packages = rule(
         "architecture": attr.string(doc = "The architecture the set is resolved for.", mandatory = True),
         "hint": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
         "lock": attr.label(doc = "The lock.", mandatory = True, allow_single_file = [".json"]),
+        "lock_label": attr.string(doc = "Where the user has the lock, for the message.", mandatory = True),
         "manifest": attr.label(doc = "The manifest of the lock.", mandatory = True, allow_single_file = [".toml"]),
+        "manifest_label": attr.string(doc = "Where the user has the manifest, for the message.", mandatory = True),
         "packages": attr.label_list(doc = "The closure.", mandatory = True, providers = [DebianPackageInfo]),
         "set": attr.string(doc = "The set's name.", mandatory = True),
         "_packages": attr.label(

@@ -24,18 +24,21 @@ def _package_impl(rctx):
         url = mirror + "/" + attr.pool_path
         if rctx.download(url, deb, sha256 = attr.sha256, allow_fail = True).success:
             break
-        failures.append(_why(rctx, url, attr.sha256))
+
+        # Bazel has said why in a line of its own, with both digests if they differ.
+        failures.append(url)
 
         # buildifier: disable=print
-        print("{} {}: {}".format(attr.package, attr.version, failures[-1]))
+        print("{} {}: not from {}: down, gone, or not what the lock says".format(attr.package, attr.version, url))
     if not rctx.path(deb).exists:
-        fail(("\n{package} {version} ({archive}) can't be fetched:\n{failures}\n" +
-              "Ways out: add a mirror that has it, with --repo_env=DEBIAN_MIRRORS={archive}=URL (a snapshot mirror " +
-              "keeps every version), or lock the current versions with `{hint}`.").format(
+        fail(("{package} {version} can't be fetched (SHA-256 {sha256}), tried: {failures}; either add a mirror that has it, with " +
+              "--repo_env=DEBIAN_MIRRORS={archive}=URL (a snapshot mirror keeps every version), or lock what " +
+              "the mirrors have now with `{hint}`").format(
             archive = attr.archive,
-            failures = "\n".join(["  " + line for line in failures]),
+            failures = ", ".join(failures),
             hint = attr.hint,
             package = attr.package,
+            sha256 = attr.sha256,
             version = attr.version,
         ))
     rctx.file("BUILD.bazel", _PACKAGE_BUILD.format(
@@ -47,14 +50,6 @@ def _package_impl(rctx):
         version = repr(attr.version),
     ))
     return _reproducible(rctx)
-
-def _why(rctx, url, sha256):
-    # Bazel says only that the download failed. Whether the mirror is down or lies is worth a second try.
-    other = rctx.download(url, "refused.deb", allow_fail = True)
-    rctx.delete("refused.deb")
-    if other.success and other.sha256 != sha256:
-        return "{}: has SHA-256 {}, but the lock says {}".format(url, other.sha256, sha256)
-    return "{}: unreachable, or gone from there".format(url)
 
 package_repository = repository_rule(
     implementation = _package_impl,
@@ -82,8 +77,10 @@ debian_packages(
     name = {name},
     architecture = {architecture},
     hint = {hint},
-    lock = {lock},
-    manifest = {manifest},
+    lock = "debian.lock.json",
+    lock_label = {lock_label},
+    manifest = "debian.toml",
+    manifest_label = {manifest_label},
     packages = {packages},
     set = {set},
 )
@@ -112,8 +109,8 @@ def _hub_impl(rctx):
                 name = repr(target),
                 architecture = repr(architecture),
                 hint = repr(rctx.attr.hint),
-                lock = repr(str(rctx.attr.lock)),
-                manifest = repr(str(rctx.attr.manifest)),
+                lock_label = repr(_shown(rctx.attr.lock)),
+                manifest_label = repr(_shown(rctx.attr.manifest)),
                 packages = repr(["@{}//:package".format(repository) for repository in sets[name][architecture]]),
                 set = repr(name),
             ))
@@ -124,6 +121,10 @@ def _hub_impl(rctx):
             name = repr(name),
         ))
     rctx.file("BUILD.bazel", "".join(parts))
+
+    # Copies, so that users need not export the two files from their package.
+    rctx.file("debian.lock.json", rctx.read(rctx.attr.lock))
+    rctx.file("debian.toml", rctx.read(rctx.attr.manifest))
     return _reproducible(rctx)
 
 hub_repository = repository_rule(
@@ -140,3 +141,7 @@ hub_repository = repository_rule(
 def _reproducible(rctx):
     # Bazel 8.? and later cache what says so of itself; Bazel 7.7 does not know the word.
     return rctx.repo_metadata(reproducible = True) if hasattr(rctx, "repo_metadata") else None
+
+def _shown(label):
+    # As the user writes it: the main repository has no name on the command line.
+    return str(label).removeprefix("@@") if str(label).startswith("@@//") else str(label)

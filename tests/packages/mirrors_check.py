@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parents[2]
 GOOD = b"!<arch>\nnot a real package, but these are the bytes that are locked\n"
 POOL = "pool/main/t/tiny/tiny_1.0_amd64.deb"
 MANIFEST = {"set": {"tiny": {"packages": ["tiny"]}}}
+TOML = '[set.tiny]\npackages = ["tiny"]\n'
 
 MODULE = """
 module(name = "mirrors_check")
@@ -78,7 +79,6 @@ def write_module(folder: Path) -> None:
     folder.mkdir()
     (folder / "MODULE.bazel").write_text(MODULE.format(checkout=HERE))
     (folder / "BUILD.bazel").write_text("")
-    (folder / "debian.toml").write_text('[set.tiny]\npackages = ["tiny"]\n')
     (folder / "debian.lock.json").write_text(json.dumps(lock))
 
 
@@ -93,18 +93,24 @@ def main() -> int:
     down = "http://127.0.0.1:9"  # discard: nothing listens there
     sha256 = hashlib.sha256(GOOD[:20]).hexdigest()
     ways_out = ["add a mirror", "--repo_env=DEBIAN_MIRRORS=debian=URL", "bazel run //:lock"]
+    # fmt: off
     cases: list[tuple[str, list[str], bool, list[str]]] = [
         ("a mirror that works", [good], True, []),
-        ("a mirror that is down, then one that works", [down, good], True, [f"{down}/{POOL}: unreachable"]),
-        ("a mirror without it, then one that works", [gone, good], True, [f"{gone}/{POOL}: unreachable, or gone"]),
-        ("a cut-off package, then a whole one", [cut_off, good], True, [f"{cut_off}/{POOL}: has SHA-256 {sha256}"]),
-        ("all mirrors down or empty", [down, gone], False, ["tiny 1.0 (debian) can't be fetched", down, gone, *ways_out]),
-        ("only a cut-off package", [cut_off], False, ["tiny 1.0", f"has SHA-256 {sha256}, but the lock", *ways_out]),
-    ]  # fmt: skip
+        ("a mirror that is down, then one that works", [down, good], True, [f"tiny 1.0: not from {down}/{POOL}"]),
+        ("a mirror without it, then one that works", [gone, good], True, [f"tiny 1.0: not from {gone}/{POOL}"]),
+        ("a cut-off package, then a whole one", [cut_off, good], True, [f"tiny 1.0: not from {cut_off}/{POOL}", sha256]),
+        ("all mirrors down or empty", [down, gone], False, ["tiny 1.0 can't be fetched", down, gone, *ways_out]),
+        ("only a cut-off package", [cut_off], False, ["tiny 1.0 can't be fetched", sha256, *ways_out]),
+        ("a manifest that was changed after locking", [good], False, ["//:debian.lock.json does not fit //:debian.toml", "bazel run //:lock"]),
+    ]
+    # fmt: on
     wrong = 0
-    bazel = [os.fspath(HERE / "tools" / "bazel"), f"--output_base={scratch}/output_base"]
+    bazel = [os.environ.get("BAZEL") or os.fspath(HERE / "tools" / "bazel"), f"--output_base={scratch}/output_base"]
     try:
         for name, mirrors, works, expected in cases:
+            (module / "debian.toml").write_text(
+                TOML if "changed" not in name else TOML + "essential = true\n"
+            )
             result = subprocess.run(
                 [
                     *bazel,

@@ -13,12 +13,12 @@ MANIFEST = '[set.vanilla]\npackages = ["systemd"]\n'
 MEANING = {"set": {"vanilla": {"packages": ["systemd"]}}}
 
 
-def lay_out(folder: Path, manifest: str = MANIFEST) -> tuple[Path, Path]:
+def lay_out(folder: Path, manifest: str = MANIFEST) -> tuple[packages.Source, packages.Source]:
     """A manifest and a lock that was made from MANIFEST."""
     toml, lock = folder / "debian.toml", folder / "debian.lock.json"
     toml.write_text(manifest)
     lock.write_text(json.dumps({"manifest_sha256": meaning_sha256(MEANING), "sets": {"vanilla": {}}}))
-    return toml, lock
+    return packages.Source(toml, "//:debian.toml"), packages.Source(lock, "//:debian.lock.json")
 
 
 def test_a_lock_that_fits_passes_whatever_the_comments_say(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_lock_that_fits_passes_whatever_the_comments_say(tmp_path: Path) -> No
 
 def test_a_manifest_changed_after_locking_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
     toml, lock = lay_out(tmp_path, MANIFEST.replace("systemd", "systemd-boot"))
-    with pytest.raises(ToolError, match="does not fit .*bazel run //:lock"):
+    with pytest.raises(ToolError, match=r"does not fit .*bazel run //:lock"):
         packages.check(toml, lock, "vanilla", "bazel run //:lock")
 
 
@@ -40,14 +40,15 @@ def test_a_set_that_the_lock_lacks_is_named(tmp_path: Path) -> None:
 
 def test_a_lock_that_is_cut_off_is_named_with_the_remedy(tmp_path: Path) -> None:
     toml, lock = lay_out(tmp_path)
-    lock.write_text(lock.read_text()[:20])
+    lock.path.write_text(lock.path.read_text()[:20])
     with pytest.raises(ToolError, match=r"debian.lock.json: no JSON .*hint"):
         packages.check(toml, lock, "vanilla", "hint")
 
 
 def test_a_refused_lock_leaves_no_output(tmp_path: Path) -> None:
     toml, lock = lay_out(tmp_path, "[set.other]\n")
-    argv = ["--manifest", str(toml), "--lock", str(lock), "--set", "vanilla", "--hint", "hint"]
+    argv = ["--manifest", str(toml.path), "--manifest-label", toml.label, "--lock", str(lock.path)]
+    argv += ["--lock-label", lock.label, "--set", "vanilla", "--hint", "hint"]
     with pytest.raises(ToolError):
         packages.main([*argv, "--output", str(tmp_path / "checked")])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["debian.lock.json", "debian.toml"]

@@ -62,7 +62,7 @@ def _copy(inode: Inode, path: Path) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Makes the folder that a manifest asks for."""
-    parser = argparse.ArgumentParser(prog="program", description=__doc__, fromfile_prefix_chars="@")
+    parser = argparse.ArgumentParser(prog="program", description=__doc__)
     parser.add_argument(
         "--manifest", type=Path, required=True, help='JSON with "architecture" and "packages"'
     )
