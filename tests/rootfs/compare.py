@@ -1,0 +1,142 @@
+"""Compares our root filesystem of a set with a real installation of the same packages, path by path.
+
+    python3.14 -m tests.rootfs.compare --set vanilla [--architecture amd64] [--work DIR]
+
+Needs root and mmdebstrap (apt-get install mmdebstrap). Compared are type, mode, owner, link target,
+content and xattrs of every path, hard links by their content. What differs is printed unless
+differences.toml explains it. The exit status is 0 if nothing is left, and nothing explained is missing.
+"""
+
+import argparse
+import re
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.rootfs import reference
+from tools.sysimage import errors, mtree, rootfs, tar
+from tools.sysimage.patterns import Pattern
+from tools.sysimage.tree import Inode, Kind, Tree
+
+DIFFERENCES = Path(__file__).with_name("differences.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An entry of differences.toml."""
+
+    ours: str
+    patterns: tuple[Pattern, ...]
+    replace: tuple[str, str] | None
+    why: str
+
+    def covers(self, difference: Difference) -> bool:
+        """Whether it explains a difference."""
+        if self.ours != difference.ours or not any(p.matches(difference.path) for p in self.patterns):
+            return False
+        if self.replace is None:
+            return True
+        our, real = difference.our, difference.real
+        assert our is not None and real is not None
+        return _same_but_for(self.replace, our, real)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A path that is not the same in both trees."""
+
+    path: str
+    ours: str  # "missing", "extra" or "different"
+    our: Inode | None
+    real: Inode | None
+
+    def __str__(self) -> str:
+        our, real = (set(mtree.keywords(inode)) if inode else set[str]() for inode in (self.our, self.real))
+        if self.ours == "different":
+            return f"{self.path}: ours {' '.join(sorted(our - real))}; real {' '.join(sorted(real - our))}"
+        return f"{self.path}: {self.ours}: {' '.join(sorted(our | real))}"
+
+
+def _same_but_for(replace: tuple[str, str], our: Inode, real: Inode) -> bool:
+    texts = [re.sub(*replace, inode.read().decode()) for inode in (our, real)]
+    attributes = [(inode.kind, inode.mode, inode.uid, inode.gid, inode.xattrs) for inode in (our, real)]
+    return texts[0] == texts[1] and attributes[0] == attributes[1]
+
+
+def explanations(path: Path = DIFFERENCES) -> list[Explanation]:
+    """Reads differences.toml."""
+    return [
+        Explanation(
+            entry["ours"],
+            tuple(Pattern(text) for text in entry["paths"]),
+            tuple(entry["replace"]) if "replace" in entry else None,
+            entry["why"],
+        )
+        for entry in tomllib.loads(path.read_text())["difference"]
+    ]
+
+
+def differences(our: Tree, real: Tree) -> Iterator[Difference]:
+    """Every path that is not the same in both."""
+    for path in sorted({*our.paths(), *real.paths()}):
+        a, b = our.get(path), real.get(path)
+        if a is None or b is None:
+            yield Difference(path, "missing" if a is None else "extra", a, b)
+        elif list(mtree.keywords(a)) != list(mtree.keywords(b)):
+            yield Difference(path, "different", a, b)
+
+
+def load(path: Path) -> Tree:
+    """Reads a tar as mmdebstrap writes it; parents that it leaves out are made."""
+    tree = Tree()
+    for entry in tar.read(path.open("rb"), str(path)):
+        inode = entry.inode or tree[entry.link]
+        tree.make_parents(entry.path)
+        if entry.path or inode.kind is Kind.DIRECTORY:
+            tree.put(entry.path, inode)
+    return tree
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line: see the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--set", default="vanilla", help="a set of debian.lock.json")
+    parser.add_argument("--architecture", default="amd64")
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache/rules_system_image-compare")
+    arguments = parser.parse_args(argv)
+    work = arguments.work / f"{arguments.set}-{arguments.architecture}"
+    packages = reference.fetch(arguments.set, arguments.architecture, arguments.work / "debs")
+    sources = reference.repository(packages, arguments.architecture, work / "repository")
+    start = time.monotonic()
+    reference.install(
+        sources, [package["name"] for package in packages], arguments.architecture, work / "real.tar"
+    )
+    print(f"mmdebstrap: {time.monotonic() - start:.1f} s")
+    start = time.monotonic()
+    our = rootfs.build(rootfs.Manifest(arguments.architecture, packages), work)
+    print(f"rootfs, without writing it: {time.monotonic() - start:.1f} s")
+    known = explanations()
+    used = set()
+    left = explained = 0
+    for difference in differences(our, load(work / "real.tar")):
+        explanation = next((entry for entry in known if entry.covers(difference)), None)
+        if explanation is None:
+            print(difference)
+            left += 1
+        else:
+            used.add(explanation)
+            explained += 1
+    for entry in known:
+        if entry not in used:
+            print(f"explains nothing any more: {', '.join(pattern.text for pattern in entry.patterns)}")
+    print(
+        f"{len(our)} paths compared, {explained} differ for {len(used)} of {len(known)} reasons in "
+        f"{DIFFERENCES.name}, {left} differ without one"
+    )
+    return 0 if not left and len(used) == len(known) else 1
+
+
+if __name__ == "__main__":
+    errors.run(main)

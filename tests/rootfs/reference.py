@@ -1,0 +1,105 @@
+"""What a real installation of a locked set looks like: mmdebstrap on the very .debs of the lock.
+
+For comparing and measuring, on a developer's machine or in CI; no test and no build action uses it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.sysimage import deb, mirrors
+from tools.sysimage.errors import ToolError
+
+LOCK = Path(__file__).parents[2] / "system_image/debian.lock.json"
+_SUITE = "locked"
+
+
+def fetch(set_name: str, architecture: str, cache: Path) -> list[dict[str, str]]:
+    """The packages of a set with their .debs in `cache`, as a manifest of rootfs lists them.
+
+    What is missing is fetched from the host's mirrors and checked by its SHA-256.
+    """
+    lock = json.loads(LOCK.read_text())
+    names: set[str] = set()
+    wanted: str | None = set_name
+    while wanted:
+        names.update(lock["sets"][wanted]["packages"][architecture])
+        wanted = lock["sets"][wanted]["extends"]
+    where = mirrors.host_mirrors(lock["archives"], lock["snapshot"], os.environ)
+    cache.mkdir(parents=True, exist_ok=True)
+    packages = []
+    for name in sorted(names):
+        entry = lock["packages"][architecture][name]
+        path = cache / entry["path"].rpartition("/")[2]
+        if not path.exists():
+            _download(entry, where[entry["archive"]], path)
+        keys = ("version", "architecture", "sha256")
+        packages.append({"name": name, "deb": str(path), **{key: entry[key] for key in keys}})
+    return packages
+
+
+def _download(entry: Mapping[str, Any], urls: Sequence[str], path: Path) -> None:
+    for url in urls:
+        try:
+            with urllib.request.urlopen(f"{url}/{entry['path']}", timeout=60) as response:
+                data: bytes = response.read()
+        except OSError as error:
+            print(f"{url}: {error}")
+            continue
+        if hashlib.sha256(data).hexdigest() == entry["sha256"]:
+            path.write_bytes(data)
+            return
+        print(f"{url}: {path.name} is another one than the lock's")
+    raise ToolError(f"{path.name}: no mirror has it; run the lock tool again")
+
+
+def repository(packages: Sequence[Mapping[str, str]], architecture: str, folder: Path) -> Path:
+    """Makes an archive for apt of these .debs, as links. Returns a sources.list for it."""
+    pool, dists = folder / "pool", folder / f"dists/{_SUITE}"
+    index = dists / f"main/binary-{architecture}"
+    shutil.rmtree(folder, ignore_errors=True)
+    pool.mkdir(parents=True)
+    index.mkdir(parents=True)
+    text = ""
+    for package in packages:
+        source = Path(package["deb"]).resolve()
+        (pool / source.name).symlink_to(source)
+        control = deb.open_deb(source).control["control"].decode().strip()
+        text += f"{control}\nFilename: pool/{source.name}\nSize: {source.stat().st_size}\n"
+        text += f"SHA256: {package['sha256']}\n\n"
+    data = text.encode()
+    (index / "Packages").write_bytes(data)
+    (dists / "Release").write_text(
+        f"Suite: {_SUITE}\nCodename: {_SUITE}\nArchitectures: {architecture}\nComponents: main\nSHA256:\n"
+        f" {hashlib.sha256(data).hexdigest()} {len(data)} main/binary-{architecture}/Packages\n"
+    )
+    sources = folder / "sources.list"
+    # copy: as mmdebstrap advises; the packages need not be visible in the new root.
+    sources.write_text(f"deb [trusted=yes] copy:{folder} {_SUITE} main\n")
+    return sources
+
+
+def install(sources: Path, names: Sequence[str], architecture: str, output: Path) -> None:
+    """Installs packages with mmdebstrap (as root) into a tar. Raises ToolError if it is not there."""
+    if shutil.which("mmdebstrap") is None:
+        raise ToolError("mmdebstrap is not installed; apt-get install mmdebstrap (only comparing needs it)")
+    subprocess.run(
+        [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=essential",
+            f"--include={','.join(names)}",
+            f"--architectures={architecture}",
+            _SUITE,
+            str(output),
+            str(sources),
+        ],
+        check=True,
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(output.parent), "HOME": "/root"},
+    )
