@@ -20,7 +20,7 @@ _DOCKER = {
 _PACK: dict[str, Callable[[bytes], bytes]] = {
     "": lambda data: data,
     "gzip": lambda data: gzip.compress(data, 1),
-    "zstd": lambda data: zstd.compress(data),
+    "zstd": zstd.compress,
 }
 
 
