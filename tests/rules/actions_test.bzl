@@ -1,0 +1,51 @@
+"""Each stage is one action with its own name, hermetic, of the outputs that users build on."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+
+def _action_impl(ctx):
+    env = analysistest.begin(ctx)
+    actions = [action for action in analysistest.target_actions(env) if action.mnemonic == ctx.attr.mnemonic]
+    asserts.equals(env, 1, len(actions), "actions called " + ctx.attr.mnemonic)
+    if actions:
+        asserts.equals(env, {}, actions[0].env, "the environment that reaches the tool")
+        asserts.equals(
+            env,
+            sorted(ctx.attr.outputs),
+            sorted([output.basename for output in actions[0].outputs.to_list()]),
+        )
+    return analysistest.end(env)
+
+_action_test = analysistest.make(
+    _action_impl,
+    attrs = {
+        "mnemonic": attr.string(mandatory = True),
+        "outputs": attr.string_list(mandatory = True),
+    },
+)
+
+def actions_test_suite(name):
+    """The actions behind `//system_image:vanilla`.
+
+    Args:
+      name: name of the suite.
+    """
+    cases = {
+        "Emit": ("//system_image:vanilla", ["vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256"]),
+        "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),
+        "Inject": ("//system_image:vanilla_overlay", ["vanilla_overlay.tar"]),
+        "Packages": ("@debian//:vanilla_amd64", ["vanilla_amd64.checked"]),
+        "Program": ("//system_image:xz", ["xz"]),
+        "Rootfs": ("//system_image:rootfs_vanilla", ["rootfs_vanilla.mtree", "rootfs_vanilla.tar"]),
+    }
+    for stage, (target, outputs) in cases.items():
+        _action_test(
+            name = "{}_{}_test".format(name, stage.lower()),
+            size = "small",
+            mnemonic = "SystemImage" + stage,
+            outputs = outputs,
+            target_under_test = target,
+        )
+    native.test_suite(
+        name = name,
+        tests = ["{}_{}_test".format(name, stage.lower()) for stage in cases],
+    )
