@@ -1,0 +1,128 @@
+"""dpkg's rules: versions, relations, order, and its database."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.testing.debs import Deb
+from tools.sysimage import dpkg
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tree import Tree
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("1.0~rc1", "1.0"),
+        ("1.0", "1.0+b1"),
+        ("1.9", "1.10"),
+        ("9:1", "10:0"),
+        ("1.0-1", "1.0-1.1"),
+        ("1.0-1~deb13u1", "1.0-1"),
+        ("1.0a", "1.0+"),
+        ("1.0", "1.0-0.1"),
+        ("0009", "10"),
+    ],
+)
+def test_versions_are_ordered_as_debian_orders_them(left: str, right: str) -> None:
+    assert dpkg.compare(left, right) < 0 < dpkg.compare(right, left)
+    assert dpkg.compare(left, left) == 0
+
+
+def test_versions_that_are_written_differently_can_be_equal() -> None:
+    assert dpkg.compare("0:1.0", "1.0") == 0
+    assert dpkg.compare("1.00", "1.0") == 0
+
+
+def test_relation_reads_alternatives_versions_and_qualifiers() -> None:
+    text = "libc6 (>= 2.38), default-mta | mail-agent,\n perl:any (<<6)"
+    assert dpkg.relation(text) == [
+        [dpkg.Alternative("libc6", ">=", "2.38")],
+        [dpkg.Alternative("default-mta"), dpkg.Alternative("mail-agent")],
+        [dpkg.Alternative("perl", "<<", "6")],
+    ]
+
+
+def order(folder: Path, *debs: Deb) -> list[list[str]]:
+    return [[p.name for p in batch] for batch in dpkg.install_order([deb.load(folder) for deb in debs])]
+
+
+def test_what_is_essential_comes_first_with_what_it_needs(tmp_path: Path) -> None:
+    debs = (
+        Deb("aaa"),
+        Deb("sh", fields={"Essential": "yes", "Depends": "zlib"}),
+        Deb("zlib"),
+    )
+    assert order(tmp_path, *debs) == [["zlib", "sh"], ["aaa"]]
+
+
+def test_pre_depends_come_before_depends_and_a_cycle_ends(tmp_path: Path) -> None:
+    debs = (
+        Deb("a", fields={"Depends": "b", "Pre-Depends": "c"}),
+        Deb("b", fields={"Depends": "a"}),
+        Deb("c"),
+    )
+    assert order(tmp_path, *debs) == [[], ["c", "b", "a"]]
+
+
+def test_dependency_on_what_another_package_provides_is_seen(tmp_path: Path) -> None:
+    debs = (Deb("a", fields={"Depends": "none | virtual"}), Deb("z", fields={"Provides": "virtual (= 1)"}))
+    assert order(tmp_path, *debs) == [[], ["z", "a"]]
+
+
+def test_package_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
+    path = Deb("a").write(tmp_path)
+    for wanted in ({"name": "b"}, {"version": "2"}, {"sha256": "0" * 64}):
+        with pytest.raises(ToolError, match=r"the lock says"):
+            dpkg.load(path, **wanted)
+
+
+def test_status_has_dpkgs_order_of_fields_and_the_conffiles_digests(tmp_path: Path) -> None:
+    deb = Deb(
+        "a",
+        fields={"Homepage": "x", "Depends": "b,\n c | d  (>= 1)", "Essential": "yes"},
+        control={"conffiles": "/etc/a\n"},
+    )
+    package = deb.load(tmp_path)
+    package.digests["etc/a"] = "d41d8cd98f00b204e9800998ecf8427e"
+    assert dpkg.status(package) == (
+        "Package: a\nEssential: yes\nStatus: install ok installed\n"
+        "Maintainer: Nobody <nobody@mirror.example>\n"
+        "Architecture: amd64\nVersion: 1.0-1\nDepends: b, c | d (>= 1)\n"
+        "Conffiles:\n /etc/a d41d8cd98f00b204e9800998ecf8427e\n"
+        "Description: a package for tests\nHomepage: x\n"
+    )
+
+
+def test_info_files_of_multi_arch_packages_carry_the_architecture(tmp_path: Path) -> None:
+    tree = Tree()
+    package = Deb("lib", fields={"Multi-Arch": "same"}, control={"postinst": "x"}).load(tmp_path)
+    package.entries[:] = ["", "usr"]
+    dpkg.write_info(tree, [package])
+    assert tree["var/lib/dpkg/info/lib:amd64.list"].read() == b"/.\n/usr\n"
+    assert tree["var/lib/dpkg/info/lib:amd64.postinst"].mode == 0o755
+
+
+def test_md5sums_are_made_for_a_package_without_them_conffiles_left_out(tmp_path: Path) -> None:
+    tree = Tree()
+    package = Deb("a", control={"conffiles": "/etc/a\n"}, md5sums=False).load(tmp_path)
+    package.digests.update({"etc/a": "1" * 32, "usr/a": "2" * 32})
+    dpkg.write_info(tree, [package])
+    assert tree["var/lib/dpkg/info/a.md5sums"].read() == b"2" * 32 + b"  usr/a\n"
+
+
+def test_triggers_are_recorded_by_file_and_by_name(tmp_path: Path) -> None:
+    tree = Tree()
+    text = "interest-noawait /usr/lib/x # why\ninterest ldconfig\nactivate other\n"
+    dpkg.write_database(tree, [Deb("a", control={"triggers": text}).load(tmp_path)], "amd64", [], [])
+    assert tree["var/lib/dpkg/triggers/File"].read() == b"/usr/lib/x a/noawait\n"
+    assert tree["var/lib/dpkg/triggers/ldconfig"].read() == b"a\n"
+    assert "var/lib/dpkg/triggers/other" not in tree
+
+
+def test_diversions_are_in_the_order_of_dpkgs_hash_table() -> None:
+    # As dpkg-divert of trixie wrote them.
+    paths = ["/lib64/ld-linux-x86-64.so.2", "/libx32", "/lib32", "/libo32"]
+    tree = Tree()
+    dpkg.write_database(tree, [], "amd64", [(path, f"{path}.x", "p") for path in sorted(paths)], [])
+    assert tree["var/lib/dpkg/diversions"].read().decode().splitlines()[::3] == paths

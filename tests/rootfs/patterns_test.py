@@ -1,0 +1,65 @@
+"""Patterns of what an image leaves out."""
+
+import pytest
+
+from tests.testing.debs import Folder
+from tests.testing.roots import make
+from tools.sysimage.errors import ToolError
+from tools.sysimage.patterns import Pattern, Selection
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        ("usr/share/doc/**", "usr/share/doc/a/b", True),
+        ("usr/share/doc/**", "usr/share/doc", False),
+        ("/usr/share/doc", "usr/share/doc", True),
+        ("usr/*/doc", "usr/share/doc", True),
+        ("usr/*", "usr/share/doc", False),
+        ("**/*.md", "a/b/c.md", True),
+        ("**/*.md", "c.md", True),
+        ("etc/**/x", "etc/x", True),
+        ("etc/**/x", "etc/a/b/x", True),
+        ("a?c", "a/c", False),
+        ("lib[!x]", "liba", True),
+        ("a.b", "axb", False),
+    ],
+)
+def test_pattern(pattern: str, path: str, matches: bool) -> None:
+    assert Pattern(pattern).matches(path) is matches
+
+
+def left(exclude: list[str], include: list[str], *paths: str) -> list[str]:
+    root = make({path.rstrip("/"): Folder() if path.endswith("/") else "" for path in paths})
+    Selection.of(exclude, include).apply(root.tree)
+    return [path for path in root.tree.paths() if path.startswith("usr")]
+
+
+def test_documentation_leaves_no_empty_folders_behind() -> None:
+    assert left(["usr/share/doc/**"], [], "usr/share/doc/a/x/y", "usr/share/doc/b/") == [
+        "usr",
+        "usr/share",
+        "usr/share/doc",
+    ]
+
+
+def test_folder_goes_with_all_that_is_in_it() -> None:
+    assert left(["usr/share"], [], "usr/share/a/b", "usr/x") == ["usr", "usr/x"]
+
+
+def test_include_beats_exclude_and_keeps_the_folders_above() -> None:
+    paths = ("usr/share/doc/a/copyright", "usr/share/doc/a/x", "usr/share/doc/b/x")
+    assert left(["usr/share/doc/**"], ["usr/share/doc/*/copyright"], *paths) == [
+        "usr",
+        "usr/share",
+        "usr/share/doc",
+        "usr/share/doc/a",
+        "usr/share/doc/a/copyright",
+    ]
+
+
+def test_pattern_that_matches_nothing_is_refused_by_name() -> None:
+    with pytest.raises(ToolError, match=r"exclude: the pattern 'usr/shar/\*\*' matches no path"):
+        left(["usr/shar/**"], [], "usr/share/x")
+    with pytest.raises(ToolError, match="include: the pattern 'usr/y'"):
+        left(["usr/share/**"], ["usr/y"], "usr/share/x")

@@ -1,0 +1,111 @@
+"""tmpfiles.d at build time."""
+
+import pytest
+
+from tests.testing.debs import File, Folder, Link
+from tests.testing.roots import make
+from tools.sysimage.effects import tmpfiles
+from tools.sysimage.effects.root import Root
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tree import Kind
+
+
+def applied(lines: str, paths: dict[str, str | File | Folder | Link] | None = None) -> Root:
+    root = make({"usr/lib/tmpfiles.d/a.conf": lines, **(paths or {})})
+    tmpfiles.tmpfiles(root, "a", names=["a.conf"])
+    return root
+
+
+def test_directory_gets_mode_and_owner_also_if_it_is_there() -> None:
+    tree = applied("d /var/lib/x 0750 root mail -\nd /srv 0711\n", {"srv": Folder(0o755)}).tree
+    assert (tree["var/lib/x"].mode, tree["var/lib/x"].gid) == (0o750, 8)
+    assert tree["var/lib"].mode == 0o755
+    assert tree["srv"].mode == 0o711
+
+
+def test_colon_keeps_what_is_there() -> None:
+    tree = applied("d- /root :0700 root :root\nd- /root/.ssh :0700\n", {"root": Folder(0o750)}).tree
+    assert (tree["root"].mode, tree["root/.ssh"].mode) == (0o750, 0o700)
+
+
+def test_link_is_made_once_and_replaced_only_with_plus() -> None:
+    tree = applied(
+        "L /a - - - - /x\nL /b - - - - /x\nL+ /c - - - - ../y\nL$ /d - - - - z\n", {"b": "mine", "c": "old"}
+    ).tree
+    assert (tree["a"].target, tree["b"].kind, tree["c"].target, tree["d"].target) == (
+        "/x",
+        Kind.FILE,
+        "../y",
+        "z",
+    )
+
+
+def test_link_follows_the_folder_that_is_a_link() -> None:
+    tree = applied("L /var/run/x - - - - y\n", {"run": Folder(), "var/run": Link("/run")}).tree
+    assert tree["run/x"].target == "y"
+
+
+def test_lines_for_the_boot_the_kernel_or_a_credential_do_nothing() -> None:
+    lines = (
+        "d! /tmp/x 1777\nf^ /etc/motd - - - - login.motd\nz /dev/kvm 0666\nc /x - - - - 1:3\nr /etc/passwd\n"
+    )
+    before = make().tree.paths()
+    after = applied(lines).tree.paths()
+    assert set(after) - set(before) == {"usr", "usr/lib", "usr/lib/tmpfiles.d", "usr/lib/tmpfiles.d/a.conf"}
+
+
+def test_lines_with_the_machines_id_are_left_to_the_boot() -> None:
+    assert "var/log/journal" not in applied("d /var/log/journal/%m\nd /x%%y\n").tree
+    assert "x%y" in applied("d /x%%y\n").tree
+
+
+def test_the_first_of_two_lines_for_a_path_holds() -> None:
+    assert applied("d /run/lock 1777\nd /run/lock 0755\n").tree["run/lock"].mode == 0o1777
+
+
+def test_file_with_content_and_its_escapes() -> None:
+    tree = applied(
+        "f /etc/a 0600 - - - one\\ntwo\nf+ /etc/b - - - - new\nf /etc/c - - - - new\n",
+        {"etc/b": "old", "etc/c": "old"},
+    ).tree
+    assert (tree["etc/a"].read(), tree["etc/a"].mode) == (b"one\ntwo", 0o600)
+    assert (tree["etc/b"].read(), tree["etc/c"].read()) == (b"new", b"old")
+
+
+def test_copy_takes_a_folder_with_all_in_it_unless_one_is_there() -> None:
+    paths: dict[str, str | File | Folder | Link] = {"usr/share/factory/etc/x/y": "z", "usr/s": "t"}
+    tree = applied("C /etc/x\nC /etc/passwd - - - - /usr/s\nC /etc/none\n", paths).tree
+    assert tree["etc/x/y"].read() == b"z"
+    assert tree["etc/passwd"].read() != b"t"
+    assert "etc/none" not in tree
+
+
+def test_z_changes_what_the_pattern_finds_and_capital_z_all_below() -> None:
+    paths: dict[str, str | File | Folder | Link] = {"v/a1": "", "v/b": "", "w/x/y": File("", 0o644)}
+    tree = applied("z /v/a* 0600 - mail\nZ /w ~0777\n", paths).tree
+    assert (tree["v/a1"].mode, tree["v/a1"].gid, tree["v/b"].mode) == (0o600, 8, 0o644)
+    assert (tree["w"].mode, tree["w/x/y"].mode) == (0o777, 0o666)
+
+
+def test_acl_is_stored_as_linux_does() -> None:
+    # As systemd 257 on Debian made it for /var/log/journal.
+    expected = "0200000001000700ffffffff04000500ffffffff080005000400000010000500ffffffff20000500ffffffff"
+    line = "a+ /var/log/journal - - - - d:group::r-x,d:group:adm:r-x,group::r-x,group:adm:r-x\n"
+    inode = applied(line, {"var/log/journal": Folder(0o2755)}).tree["var/log/journal"]
+    assert inode.xattrs["system.posix_acl_access"].hex() == expected
+    assert inode.xattrs["system.posix_acl_default"].hex() == expected
+
+
+def test_unknown_group_skips_the_line_as_systemd_does() -> None:
+    assert applied("z /etc/passwd 0600 - nosuch\n").tree["etc/passwd"].mode == 0o644
+
+
+def test_line_that_can_not_be_is_refused() -> None:
+    with pytest.raises(ToolError, match=r"/usr/lib/tmpfiles.d/a.conf:2: not a line of tmpfiles.d"):
+        applied("# fine\nk /x\n")
+
+
+def test_run_is_empty_but_for_the_lock_folder() -> None:
+    root = make({"run/lock/subsys": Folder(), "run/user": Folder(), "run/x": ""})
+    tmpfiles.clean_run(root)
+    assert root.tree.below("run") == ["run/lock", "run/lock/subsys"]
