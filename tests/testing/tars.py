@@ -5,6 +5,8 @@ import tarfile
 from collections.abc import Mapping
 from typing import Literal
 
+type Entry = tuple[tarfile.TarInfo, bytes]
+
 
 def entry(
     name: str,
@@ -16,7 +18,7 @@ def entry(
     gid: int = 0,
     link: str = "",
     pax: Mapping[str, str] | None = None,
-) -> tuple[tarfile.TarInfo, bytes]:
+) -> Entry:
     """One entry: a file with `data`, a directory if the name ends with a slash, else what `kind` says."""
     info = tarfile.TarInfo(name)
     info.type = tarfile.DIRTYPE if name.endswith("/") and kind == tarfile.REGTYPE else kind
@@ -28,18 +30,18 @@ def entry(
     return info, content
 
 
-def symlink(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
+def symlink(name: str, target: str) -> Entry:
     """A symbolic link."""
     return entry(name, kind=tarfile.SYMTYPE, link=target)
 
 
-def hardlink(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
+def hardlink(name: str, target: str) -> Entry:
     """A hard link."""
     return entry(name, kind=tarfile.LNKTYPE, link=target)
 
 
 def tar(
-    *entries: tuple[tarfile.TarInfo, bytes], format: Literal[0, 1, 2] = tarfile.PAX_FORMAT, end: bool = True
+    *entries: Entry, format: Literal[0, 1, 2] = tarfile.PAX_FORMAT, end: bool = True
 ) -> bytes:
     """An archive of these entries, in this order; without its end marker if `end` is false."""
     out = io.BytesIO()

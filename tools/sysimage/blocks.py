@@ -13,7 +13,7 @@ from tools.sysimage import tar
 from tools.sysimage.tarformat import BLOCK
 from tools.sysimage.tree import CHUNK, Inode, Kind, Span, Tree
 
-SIZE = 4 << 20  # bytes of tar in a block, if entries allow it
+SIZE = 16 << 20  # bytes of tar in a block, if entries allow it; with 4 MiB an image is 7 % larger, not 2.5
 
 type Digests = dict[Inode, str]  # of each file: SHA-256, in hex
 

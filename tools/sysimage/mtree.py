@@ -42,7 +42,7 @@ def keywords(inode: Inode, links: int = 1, sha256: str | None = None) -> Iterato
         yield f"device=linux,{inode.device[0]},{inode.device[1]}"
     for name in sorted(inode.xattrs):
         # Not in mtree(5) of the BSDs; libarchive's writers have no keyword either. Hex keeps every byte.
-        yield f"xattr.{name}={inode.xattrs[name].hex()}"
+        yield f"xattr.{_quote(name).replace('=', '\\075')}={inode.xattrs[name].hex()}"
 
 
 def _digest(inode: Inode) -> str:

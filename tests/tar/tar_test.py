@@ -1,0 +1,275 @@
+"""The tar reader and writer: what of each format has to survive, and what has to be refused."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.testing.tars import entry, hardlink, symlink, tar
+from tools.sysimage import tar as sysimage_tar
+from tools.sysimage import tarformat
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tree import Inode, Kind, Sparse, Tree, directory, file
+from tools.sysimage.tree import symlink as symlink_inode
+
+
+def read(data: bytes, *, layer: bool = False) -> dict[str, Inode]:
+    return {
+        item.path: item.inode
+        for item in sysimage_tar.read(io.BytesIO(data), "x.tar", layer=layer)
+        if item.inode
+    }
+
+
+def written(tree: Tree) -> bytes:
+    out = io.BytesIO()
+    sysimage_tar.write(tree, out)
+    return out.getvalue()
+
+
+def tree_of(**paths: Inode) -> Tree:
+    tree = Tree()
+    for path, inode in paths.items():
+        tree.put(path, inode)
+    return tree
+
+
+# Writing
+
+
+def test_every_field_survives_writing_and_reading() -> None:
+    program = file(b"x" * 700, 0o6755, 3_000_000, 7)
+    program.xattrs = {"security.capability": b"\x01\x00\n=\xff", "user.empty": b""}
+    tree = tree_of(
+        program=program,
+        again=program,
+        folder=directory(0o1777, 1, 2),
+        link=symlink_inode("/" + "t" * 200),
+        disk=Inode(Kind.BLOCK, 0o660, gid=6, device=(8, 17)),
+        tty=Inode(Kind.CHARACTER, 0o620, gid=5, device=(4, 1)),
+        pipe=Inode(Kind.FIFO, 0o600),
+    )
+    tree.put("folder/" + "n" * 150, file(b""))
+    tree.put("folder/caf\udce9\n \\", file(b"latin 1"))
+    back = sysimage_tar.load(io.BytesIO(written(tree)), "x.tar")
+    assert back.paths() == tree.paths()
+    for path in tree.paths():
+        old, new = tree[path], back[path]
+        assert (new.kind, new.mode, new.uid, new.gid) == (old.kind, old.mode, old.uid, old.gid), path
+        assert (new.target, new.device, new.xattrs) == (old.target, old.device, old.xattrs), path
+        assert new.read() == old.read(), path
+    assert back["again"] is back["program"]
+
+
+def test_other_programs_read_what_is_written() -> None:
+    tree = tree_of(**{"a" * 120: file(b"1", uid=1 << 31), "b": directory()})
+    tree.put("b/" + "c" * 90 + "", directory())
+    tree.put("b/" + "c" * 90 + "/" + "d" * 90, file(b"22"))
+    with tarfile.open(fileobj=io.BytesIO(written(tree))) as archive:
+        infos = {info.name: info for info in archive}
+    assert [*infos] == [".", *(path for path in tree.paths() if path)]
+    assert infos["a" * 120].uid == 1 << 31
+    assert not infos["b/" + "c" * 90 + "/" + "d" * 90].pax_headers  # fits ustar's prefix
+    assert {info.mtime for info in infos.values()} == {0}
+
+
+def test_sizes_beyond_8_gib_are_in_a_pax_header() -> None:
+    header = tarformat.Header(b"big", 0o644, 0, 0, 1 << 33, b"0")
+    assert b"19 size=8589934592\n" in tarformat.build(header)
+
+
+def test_a_directory_whose_only_slash_is_at_its_end_is_not_split() -> None:
+    name = b"d" * 120 + b"/"
+    assert b"path=" + name in tarformat.build(tarformat.Header(name, 0o755, 0, 0, 0, b"5"))
+
+
+# Reading
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_each_format_of_long_names(form: int) -> None:
+    name, target = "d/" * 40 + "n" * 60, "t" * 90
+    data = tar(entry(name, b"1"), symlink("s", target), format=form)  # type: ignore[arg-type]
+    assert read(data)[name].read() == b"1"
+    assert read(data)["s"].target == target
+
+
+def test_gnu_long_name_and_long_link() -> None:
+    data = tar(symlink("n" * 200, "t" * 300), entry("short", b""), format=tarfile.GNU_FORMAT)
+    assert read(data)["n" * 200].target == "t" * 300
+    assert "short" in read(data)  # the long name is for one entry only
+
+
+def test_pax_overrides_are_for_one_entry_only() -> None:
+    data = tar(entry("a", b"", uid=1 << 22), entry("b", b"", uid=3))
+    assert [inode.uid for inode in read(data).values()] == [1 << 22, 3]
+
+
+def test_a_global_pax_header_holds_for_what_follows() -> None:
+    header = tarfile.TarInfo("g")
+    header.type, record = tarfile.XGLTYPE, b"8 uid=7\n"
+    header.size = len(record)
+    data = header.tobuf() + record + bytes(512 - len(record)) + tar(entry("a", b""), entry("b", b""))
+    assert [inode.uid for inode in read(data).values()] == [7, 7]
+
+
+def test_numbers_in_base_256() -> None:
+    data = tar(entry("a", b"", uid=(1 << 40) + 5), format=tarfile.GNU_FORMAT)
+    assert read(data)["a"].uid == (1 << 40) + 5
+
+
+def test_star_keeps_times_where_ustar_has_the_prefix() -> None:
+    info, _ = entry("name", None)
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    block[345:348] = b"dir"
+    block[476:500] = b"00000000001 00000000002 "
+    block[508:512] = b"tar\0"
+    block[148:156] = b"        "
+    block[148:155] = b"%06o\0" % sum(block)
+    assert [*read(bytes(block) + bytes(1024))] == ["dir/name"]
+
+
+def test_v7_directories_end_with_a_slash() -> None:
+    info, _ = entry("d/", kind=tarfile.AREGTYPE)
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    block[156] = 0
+    block[257:512] = bytes(255)
+    block[148:156] = b"        "
+    block[148:155] = b"%06o\0" % sum(block)
+    assert read(bytes(block) + bytes(1024))["d"].kind is Kind.DIRECTORY
+
+
+@pytest.mark.parametrize("seconds", [1.5, -3.25])
+def test_times_that_are_not_whole_or_negative_are_passed_over(seconds: float) -> None:
+    info, _ = entry("a", b"")
+    info.mtime = seconds
+    assert "a" in read(tar((info, b"")))
+
+
+_SPARSE_DATA = b"A" * 512 + b"B" * 100
+
+
+def sparse_gnu() -> bytes:
+    info, _ = entry("s", kind=tarfile.GNUTYPE_SPARSE)
+    info.size = len(_SPARSE_DATA)
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    numbers = (1024, 512, 1_000_000, 100, 1_000_200, 0)
+    block[386 : 386 + 72] = b"".join(b"%011o\0" % number for number in numbers)
+    block[483:495] = b"%011o\0" % 1_000_200
+    block[148:156] = b"        "
+    block[148:155] = b"%06o\0" % sum(block)
+    return bytes(block) + _SPARSE_DATA + bytes(-len(_SPARSE_DATA) % 512) + bytes(1024)
+
+
+def sparse_0_1() -> bytes:
+    pax = {
+        "GNU.sparse.map": "1024,512,1000000,100,1000200,0",
+        "GNU.sparse.size": "1000200",
+        "GNU.sparse.numblocks": "3",
+        "GNU.sparse.name": "s",
+    }
+    return tar(entry("GNUSparseFile.1/s", _SPARSE_DATA, pax=pax))
+
+
+def sparse_1_0() -> bytes:
+    pax = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.realsize": "1000200",
+        "GNU.sparse.name": "s",
+    }
+    table = b"3\n1024\n512\n1000000\n100\n1000200\n0\n"
+    return tar(entry("GNUSparseFile.1/s", table + bytes(512 - len(table)) + _SPARSE_DATA, pax=pax))
+
+
+@pytest.mark.parametrize("data", [sparse_gnu(), sparse_0_1(), sparse_1_0()], ids=["gnu", "0.1", "1.0"])
+@pytest.mark.parametrize("spooled", [False, True])
+def test_sparse_files_are_expanded(data: bytes, spooled: bool) -> None:
+    spool = io.BytesIO() if spooled else None
+    (item,) = sysimage_tar.read(io.BytesIO(data), "x.tar", spool)
+    assert item.path == "s"
+    assert item.inode
+    content = item.inode.read()
+    assert len(content) == item.inode.content.size == 1_000_200
+    assert content[1024:1536] == b"A" * 512
+    assert content[1_000_000:1_000_100] == b"B" * 100
+    assert content.count(b"\0") == 1_000_200 - 612
+    assert isinstance(item.inode.content, Sparse)
+
+
+def test_a_sparse_map_that_goes_beyond_the_file_is_refused() -> None:
+    pax = {"GNU.sparse.map": "0,612", "GNU.sparse.size": "100", "GNU.sparse.name": "s"}
+    with pytest.raises(ToolError, match=r"x\.tar: .*map of the sparse file b's' contradicts"):
+        read(tar(entry("s", _SPARSE_DATA, pax=pax)))
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../../b", "/etc/passwd"])
+def test_a_name_outside_the_root_is_refused(name: str) -> None:
+    with pytest.raises(ToolError, match=r"x\.tar: entry .*(leaves the root|absolute)"):
+        read(tar(entry(name, b"")))
+
+
+def test_a_layers_leading_slash_means_the_root_of_the_image() -> None:
+    assert [*read(tar(entry("/", kind=tarfile.DIRTYPE), entry("/etc/x", b"")), layer=True)] == ["", "etc/x"]
+
+
+@pytest.mark.parametrize("name", [".", "./", "./a//b/./c"])
+def test_names_are_made_canonical(name: str) -> None:
+    (path,) = read(tar(entry(name, kind=tarfile.DIRTYPE)))
+    assert path == ("a/b/c" if "a" in name else "")
+
+
+@pytest.mark.parametrize("cut", [100, 512, 600, 1024])
+def test_an_archive_that_is_cut_off_is_refused(cut: int) -> None:
+    with pytest.raises(ToolError, match=r"x\.tar: not a whole tar archive"):
+        read(tar(entry("a", b"x" * 700))[:cut])
+
+
+def test_a_damaged_header_in_the_middle_is_not_taken_for_the_end() -> None:
+    data = bytearray(tar(entry("a", b""), entry("b", b"")))
+    data[512 + 3] ^= 1
+    with pytest.raises(ToolError, match="checksum is wrong"):
+        read(bytes(data))
+
+
+def test_entries_after_the_end_marker_are_not_passed_over() -> None:
+    with pytest.raises(ToolError, match="entries after a block of zeros"):
+        read(tar(entry("a", b""), end=False) + bytes(512) + tar(entry("b", b"")))
+
+
+def test_an_unknown_type_is_refused() -> None:
+    with pytest.raises(ToolError, match=r"entry 'v' has the unknown type b'V'"):
+        read(tar(entry("v", kind=b"V")))
+
+
+def test_a_huge_extended_header_is_refused_before_it_is_read() -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, 1 << 32
+    with pytest.raises(ToolError, match="an extended header of 4294967296 bytes"):
+        read(info.tobuf())
+
+
+@pytest.mark.parametrize("record", [b"5 a=1\n", b"9 a=1\n", b"x a=1\n", b"6 a1\n\n", b"0 a=\n"])
+def test_a_damaged_pax_record_is_refused(record: bytes) -> None:
+    with pytest.raises(tarformat.DamagedError):
+        tarformat.parse_records(record)
+
+
+def test_a_tar_of_ours_has_each_path_once() -> None:
+    with pytest.raises(ToolError, match="a is there twice"):
+        sysimage_tar.load(io.BytesIO(tar(entry("a", b""), entry("a", b""))), "x.tar")
+
+
+def test_a_link_before_its_target_is_refused_in_a_tar_of_ours() -> None:
+    with pytest.raises(ToolError, match="b is a hard link to a, which does not come before"):
+        sysimage_tar.load(io.BytesIO(tar(hardlink("b", "a"), entry("a", b""))), "x.tar")
+
+
+def test_content_stays_in_the_backing_file(tmp_path: Path) -> None:
+    data = tar(entry("a", b"x" * 700), entry("b", b"yy"))
+    path = tmp_path / "layer"
+    path.write_bytes(data)
+    with path.open("rb") as backing:
+        entries = [*sysimage_tar.read(io.BytesIO(data), "x.tar", backing=backing)]
+        assert [item.inode.read() for item in entries if item.inode] == [b"x" * 700, b"yy"]
