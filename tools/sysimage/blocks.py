@@ -60,7 +60,7 @@ def items(paths: Sequence[str], inodes: Mapping[str, Inode] | Tree) -> list[Item
     return found
 
 
-def cut(entries: Sequence[Item], size: int = SIZE) -> list[Block]:
+def cut(entries: Sequence[Item], size: int) -> list[Block]:
     """Cuts entries into blocks of at most about `size` bytes, at their boundaries.
 
     A file that is larger fills blocks of its own, all of about the same length.

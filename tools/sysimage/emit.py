@@ -113,11 +113,11 @@ def _pieces(
     staying = set(kept)
     added = [path for path in tree.paths() if path not in staying]
     entries = {item.path: item for item in blocks.items(kept + added, tree)}
-    for block in blocks.cut(blocks.items(order, before)):
+    for block in blocks.cut(blocks.items(order, before), blocks.SIZE):
         left = tuple(entries[item.path] for item in block.items if item.path in staying)
         if left:
             yield blocks.BlockPiece(blocks.Block(left, block.part), digests)
-    for block in blocks.cut([entries[path] for path in added]):
+    for block in blocks.cut([entries[path] for path in added], blocks.SIZE):
         yield blocks.BlockPiece(block, digests)
     yield Inline(tar.END)
 
