@@ -1,0 +1,276 @@
+"""The overlay of a base: where additions go, what is refused, what services become."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.testing.tars import Entry, entry, symlink, tar
+from tools.sysimage import inject, layer
+from tools.sysimage import tar as sysimage_tar
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tree import Inode, Kind, Tree
+
+_UNITS = "usr/lib/systemd/system"
+_ETC = "etc/systemd/system"
+
+
+def unit(path: str, text: str) -> Entry:
+    return entry(path, text.encode())
+
+
+BASE = (
+    entry("./"),
+    entry("etc/"),
+    entry("etc/hostname", b"base\n"),
+    entry("etc/systemd/"),
+    entry("etc/systemd/system/"),
+    entry("etc/systemd/system/timers.target.wants/"),
+    symlink("etc/systemd/system/timers.target.wants/trim.timer", "/usr/lib/systemd/system/trim.timer"),
+    symlink("lib", "usr/lib"),
+    entry("usr/"),
+    entry("usr/bin/"),
+    entry("usr/bin/agetty", b"#!", mode=0o755),
+    entry("usr/lib/"),
+    entry("usr/lib/systemd/"),
+    entry("usr/lib/systemd/system/"),
+    unit(
+        f"{_UNITS}/getty@.service",
+        "[Service]\nExecStart=-/sbin/agetty %I\n[Install]\nWantedBy=getty.target\n",
+    ),
+    unit(f"{_UNITS}/getty.target", ""),
+    unit(f"{_UNITS}/multi-user.target", ""),
+    unit(f"{_UNITS}/static.service", "[Service]\nExecStart=/usr/bin/agetty\n"),
+    unit(f"{_UNITS}/trim.timer", "[Install]\nWantedBy=timers.target\n"),
+)
+SERVICE = b"[Service]\nExecStart=/usr/bin/orchestrator --verbose\n[Install]\nWantedBy=multi-user.target\n"
+
+
+class Inject:
+    """A folder with a base; calling it injects a manifest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.output = folder / "overlay.tar"
+
+    def file(self, path: str, content: bytes = b"new", **more: Any) -> dict[str, Any]:
+        """A file for the manifest."""
+        source = self.folder / f"source{len(list(self.folder.iterdir()))}"
+        source.write_bytes(content)
+        return {"path": path, "source": str(source), **more}
+
+    def __call__(self, *base: Entry, **manifest: Any) -> dict[str, Inode]:
+        """The overlay's entries."""
+        (self.folder / "base.tar").write_bytes(tar(*(base or BASE)))
+        (self.folder / "manifest.json").write_text(json.dumps(manifest))
+        arguments = {"manifest": "manifest.json", "base": "base.tar", "output": "overlay.tar"}
+        words = [word for key, name in arguments.items() for word in (f"--{key}", str(self.folder / name))]
+        assert inject.main(words) == 0
+        entries = sysimage_tar.read(io.BytesIO(self.output.read_bytes()), "overlay")
+        return {item.path: item.inode for item in entries if item.inode}
+
+    def refused(self, message: str, *base: Entry, **manifest: Any) -> None:
+        """Injecting fails with one line, and leaves nothing behind."""
+        with pytest.raises(ToolError, match=message) as caught:
+            self(*base, **manifest)
+        assert "\n" not in str(caught.value)
+        assert not self.output.exists()
+        assert not [path for path in self.folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture(name="run")
+def make_run(tmp_path: Path) -> Inject:
+    return Inject(tmp_path)
+
+
+# Files and links
+
+
+def test_only_what_is_added_is_in_the_overlay(run: Inject) -> None:
+    overlay = run(files=[run.file("opt/a/program", b"#!", mode="4750", uid=1, gid=2)])
+    assert [*overlay] == ["opt", "opt/a", "opt/a/program"]
+    program = overlay["opt/a/program"]
+    assert (program.read(), program.mode, program.uid, program.gid) == (b"#!", 0o4750, 1, 2)
+    assert overlay["opt"].mode == 0o755
+
+
+def test_nothing_to_add_is_an_empty_overlay(run: Inject) -> None:
+    assert run() == {}
+
+
+def test_a_path_through_a_link_of_the_base_is_written_as_where_it_leads(run: Inject) -> None:
+    overlay = run(files=[run.file("lib/new/x")])
+    assert [*overlay] == ["usr/lib/new", "usr/lib/new/x"]
+
+
+def test_a_path_of_the_base_is_refused(run: Inject) -> None:
+    run.refused(
+        "/etc/hostname .*the base has this path; name it in replace", files=[run.file("etc/hostname")]
+    )
+
+
+def test_a_path_of_the_base_under_another_name_is_refused(run: Inject) -> None:
+    path = "lib/systemd/system/getty.target"
+    run.refused("/usr/lib/systemd/system/getty.target .*the base has this path", files=[run.file(path)])
+
+
+def test_a_path_of_the_base_is_replaced_if_that_is_said(run: Inject) -> None:
+    overlay = run(files=[run.file("etc/hostname", b"mine", replace=True)])
+    assert overlay["etc/hostname"].read() == b"mine"
+
+
+def test_a_link_of_the_base_is_not_a_free_path(run: Inject) -> None:
+    run.refused("/lib .*the base has this path", files=[run.file("lib")])
+
+
+def test_a_directory_of_the_base_is_never_replaced(run: Inject) -> None:
+    run.refused("/etc .*the base has a directory there", files=[run.file("etc", replace=True)])
+
+
+def test_one_path_twice_is_refused_also_under_two_names(run: Inject) -> None:
+    files = [run.file("usr/lib/x"), run.file("lib/x")]
+    run.refused("/usr/lib/x .*the same path as 'usr/lib/x', which is also given", files=files)
+
+
+def test_a_path_below_a_file_is_refused(run: Inject) -> None:
+    run.refused("/etc/hostname is a file, not a directory", files=[run.file("etc/hostname/x")])
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../../x"])
+def test_a_path_outside_the_root_is_refused(run: Inject, path: str) -> None:
+    run.refused(r"manifest\.json: entry .*(leaves the root|absolute)", files=[run.file(path)])
+
+
+def test_a_link_that_leads_outside_is_followed_inside(run: Inject) -> None:
+    overlay = run(*BASE, symlink("zz", "../../../etc"), files=[run.file("zz/x")])
+    assert [*overlay] == ["etc/x"]
+
+
+def test_a_name_that_would_be_a_whiteout_is_refused(run: Inject) -> None:
+    run.refused(
+        r"a name that starts with \.wh\. would remove something", files=[run.file("etc/.wh.hostname")]
+    )
+
+
+def test_links_are_laid_too(run: Inject) -> None:
+    overlay = run(symlinks=[{"path": "lib/l", "target": "../../x"}])
+    assert (overlay["usr/lib/l"].kind, overlay["usr/lib/l"].target) == (Kind.SYMLINK, "../../x")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("mode", "9", "mode '9' is not octal"),
+        ("mode", "17777", "mode '17777' is not octal"),
+        ("uid", "root", "uid and gid have to be numbers"),
+        ("owner", 0, "the field 'owner' is unknown; there are gid, mode, path"),
+    ],
+)
+def test_a_field_that_means_nothing_is_refused(run: Inject, field: str, value: object, message: str) -> None:
+    run.refused(message, files=[{**run.file("x"), field: value}])
+
+
+def test_a_source_that_is_a_folder_is_refused(run: Inject) -> None:
+    run.refused(
+        "is no file, as the source of 'x' has to be", files=[{"path": "x", "source": str(run.folder)}]
+    )
+
+
+# Services
+
+
+def test_an_enabled_unit_is_wanted_by_what_it_names(run: Inject) -> None:
+    overlay = run(
+        files=[run.file("usr/bin/orchestrator", mode="0755"), run.file(f"{_ETC}/o.service", SERVICE)],
+        services={"enable": ["o.service"]},
+    )
+    link = overlay[f"{_ETC}/multi-user.target.wants/o.service"]
+    assert link.target == f"/{_ETC}/o.service"
+
+
+def test_enabling_what_is_enabled_changes_nothing(run: Inject) -> None:
+    assert run(services={"enable": ["trim.timer"]}) == {}
+
+
+def test_disabling_a_unit_of_the_base_is_a_whiteout_that_takes_its_link_away(run: Inject) -> None:
+    overlay = run(services={"disable": ["trim.timer"]})
+    tree = Tree()
+    for data in (tar(*BASE), run.output.read_bytes()):
+        layer.apply(tree, sysimage_tar.read(io.BytesIO(data), "x"), "x")
+    assert f"{_ETC}/timers.target.wants/trim.timer" not in tree
+    assert f"{_UNITS}/trim.timer" in tree
+    assert all(inode.content.size == 0 for inode in overlay.values())
+
+
+def test_a_masked_unit_is_a_link_to_nowhere(run: Inject) -> None:
+    assert run(services={"mask": ["static.service"]})[f"{_ETC}/static.service"].target == "/dev/null"
+
+
+def test_a_unit_that_can_not_be_enabled_is_refused(run: Inject) -> None:
+    run.refused(r"static\.service has no \[Install\] section", services={"enable": ["static.service"]})
+
+
+def test_a_unit_that_does_not_exist_names_the_nearest(run: Inject) -> None:
+    run.refused(r"there is no unit trims\.timer .*trim\.timer", services={"enable": ["trims.timer"]})
+
+
+def test_the_default_target(run: Inject) -> None:
+    overlay = run(default_target="multi-user.target")
+    assert overlay[f"{_ETC}/default.target"].target == f"/{_UNITS}/multi-user.target"
+
+
+# ExecStart
+
+
+def started(run: Inject, command: str, *files: dict[str, Any], **more: Any) -> dict[str, Inode]:
+    text = f"[Service]\n{command}\n"
+    return run(files=[run.file(f"{_ETC}/o.service", text.encode()), *files], **more)
+
+
+@pytest.mark.parametrize("command", ["/usr/bin/none", "none", "@/usr/bin/none none -x", '"/usr/bin/none" x'])
+def test_a_unit_that_starts_a_program_that_is_not_there_is_refused(run: Inject, command: str) -> None:
+    with pytest.raises(
+        ToolError, match=r"o\.service: ExecStart=.*none is neither in the base nor in what is"
+    ):
+        started(run, f"ExecStart={command}")
+    assert not run.output.exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ExecStart=/usr/bin/agetty",
+        "ExecStart=+agetty \\\n  --flag",
+        "ExecStart=-/usr/bin/none",
+        "ExecStart=/opt/%i/x",
+        "ExecStart=/usr/bin/none\nExecStart=\nExecStart=/usr/bin/agetty",
+        "# ExecStart=/usr/bin/none",
+        "[Unit]\nExecStart=/usr/bin/none",
+    ],
+)
+def test_a_unit_that_starts_what_is_there_or_may_be_missing_is_taken(run: Inject, command: str) -> None:
+    started(run, command)
+
+
+def test_a_program_that_can_not_be_executed_is_refused(run: Inject) -> None:
+    with pytest.raises(ToolError, match="/opt/x is in the image, but can't be executed"):
+        started(run, "ExecStart=/opt/x", run.file("opt/x", mode="0644"))
+
+
+def test_the_program_of_a_unit_of_the_base_has_to_come_with_the_overlay(run: Inject) -> None:
+    base = (*BASE, entry(f"{_ETC}/o.service", SERVICE))
+    run.refused(r"o\.service: ExecStart=/usr/bin/orchestrator .*is neither", *base)
+    run(*base, files=[run.file("usr/bin/orchestrator", mode="0755")])
+
+
+def test_a_drop_in_counts(run: Inject) -> None:
+    drop_in = run.file(f"{_ETC}/o.service.d/10.conf", b"[Service]\nExecStart=\nExecStart=/usr/bin/none\n")
+    with pytest.raises(ToolError, match="/usr/bin/none is neither"):
+        started(run, "ExecStart=/usr/bin/agetty", drop_in)
+
+
+def test_a_masked_unit_starts_nothing(run: Inject) -> None:
+    base = (*BASE, entry(f"{_UNITS}/o.service", SERVICE))
+    run(*base, services={"mask": ["o.service"]})
