@@ -5,6 +5,9 @@
 Needs root and mmdebstrap (apt-get install mmdebstrap). Compared are type, mode, owner, link target,
 content and xattrs of every path, hard links by their content. What differs is printed unless
 differences.toml explains it. The exit status is 0 if nothing is left, and nothing explained is missing.
+
+With --golden FILE it also writes what the real installation has beyond the packages' own files, for
+golden_test.py.
 """
 
 import argparse
@@ -99,12 +102,29 @@ def load(path: Path) -> Tree:
     return tree
 
 
+def beyond_packages(tree: Tree) -> list[str]:
+    """The lines of the mtree manifest for what effects make or may change.
+
+    Those are the paths of no package, all of /etc and /var, and what has setuid, setgid or sticky.
+    """
+    packaged: set[str] = set()
+    for path in tree.children("var/lib/dpkg/info"):
+        if path.endswith(".list"):
+            packaged |= {line.lstrip("/") for line in tree[path].read().decode().splitlines()}
+    return [
+        f"{path} {' '.join(mtree.keywords(tree[path]))}\n"
+        for path in tree.paths()
+        if path and (path not in packaged or path.startswith(("etc/", "var/")) or tree[path].mode & 0o7000)
+    ]
+
+
 def main(argv: Sequence[str]) -> int:
     """Command line: see the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--set", default="vanilla", help="a set of debian.lock.json")
     parser.add_argument("--architecture", default="amd64")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/rules_system_image-compare")
+    parser.add_argument("--golden", type=Path, help="write what effects make, as the real one has it")
     arguments = parser.parse_args(argv)
     work = arguments.work / f"{arguments.set}-{arguments.architecture}"
     packages = reference.fetch(arguments.set, arguments.architecture, arguments.work / "debs")
@@ -120,7 +140,8 @@ def main(argv: Sequence[str]) -> int:
     known = explanations()
     used = set()
     left = explained = 0
-    for difference in differences(our, load(work / "real.tar")):
+    real = load(work / "real.tar")
+    for difference in list(differences(our, real)):
         explanation = next((entry for entry in known if entry.covers(difference)), None)
         if explanation is None:
             print(difference)
@@ -128,9 +149,15 @@ def main(argv: Sequence[str]) -> int:
         else:
             used.add(explanation)
             explained += 1
+            real.remove(difference.path)
+            if difference.our is not None:
+                real.make_parents(difference.path)
+                real.put(difference.path, difference.our)
     for entry in known:
         if entry not in used:
             print(f"explains nothing any more: {', '.join(pattern.text for pattern in entry.patterns)}")
+    if arguments.golden:
+        arguments.golden.write_text("".join(beyond_packages(real)))
     print(
         f"{len(our)} paths compared, {explained} differ for {len(used)} of {len(known)} reasons in "
         f"{DIFFERENCES.name}, {left} differ without one"

@@ -18,7 +18,7 @@ LDCONFIG = b"\x7fELF\0" + GENERATOR.encode() + b"\0more"
 LIB = "usr/lib/x86_64-linux-gnu"
 
 
-def shared(soname: str, machine: int = 62, isa: int = 0) -> bytes:
+def shared(soname: str, machine: int = 62, isa: int = 0, kind: int = 3) -> bytes:
     """A shared object that is nothing but its headers."""
     strings = b"\0" + soname.encode() + b"\0"
     note = struct.pack("<III4sIIII", 4, 16, 5, b"GNU\0", 0xC0008002, 4, isa, 0) if isa else b""
@@ -28,7 +28,7 @@ def shared(soname: str, machine: int = 62, isa: int = 0) -> bytes:
     dynamic = b"".join(struct.pack("<QQ", *tag) for tag in tags)
     body = strings + dynamic + note
     header = b"\x7fELF\x02\x01\x01" + bytes(9)
-    header += struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, programs, 0, 0, 0)
+    header += struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, 0, 64, 0, 0, 64, 56, programs, 0, 0, 0)
     table = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x1000, 0, at + len(body), 0, 0)
     table += struct.pack("<IIQQQQQQ", 2, 6, at + len(strings), 0, 0, len(dynamic), 0, 0)
     if isa:
@@ -112,6 +112,7 @@ def test_what_is_no_library_of_the_architecture_is_left_out() -> None:
     root = rooted(
         {
             f"{LIB}/libarm.so.1": shared("libarm.so.1", machine=183),
+            f"{LIB}/libprogram.so.1": shared("libprogram.so.1", kind=2),
             f"{LIB}/libtext.so": "INPUT(-lx)",
             f"{LIB}/other.so.1": shared("other.so.1"),
             f"{LIB}/libgone.so.1": Link("nowhere"),

@@ -24,8 +24,9 @@ def test_directory_gets_mode_and_owner_also_if_it_is_there() -> None:
 
 
 def test_colon_keeps_what_is_there() -> None:
-    tree = applied("d- /root :0700 root :root\nd- /root/.ssh :0700\n", {"root": Folder(0o750)}).tree
-    assert (tree["root"].mode, tree["root/.ssh"].mode) == (0o750, 0o700)
+    tree = applied("d- /root :0700 :root :mail\nd- /root/.ssh :0700 - :mail\n", {"root": Folder(0o750)}).tree
+    assert (tree["root"].mode, tree["root"].gid) == (0o750, 0)
+    assert (tree["root/.ssh"].mode, tree["root/.ssh"].gid) == (0o700, 8)
 
 
 def test_link_is_made_once_and_replaced_only_with_plus() -> None:

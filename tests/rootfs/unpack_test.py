@@ -126,13 +126,17 @@ def test_package_that_is_cut_off_is_refused(tmp_path: Path) -> None:
         unpack.spool([package], tmp_path)
 
 
-def test_archive_without_its_end_is_noticed_although_another_follows_in_the_spool(tmp_path: Path) -> None:
+def test_archive_without_its_end_is_noticed_although_another_follows_in_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Endless(Deb):
         def data(self) -> bytes:
-            return Deb.data(self)[:1024]
+            return Deb.data(self)[: 1024 + 20480]
 
-    with pytest.raises(ToolError, match="not a whole tar"):
-        unpacked(tmp_path, Endless("one", {"x": "y"}), Deb("two", {"z": ""}))
+    # Into one file, the larger first.
+    monkeypatch.setattr(unpack, "_THREADS", 1)
+    with pytest.raises(ToolError, match="one_.*not a whole tar"):
+        unpacked(tmp_path, Endless("one", {"x": "y" * 20480}), Deb("two", {"z": ""}))
 
 
 def test_spooling_leaves_no_file_behind(tmp_path: Path) -> None:

@@ -44,7 +44,10 @@ class Manifest:
         except ValueError as error:
             raise ToolError(f"{path}: not a manifest of rootfs ({error})") from error
         data.pop("set", None)
-        data.pop("base_packages", None)
+        if data.pop("base_packages", None):
+            raise ToolError(
+                f"{path}: base_packages: the difference to another set can't be made yet; leave it out"
+            )
         unknown = set(data) - set(cls.__slots__)
         if unknown or not {"architecture", "packages"} <= set(data):
             raise ToolError(

@@ -1,6 +1,5 @@
 """Unpacks packages into one tree as dpkg(1) does: collisions, replacements, diversions, aliased folders."""
 
-import hashlib
 import queue
 import tempfile
 import threading
@@ -194,11 +193,3 @@ def spool(packages: Sequence[Package], folder: Path) -> Mapping[str, tuple[Binar
     if failures:
         raise failures[min(failures)]
     return places
-
-
-def sha256(inode: Inode) -> str:
-    """The SHA-256 of a file's content in hex."""
-    digest = hashlib.sha256()
-    for chunk in inode.content.chunks():
-        digest.update(chunk)
-    return digest.hexdigest()

@@ -5,7 +5,6 @@ user's group first. The date of the last password change stays empty, as systemd
 SOURCE_DATE_EPOCH=0: the date of a build is nothing that an image should tell.
 """
 
-import re
 import shlex
 from dataclasses import dataclass
 
@@ -157,9 +156,3 @@ def apply(root: Root, who: str, items: list[_Item]) -> None:
             gshadow.add_member(item.number, 3, item.name)
     for table in (passwd, group, shadow, gshadow):
         table.save(who)
-
-
-def check_name(name: str, where: str) -> None:
-    """Raises ToolError for a name that no user or group can have."""
-    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", name):
-        raise ToolError(f"{where}: {name!r} is no name of a user or group; use a-z, 0-9, '_' and '-'")
