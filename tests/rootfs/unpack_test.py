@@ -135,7 +135,7 @@ def test_archive_without_its_end_is_noticed_although_another_follows_in_the_spoo
 
     # Into one file, the larger first.
     monkeypatch.setattr(unpack, "_THREADS", 1)
-    with pytest.raises(ToolError, match="one_.*not a whole tar"):
+    with pytest.raises(ToolError, match=r"one_.*not a whole tar"):
         unpacked(tmp_path, Endless("one", {"x": "y" * 20480}), Deb("two", {"z": ""}))
 
 
