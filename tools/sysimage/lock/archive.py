@@ -7,13 +7,14 @@ for all architectures.
 import gzip
 import hashlib
 import lzma
+import re
 import sys
-from collections.abc import Callable
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from tools.sysimage.errors import ToolError
 from tools.sysimage.lock.fetch import Cache, Mirrors
@@ -22,12 +23,9 @@ from tools.sysimage.lock.packages import Index, Origin
 from tools.sysimage.lock.signature import Keyring, Signed
 
 _RELEASE_LIMIT = 16 << 20  # bytes; Debian's are below 256 KiB
+_FILE = re.compile(r" +(?P<sha256>[0-9a-f]{64}) +(?P<size>[0-9]+) +(?P<path>\S+)")
 # Best first: xz is what Debian has; small archives have gzip only, or neither.
-_OPENERS: dict[str, Callable[[Path], BinaryIO]] = {
-    ".xz": lambda path: lzma.open(path, "rb"),  # type: ignore[return-value]
-    ".gz": lambda path: gzip.open(path, "rb"),  # type: ignore[return-value]
-    "": lambda path: path.open("rb"),
-}
+_SUFFIXES = (".xz", ".gz", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +59,18 @@ def fetch_release(archive: Archive, suite: str, mirrors: Mirrors, keyring: Keyri
         signed = keyring.verify(message, archive.signed_by)
         return parse_release(signed, suite, hashlib.sha256(message).hexdigest())
 
-    release = mirrors.fetch(f"{suite}: InRelease", (f"dists/{suite}/InRelease",), accept)
+    what = f"{archive.name}, suite {suite}"
+    release = mirrors.fetch(what, (f"dists/{suite}/InRelease",), accept)
     for component in archive.components:
         if component not in release.components:
             raise ToolError(
-                f"{suite}: no component {component}{nearest(component, release.components)}; "
+                f"{what}: no component {component}{nearest(component, release.components)}; "
                 f"its Release lists {', '.join(release.components)}"
             )
-    now = datetime.now(UTC)
-    if release.valid_until and release.valid_until < now:
+    if release.valid_until and release.valid_until < datetime.now(UTC):
         print(
-            f"warning: {suite}: the Release was valid until {iso(release.valid_until)}; "
-            f"the mirror may be stale or security updates may be missing",
+            f"warning: {what}: its Release was valid until {iso(release.valid_until)}: "
+            f"the mirror is stale, and security updates may be missing",
             file=sys.stderr,
         )
     return release
@@ -85,13 +83,13 @@ def parse_release(signed: Signed, suite: str, sha256: str) -> Release:
     name = ""
     for line in signed.text.decode("utf-8", "replace").splitlines():
         if line.startswith(" "):
-            if name == "SHA256":
-                digest, size, path = line.split()
-                files[path] = (digest, int(size))
+            if name == "SHA256" and (match := _FILE.fullmatch(line)):
+                files[match["path"]] = (match["sha256"], int(match["size"]))
         else:
             name, _, value = line.partition(":")
             fields[name] = value.strip()
-    if suite not in (fields.get("Codename"), fields.get("Suite")):
+    # The path of a suite may go deeper than its name, as `buster/updates` did.
+    if suite.partition("/")[0] not in (fields.get("Codename"), fields.get("Suite")):
         found = fields.get("Codename") or fields.get("Suite") or "nothing"
         raise ToolError(f"the Release is that of {found}, not of {suite}")
     if not files or "Date" not in fields:
@@ -113,56 +111,55 @@ def parse_release(signed: Signed, suite: str, sha256: str) -> Release:
     )
 
 
-def read_packages(
-    index: Index, archive: Archive, release: Release, mirrors: Mirrors, cache: Cache
-) -> int:
-    """Adds the packages of one suite, all the archive's components, to `index`.
-
-    Returns the number of indexes that were read. Raises ToolError.
-    """
+def read_packages(index: Index, archive: Archive, release: Release, mirrors: Mirrors, cache: Cache) -> None:
+    """Adds the packages of one suite, all the archive's components, to `index`. Raises ToolError."""
+    what = f"{archive.name}, suite {release.suite}"
     if index.architecture not in release.architectures:
         listed = ", ".join(name for name in release.architectures if name != "all")
-        raise ToolError(
-            f"{release.suite}: no architecture {index.architecture}; its Release lists {listed}"
-        )
-    architectures = [index.architecture] + (["all"] if release.all_apart else [])
-    count = 0
+        raise ToolError(f"{what}: no architecture {index.architecture}; its Release lists {listed}")
     for component in archive.components:
-        for architecture in architectures:
-            folder = f"{component}/binary-{architecture}"
-            path, opener = _index(release, folder, mirrors, cache)
+        origin = Origin(archive.name, release.suite, component)
+        for architecture in (index.architecture, "all") if release.all_apart else (index.architecture,):
+            name = _index_name(release, f"{component}/binary-{architecture}", what)
+            path = _fetch_index(release, name, mirrors, cache)
             try:
-                with opener(path) as stream:
-                    index.add(stream, Origin(archive.name, release.suite, component))
-            except (lzma.LZMAError, EOFError, gzip.BadGzipFile) as error:
-                raise ToolError(f"{release.suite}: {folder}/Packages can't be unpacked: {error}") from error
-            count += 1
-    return count
+                with _open(path, name) as stream:
+                    index.add(stream, origin)
+            except (lzma.LZMAError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise ToolError(f"{what}: {name} can't be unpacked ({error})") from error
 
 
-def _index(
-    release: Release, folder: str, mirrors: Mirrors, cache: Cache
-) -> tuple[Path, Callable[[Path], BinaryIO]]:
-    """The file of a Packages index, from the cache or a mirror, and what opens it."""
-    for suffix, opener in _OPENERS.items():
-        name = f"{folder}/Packages{suffix}"
-        if name in release.files:
-            break
-    else:
-        raise ToolError(f"{release.suite}: its Release lists no {folder}/Packages in .xz, .gz or plain")
+def _index_name(release: Release, folder: str, what: str) -> str:
+    """The name of the Packages index in `folder`, in the best form that the Release lists."""
+    for suffix in _SUFFIXES:
+        if f"{folder}/Packages{suffix}" in release.files:
+            return f"{folder}/Packages{suffix}"
+    raise ToolError(f"{what}: its Release lists no {folder}/Packages as .xz, .gz or plain")
+
+
+def _fetch_index(release: Release, name: str, mirrors: Mirrors, cache: Cache) -> Path:
+    """The file of an index, from the cache or a mirror."""
     sha256, size = release.files[name]
     cached = cache.find(sha256)
     if cached:
-        return cached, opener
-    print(f"fetching {release.suite} {folder} ({size / 1e6:.1f} MB)", file=sys.stderr)
-    # While a mirror is being updated, the name may already be that of the next Release's index.
-    paths = (f"dists/{release.suite}/{name}",)
+        return cached
+    print(f"fetching {release.suite} {name} ({size / 1e6:.1f} MB)", file=sys.stderr)
+    paths = [f"dists/{release.suite}/{name}"]
     if release.by_hash:
-        paths = (f"dists/{release.suite}/{folder}/by-hash/SHA256/{sha256}", *paths)
-    path = mirrors.fetch(
-        f"{release.suite}: {name}", paths, lambda stream: cache.store(stream, sha256, size)
-    )
-    return path, opener
+        # While a mirror is being updated, what has the name may already belong to the next Release.
+        folder = name.rpartition("/")[0]
+        paths.insert(0, f"dists/{release.suite}/{folder}/by-hash/SHA256/{sha256}")
+    what = f"{mirrors.archive}, suite {release.suite}, {name}"
+    return mirrors.fetch(what, tuple(paths), lambda stream: cache.store(stream, sha256, size))
+
+
+def _open(path: Path, name: str) -> BinaryIO:
+    """Opens an index for reading what is in it; `name` tells how it is compressed."""
+    if name.endswith(".xz"):
+        return cast(BinaryIO, lzma.open(path, "rb"))
+    if name.endswith(".gz"):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    return path.open("rb")
 
 
 def iso(moment: datetime) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import ssl
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ _TIMEOUT = 30  # seconds without a byte
 _PAUSES = (0.5, 2.0)  # seconds before each further try of the same URL
 _CHUNK = 1 << 20
 _AGENT = "rules_system_image"
+_REMEDY = "; name a mirror that works in DEBIAN_MIRRORS, or see the host's apt sources and proxies"
 
 
 class Mirrors:
@@ -31,32 +33,31 @@ class Mirrors:
         """Downloads the first of `paths` (below the archive's root) that a mirror has, from any mirror.
 
         `accept` reads the response to its end and returns what is made of it, or raises ToolError to
-        refuse it; then the next mirror is asked. A line on standard error tells of each mirror that
-        failed; if all did, ToolError says why the last one failed.
+        refuse it; then the next mirror is asked. Of several mirrors, a line on standard error tells of
+        each that failed. Raises ToolError if all did; `what` names the thing in messages.
         """
-        failures: list[str] = []
-        for url in list(self.urls):
+        reason, remedy = "there is no mirror", ""
+        for url in tuple(self.urls):
             for path in paths:
                 try:
                     result = _get(f"{url}/{path}", accept)
-                except _MissingError as error:
-                    reason = str(error)
-                    continue
                 except ToolError as error:
-                    reason = str(error)
-                    break
-                self.urls.remove(url)
-                self.urls.insert(0, url)
-                return result
-            failures.append(f"{url}: {reason}")
+                    reason = f"{url}/{path}: {error}"
+                    remedy = _REMEDY if isinstance(error, _UnreachableError | _MissingError) else ""
+                    if not isinstance(error, _MissingError):
+                        break
+                else:
+                    self.urls.remove(url)
+                    self.urls.insert(0, url)
+                    return result
             if len(self.urls) > 1:
-                print(f"{what}: {failures[-1]}", file=sys.stderr)
-        count = "the mirror" if len(failures) == 1 else f"none of {len(failures)} mirrors"
-        raise ToolError(
-            f"{what}: {count} of {self.archive} gave no usable copy; {failures[-1]}"
-            if len(failures) == 1
-            else f"{what}: {count} of {self.archive} gave a usable copy; the last was {failures[-1]}"
-        )
+                print(f"{what}: {reason}", file=sys.stderr)
+        which = f"none of {len(self.urls)} mirrors of {self.archive} served it; the last: "
+        raise ToolError(f"{what}: {which if len(self.urls) > 1 else ''}{reason}{remedy}")
+
+
+class _UnreachableError(ToolError):
+    """The mirror is down, or what lies between it and us."""
 
 
 class _MissingError(ToolError):
@@ -71,19 +72,26 @@ def _get[T](url: str, accept: Callable[[BinaryIO], T]) -> T:
             with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
                 return accept(response)
         except urllib.error.HTTPError as error:
+            problem, passing = f"HTTP {error.code} {error.reason}", error.code >= 500
             if error.code in (404, 410):
-                raise _MissingError(f"it has no {url} (HTTP {error.code})") from error
-            problem, passing = f"HTTP {error.code} {error.reason} for {url}", error.code >= 500
+                raise _MissingError(problem) from error
         except urllib.error.URLError as error:
             if isinstance(error.reason, FileNotFoundError):
-                raise _MissingError(f"it has no {url}") from error
-            problem, passing = str(error.reason), not isinstance(error.reason, ConnectionRefusedError)
-        except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
-            problem, passing = f"{type(error).__name__} {error}".strip(), True
+                raise _MissingError("no such file") from error
+            problem, passing = _reason(error.reason), not isinstance(error.reason, ConnectionRefusedError)
+        except (TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException) as error:
+            problem, passing = _reason(error), True
         if pause is None or not passing:
-            raise ToolError(problem)
+            raise _UnreachableError(problem)
         time.sleep(pause)
     raise AssertionError("the last try returns or raises")
+
+
+def _reason(error: BaseException | str) -> str:
+    """What the operating system or the HTTP library says, without numbers of errors."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
 
 
 class Cache:
@@ -96,7 +104,8 @@ class Cache:
     def of_user(cls, environ: Mapping[str, str]) -> Cache:
         """The cache below XDG_CACHE_HOME, or ~/.cache (XDG Base Directory Specification)."""
         base = environ.get("XDG_CACHE_HOME", "")
-        root = Path(base) if base.startswith("/") else Path(environ.get("HOME", "/")) / ".cache"
+        # The specification has relative paths ignored.
+        root = Path(base) if base.startswith("/") else Path("~/.cache").expanduser()
         return cls(root / "rules_system_image" / "indexes")
 
     def find(self, sha256: str) -> Path | None:
@@ -107,7 +116,7 @@ class Cache:
                 if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
                     path.touch()
                     return path
-        except OSError:
+        except FileNotFoundError:
             return None
         path.unlink(missing_ok=True)
         return None
@@ -115,32 +124,36 @@ class Cache:
     def store(self, stream: BinaryIO, sha256: str, size: int) -> Path:
         """Reads `stream` into the cache. Raises ToolError if its size or its SHA-256 is not the given."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        received = 0
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".part-", delete=False) as aside:
-            try:
-                while chunk := stream.read(_CHUNK):
-                    received += len(chunk)
-                    if received > size:
-                        break
-                    digest.update(chunk)
-                    aside.write(chunk)
-                if received != size:
-                    more = "more than " if received > size else f"{received} of "
-                    raise ToolError(f"it sent {more}the {size} bytes that the Release names")
-                if digest.hexdigest() != sha256:
-                    found = digest.hexdigest()
-                    raise ToolError(f"its SHA-256 is {found}, and the Release names {sha256}")
-                aside.close()
-                os.replace(aside.name, self.folder / sha256)
-            except BaseException:
-                Path(aside.name).unlink(missing_ok=True)
-                raise
-        return self.folder / sha256
+        descriptor, name = tempfile.mkstemp(prefix=".part-", dir=self.folder)
+        aside = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as copy:
+                received, found = _copy(stream, copy, size)
+            if received > size:
+                raise ToolError(f"it is longer than the {size} bytes that the Release names")
+            if received < size:
+                raise ToolError(f"it ends after {received} of the {size} bytes that the Release names")
+            if found != sha256:
+                raise ToolError(f"its SHA-256 is {found}, but the Release names {sha256}")
+            return aside.rename(self.folder / sha256)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
 
     def prune(self, keep: int) -> None:
-        """Removes all but the `keep` files used last."""
+        """Removes all but the `keep` files that were used last."""
         files = [path for path in self.folder.glob("*") if path.is_file()]
         files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in files[keep:]:
             path.unlink(missing_ok=True)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, limit: int) -> tuple[int, str]:
+    """Copies up to a little over `limit` bytes; returns how many, and their SHA-256."""
+    digest = hashlib.sha256()
+    received = 0
+    while received <= limit and (chunk := source.read(_CHUNK)):
+        received += len(chunk)
+        digest.update(chunk)
+        target.write(chunk)
+    return received, digest.hexdigest()

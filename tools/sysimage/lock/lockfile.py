@@ -95,7 +95,9 @@ def load(path: Path) -> Lock | None:
         raise ToolError(f"{path}: not JSON ({error}); restore it or remove it to lock anew") from error
     version = lock.get("version") if isinstance(lock, dict) else None
     if version != VERSION:
-        raise ToolError(f"{path}: its version is {version}, and this tool writes {VERSION}; remove it to lock anew")
+        raise ToolError(
+            f"{path}: its version is {version}, and this tool writes {VERSION}; remove it to lock anew"
+        )
     return dict(lock)
 
 
@@ -103,26 +105,3 @@ def save(lock: Lock, path: Path) -> None:
     """Writes the lock so that `path` is at any time the old or the new one, whole."""
     with output(path) as stream:
         stream.write(json.dumps(lock, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
-
-
-def summary(old: Lock | None, new: Lock) -> list[str]:
-    """What changed from `old` to `new`: a line for each package added, removed or of another version."""
-    lines = []
-    for architecture in sorted({*_packages(old), *_packages(new)}):
-        before = _packages(old).get(architecture, {})
-        after = _packages(new).get(architecture, {})
-        for name in sorted({*before, *after}):
-            was, now = before.get(name), after.get(name)
-            if was is None:
-                lines.append(f"{architecture}: added {name} {now['version']} ({now['suite']})")
-            elif now is None:
-                lines.append(f"{architecture}: removed {name} {was['version']}")
-            elif was["version"] != now["version"]:
-                lines.append(
-                    f"{architecture}: changed {name} {was['version']} → {now['version']} ({now['suite']})"
-                )
-    return lines
-
-
-def _packages(lock: Lock | None) -> dict[str, dict[str, Any]]:
-    return dict(lock["packages"]) if lock else {}

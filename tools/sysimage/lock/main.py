@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tools.sysimage.lock.fetch import Cache, Mirrors
 from tools.sysimage.lock.packages import Index
 from tools.sysimage.lock.resolve import Closure, resolve
 from tools.sysimage.lock.signature import Keyring
+from tools.sysimage.lock.summary import summary
 
 # A few weeks of daily locking; Debian's indexes of one day are 40 MB for two architectures.
 _CACHED_FILES = 200
@@ -36,8 +37,7 @@ def main(argv: Sequence[str]) -> int:
     started = time.monotonic()
     new = make(wanted, arguments.manifest.parent, os.environ)
     lockfile.save(new, arguments.lock)
-    lines = lockfile.summary(old, new)
-    print("\n".join(lines) if lines else "no change of any package")
+    print("\n".join(summary(old, new)) or "no change of any package")
     print(f"wrote {arguments.lock} in {time.monotonic() - started:.1f} s", file=sys.stderr)
     return 0
 
@@ -47,12 +47,15 @@ def check(
 ) -> None:
     """Raises ToolError unless `lock` was made from the manifest as it is now."""
     if lock is None:
-        raise ToolError(f"{lock_path}: there is no lock yet; run the lock target to write it")
-    if lock["manifest_sha256"] != wanted.sha256:
-        raise ToolError(f"{lock_path} was made from another {manifest_path.name}; run the lock target anew")
+        raise ToolError(f"{lock_path}: there is no lock yet; run this tool without --check to write it")
+    if lock.get("manifest_sha256") != wanted.sha256:
+        raise ToolError(
+            f"{lock_path} does not fit {manifest_path}, which has changed since; "
+            f"run this tool without --check to lock anew"
+        )
 
 
-def make(wanted: manifest.Manifest, folder: Path, environ: os._Environ[str]) -> lockfile.Lock:
+def make(wanted: manifest.Manifest, folder: Path, environ: Mapping[str, str]) -> lockfile.Lock:
     """Fetches, verifies and resolves; `folder` is the manifest's. Raises ToolError."""
     keyring = Keyring(folder / wanted.keyring)
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -75,11 +78,12 @@ def make(wanted: manifest.Manifest, folder: Path, environ: os._Environ[str]) -> 
             base = resolved[package_set.extends] if package_set.extends else None
             closure = resolve(index, package_set, base)
             resolved[package_set.name] = closure
-            size = sum(package.size for package in closure.packages.values()) / 1e6
-            print(
-                f"{package_set.name} {architecture}: {len(closure.packages)} packages, {size:.1f} MB",
-                file=sys.stderr,
-            )
+            print(f"resolved {package_set.name} for {architecture}", file=sys.stderr)
+            for name in closure.unused:
+                print(
+                    f"warning: [set.{package_set.name}] exclude: nothing needs {name} for {architecture}",
+                    file=sys.stderr,
+                )
     cache.prune(_CACHED_FILES)
     return lockfile.build(wanted, releases, closures)
 

@@ -20,7 +20,7 @@ _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One archive, as `debian` or `debian-security`: the suites of it that are used, and whose word counts."""
+    """One archive, as `debian` or `debian-security`: which of its suites, and whose signature counts."""
 
     name: str
     suites: tuple[str, ...]
@@ -160,7 +160,9 @@ def _archive(table: _Table) -> Archive:
         name=table.path.rpartition(".")[2],
         suites=table.names("suites", _SUITE, "the name of a suite"),
         components=table.names("components", _NAME, "the name of a component"),
-        signed_by=frozenset(table.names("signed_by", _FINGERPRINT, "a fingerprint: 40 digits, A to F in upper case")),
+        signed_by=frozenset(
+            table.names("signed_by", _FINGERPRINT, "a fingerprint: 40 digits, A to F in upper case")
+        ),
     )
 
 

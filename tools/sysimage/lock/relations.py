@@ -1,23 +1,42 @@
 """Relations between packages: `libc6 (>= 2.34) | libc6.1:any`, after Debian policy 7.1 and deb822(5)."""
 
+import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from debian.debian_support import NativeVersion
 
 from tools.sysimage.errors import ToolError
 
-# python-debian has a faster class too, but only where the host's python3-apt is importable: one order
-# of versions on every host is worth more than the time.
-Version = lru_cache(maxsize=None)(NativeVersion)
-
 _RELATION = re.compile(
     r"(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"
     r"(?:\s*\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?"
 )
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "<<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    ">=": operator.ge,
+    ">>": operator.gt,
+}
 # dpkg reads the obsolete forms `<` and `>` as "or equal".
 _OBSOLETE = {"<": "<=", ">": ">="}
+
+
+@lru_cache(maxsize=1 << 16)
+def parse_version(text: str) -> NativeVersion:
+    """A version that can be compared, in the order of Debian policy 5.6.12. Raises ToolError.
+
+    python-debian has a faster class too, but only where the host's python3-apt can be imported: one order
+    of versions on every host is worth more than the time.
+    """
+    try:
+        return NativeVersion(text)
+    except ValueError as error:
+        raise ToolError(f"'{text}' is not the version of a package; the index is damaged") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +53,9 @@ class Relation:
         """Whether `version` fulfils the relation; None is the version of an unversioned Provides."""
         if self.operator is None or self.version is None:
             return True
-        if version is None:
-            return False
-        have, want = Version(version), Version(self.version)
-        match self.operator:
-            case "<<":
-                return bool(have < want)
-            case "<=":
-                return bool(have <= want)
-            case "=":
-                return bool(have == want)
-            case ">=":
-                return bool(have >= want)
-            case _:
-                return bool(have > want)
+        return version is not None and bool(
+            _COMPARE[self.operator](parse_version(version), parse_version(self.version))
+        )
 
     def __str__(self) -> str:
         qualifier = f":{self.qualifier}" if self.qualifier else ""
@@ -76,8 +84,8 @@ def _relation(text: str, where: str) -> Relation:
     match = _RELATION.fullmatch(text)
     if not match:
         raise ToolError(f"{where}: '{text}' is not a relation to a package; the index is damaged")
-    operator = match["operator"]
-    return Relation(match["name"], match["qualifier"], _OBSOLETE.get(operator, operator), match["version"])
+    sign = match["operator"]
+    return Relation(match["name"], match["qualifier"], _OBSOLETE.get(sign, sign), match["version"])
 
 
 def format_alternatives(alternatives: Alternatives) -> str:
