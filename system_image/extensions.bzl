@@ -31,6 +31,9 @@ def _debian_impl(mctx):
             owners[tag.name] = module.name
             _lock(mctx, tag)
 
+    # The lock says it all: nothing of this belongs into MODULE.bazel.lock.
+    return mctx.extension_metadata(reproducible = True)
+
 def _lock(mctx, tag):
     hint = "bazel run {}:lock".format(str(tag.lock).rpartition(":")[0].replace("@@//", "//"))
     lock = json.decode(mctx.read(tag.lock), None)
