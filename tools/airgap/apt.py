@@ -7,6 +7,8 @@ own keyring.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
 import subprocess
@@ -180,7 +182,10 @@ class PrivateApt:
         self._apt("update", what=f"the package lists of {' and '.join(self._suites)}")
 
     def download(self, packages: Sequence[str], absent: Iterable[str]) -> list[Path]:
-        """Downloads `packages` and what they need, except `absent`; gives the .debs, sorted by name."""
+        """Downloads `packages` and what they need, except `absent`; gives the .debs, sorted by name.
+
+        Raises ToolError with apt's reason, OSError if there is no space.
+        """
         (self._folder / "status").write_text(status_file(absent), encoding="utf-8")
         install = ["install", "--download-only", "--yes", *packages]
         preferred = f"-oAPT::Default-Release={self._suites[0]}"
@@ -202,6 +207,8 @@ class PrivateApt:
             return
         # What apt can't install, it explains on its standard output.
         reasons += [line.strip() for line in done.stdout.splitlines() if " : " in line]
+        if any("enough free space" in reason or "No space left" in reason for reason in reasons):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise ToolError(
             f"apt-get can't get {what} of the toolbox: {'; '.join(reasons[:2]) or 'it gives no reason'} "
             "(mirror and proxy are those of this host: try 'apt-get update' on it)"

@@ -79,6 +79,9 @@ def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
         f"startup --host_jvm_args=-Xbootclasspath/a:/{recipe.BUILD_DATA}",
         f"startup --host_jvm_args=-Djavax.net.ssl.trustStore={trust_store(toolbox)}",
         f"startup --host_jvm_args=-Djavax.net.ssl.trustStorePassword={certificates.PASSWORD}",
+        # A server whose toolbox was deleted and made anew must end: its programs are gone. Another start-up
+        # option makes Bazel see to that.
+        f"startup --host_jvm_args=-Drules_system_image.toolbox={toolbox.made}",
         # There is no WORKSPACE file, and its suffix would fetch rule sets from the internet.
         "common --noenable_workspace",
         # A lock file made with the adapters is of no use to anybody with the real modules.

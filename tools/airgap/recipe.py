@@ -47,7 +47,6 @@ PACKAGES = (
     "bubblewrap",
     # names, certificates, time zones
     "ca-certificates",
-    "libnss-myhostname",
     "netbase",
     "tzdata",
     # what the adapters of rules_python, rules_cc and rules_oci stand on
@@ -94,7 +93,9 @@ EXCLUDED = (
     "./usr/lib/systemd/*",
     "./usr/lib/jvm/*/jmods/*",
     "./usr/lib/jvm/*/lib/src.zip",
-    "./usr/lib/git-core/git-gui*",
+    # what serves other kinds of heaps only, and debugging of link-time optimization
+    "./usr/lib/jvm/*/lib/server/classes_*.jsa",
+    "./usr/bin/*-lto-dump-*",
 )
 
 # Links that the packages' postinst scripts would make: path → target. A link is left out if its path exists.
@@ -105,8 +106,6 @@ LINKS = {
     "usr/bin/c++": "g++",
     "usr/bin/which": "which.debianutils",
     "usr/bin/java": "../lib/jvm/default-java/bin/java",
-    "usr/bin/keytool": "../lib/jvm/default-java/bin/keytool",
-    "usr/bin/ps": "ps.procps",
 }
 
 # The host's own, laid over the toolbox's /etc and /usr when they exist there. The mount points are made

@@ -27,7 +27,7 @@ _MACHINES = {
 }
 
 # Measured: the packages and what is already unpacked of them, at the peak. MiB.
-_SPACE_NEEDED = 1400
+_SPACE_NEEDED = 1000
 
 # A toolbox of another recipe is removed when this long no command used it. Seconds.
 _UNUSED_AFTER = 24 * 3600
@@ -47,6 +47,11 @@ class Toolbox:
     def state(self) -> Path:
         """The folder for what is made from the host's configuration at each start."""
         return self.root / "host"
+
+    @property
+    def made(self) -> int:
+        """When it was made, in nanoseconds since the epoch: no two toolboxes of a recipe are alike."""
+        return (self.root / "toolbox.json").stat().st_mtime_ns
 
     def command(self, program: str) -> list[str]:
         """The start of a command line that runs `program` of the toolbox on the host as it is."""

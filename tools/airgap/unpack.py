@@ -18,24 +18,21 @@ from tools.airgap.errors import ToolError
 
 def _unpack_one(deb: Path, root: Path) -> None:
     """Unpacks `deb` into `root` and deletes it. tar and not `dpkg-deb -x`, which can't leave things out."""
-    tar_command = ["tar", "-x", "-C", str(root), "--no-same-owner", "--keep-directory-symlink"]
-    tar_command += ["--no-overwrite-dir", "--wildcards"]
+    tar_command = ["tar", "-x", "-C", str(root), "--no-same-owner", "--keep-directory-symlink", "--wildcards"]
     tar_command += [f"--exclude={pattern}" for pattern in recipe.EXCLUDED]
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as packed:
+    environment = dict(os.environ, LC_ALL="C")
+    dpkg = ["dpkg-deb", "--fsys-tarfile", str(deb)]
+    with subprocess.Popen(dpkg, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as packed:
         tar = subprocess.run(
-            tar_command,
-            stdin=packed.stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=dict(os.environ, LC_ALL="C"),
-            check=False,
+            tar_command, stdin=packed.stdout, stderr=subprocess.PIPE, env=environment, check=False
         )
-    if "No space left" in tar.stderr or "quota exceeded" in tar.stderr:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        assert packed.stdout and packed.stderr  # for the type checker: they are pipes
+        packed.stdout.close()  # so that dpkg-deb ends too if tar gave up
+        says = (tar.stderr + packed.stderr.read()).decode(errors="replace")
     if tar.returncode or packed.returncode:
-        reason = (tar.stderr.splitlines() or ["dpkg-deb can't read it"])[0]
-        raise ToolError(f"can't unpack {deb.name} of the toolbox: {reason}")
+        if "No space left" in says or "quota exceeded" in says:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise ToolError(f"can't unpack {deb.name} of the toolbox: {(says.splitlines() or ['no reason'])[0]}")
     deb.unlink()
 
 
@@ -51,8 +48,8 @@ def unpack(debs: list[Path], root: Path) -> None:
         _unpack_one(deb, root)
     # Reading xz is what takes the time, and dpkg-deb reads most packages on one core.
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2)
+    jobs = [pool.submit(_unpack_one, deb, root) for deb in debs if deb not in first]
     try:
-        jobs = [pool.submit(_unpack_one, deb, root) for deb in debs if deb not in first]
         for job in concurrent.futures.as_completed(jobs):
             job.result()
     finally:

@@ -1,0 +1,3 @@
+"""Imported by its path from the repository's root."""
+
+VALUE = "lib"

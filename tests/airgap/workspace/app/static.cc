@@ -1,0 +1,7 @@
+#include <iostream>
+#include <optional>
+
+int main() {
+  std::optional<int> answer = 42;
+  std::cout << answer.value() << '\n';
+}
