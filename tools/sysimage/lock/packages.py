@@ -12,7 +12,7 @@ from tools.sysimage.lock.relations import Alternatives, Relation, parse_relation
 _CHUNK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FIELD = re.compile(rb"^([!-9;-~]+):[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
-_PRIORITIES = ("required", "important", "standard", "optional", "extra")
+_PRIORITIES = ("", "required", "important", "standard", "optional", "extra")
 # The fields in which apt meets the names of packages, in the order in which it reads them.
 _MENTIONS = (
     "package",
@@ -70,7 +70,8 @@ class Package:
     def rank(self) -> tuple[bool, bool, int]:
         """Its place among packages that provide the same, the smallest first: what apt trusts more."""
         important = "yes" in (self.fields.get("important"), self.fields.get("protected"))
-        priority = self.fields.get("priority", "optional")
+        # For apt, a package without a Priority stands above those that are required.
+        priority = self.fields.get("priority", "")
         place = _PRIORITIES.index(priority) if priority in _PRIORITIES else len(_PRIORITIES)
         return not self.essential, not important, place
 

@@ -13,7 +13,7 @@ from tools.sysimage.errors import ToolError
 
 _RELATION = re.compile(
     r"(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"
-    r"(?:\s*\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?"
+    r"(?:\s*\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[A-Za-z0-9][^\s)]*)\s*\))?"
 )
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<<": operator.lt,
@@ -67,7 +67,6 @@ type Alternatives = tuple[Relation, ...]
 """`a | b | c`: one of them is enough."""
 
 
-@lru_cache(maxsize=1 << 16)
 def parse_relations(field: str, where: str) -> tuple[Alternatives, ...]:
     """Parses the value of Depends, Conflicts, Provides and the like; `where` names it in messages.
 
