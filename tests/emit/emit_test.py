@@ -16,7 +16,7 @@ import pytest
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
 from tools.sysimage import blocks, emit
 from tools.sysimage import tar as sysimage_tar
-from tools.sysimage.codec import CODECS, Compressor, Program
+from tools.sysimage.codec import CODECS, Compressor, Program, tool_argv
 from tools.sysimage.errors import ToolError
 
 # Stands in for the locked xz: the arguments are those of the real one, the encoder is Python's.
@@ -225,7 +225,7 @@ def test_no_compressor_at_all() -> None:
 def test_a_tool_file_of_another_shape(tmp_path: Path, text: str) -> None:
     (tmp_path / "tool.json").write_text(text)
     with pytest.raises(ToolError, match=r"tool\.json: .*argv"):
-        emit.tool_argv(tmp_path / "tool.json")
+        tool_argv(tmp_path / "tool.json")
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])

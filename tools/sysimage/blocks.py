@@ -88,6 +88,15 @@ def cut(entries: Sequence[Item], size: int) -> list[Block]:
     return blocks
 
 
+def cut_overlay(entries: Sequence[Item]) -> list[Block]:
+    """Cuts an overlay's entries: smaller than the base's, since they wait for a compressor at each change.
+
+    An orchestrator of a few MB keeps several cores busy so; of a large overlay, the size counts more.
+    """
+    total = sum(entry.size() for entry in entries)
+    return cut(entries, min(SIZE, max(SIZE // 16, total // 8)))
+
+
 @dataclass(frozen=True, slots=True)
 class BlockPiece:
     """A block's bytes. While they are read, the digests of its files are noted in `digests`."""

@@ -4,6 +4,8 @@ The compressor is a locked program: one process a piece, with one thread each. S
 on how many run at once, and a process's memory not on the size of the image.
 """
 
+import hashlib
+import json
 import os
 import subprocess
 import threading
@@ -100,6 +102,19 @@ class Program:
     jobs: int | None = None
 
 
+def tool_argv(path: Path | None) -> tuple[str, ...]:
+    """The command that starts a compressor, from its JSON file; none without one. Raises ToolError."""
+    if path is None:
+        return ()
+    try:
+        argv = json.loads(path.read_bytes())["argv"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ToolError(f'{path}: is not {{"argv": […]}} in JSON; write it anew') from error
+    if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
+        raise ToolError(f"{path}: argv has to be a list of words; write it anew")
+    return tuple(argv)
+
+
 class Compressor:
     """Runs a codec's program on pieces, several at a time; temporary files go to `folder`."""
 
@@ -187,3 +202,36 @@ class Compressor:
 
 def _result(item: Future[Payload] | Payload) -> Payload:
     return item if isinstance(item, Payload) else item.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A written file: SHA-256 in hex, bytes; of each payload offset, length, what it holds, CRC32."""
+
+    sha256: str
+    size: int
+    blocks: tuple[tuple[int, int, int, int], ...]
+
+
+def write_container(stream: BinaryIO, container: Container, payloads: Iterable[Payload]) -> Written:
+    """Writes the file that a container makes of payloads."""
+    digest = hashlib.sha256()
+    position = 0
+    found = []
+
+    def write(data: bytes) -> None:
+        nonlocal position
+        digest.update(data)
+        stream.write(data)
+        position += len(data)
+
+    write(container.head())
+    for payload in payloads:
+        before, after = container.block(payload.data.size, payload.uncompressed, payload.crc32)
+        write(before)
+        found.append((position, payload.data.size, payload.uncompressed, payload.crc32))
+        for chunk in payload.data.chunks():
+            write(chunk)
+        write(after)
+    write(container.tail())
+    return Written(digest.hexdigest(), position, tuple(found))

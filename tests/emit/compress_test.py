@@ -1,0 +1,137 @@
+"""A compressed base is spliced into images: the same bytes as from scratch, for a fraction of the work."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.testing.tars import Entry, entry, hardlink, tar
+from tools.sysimage import blocks, compress, emit
+from tools.sysimage.codec import CODECS, Program
+from tools.sysimage.errors import ToolError
+
+# Python's encoder in the locked xz's place; each run leaves a line in the file that is named first.
+_XZ = """
+import lzma, sys
+data = sys.stdin.buffer.read()
+with open(sys.argv[1], "a") as log:
+    print(len(data), file=log)
+filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 23}]
+sys.stdout.buffer.write(lzma.compress(data, lzma.FORMAT_RAW, filters=filters))
+"""
+BASE = (
+    entry("./"),
+    entry("d/"),
+    *(entry(f"d/{number:02}", bytes([number]) * 1500) for number in range(12)),
+    hardlink("e", "d/03"),
+    entry("large", bytes(range(256)) * 40),
+)
+OVERLAYS: dict[str, tuple[Entry, ...]] = {
+    "nothing": (),
+    "added": (entry("usr/orchestrator", b"x" * 5000),),
+    "replaced": (entry("d/05", b"new"),),
+    "removed": (entry("d/.wh.05"),),
+    "all of a block removed": (entry("d/.wh.05"), entry("d/.wh.06"), entry("d/.wh.04"), entry("d/.wh.07")),
+    "first name of a link removed": (entry("d/.wh.03"),),
+    "directory changed": (entry("d/", mode=0o700),),
+    "large file removed": (entry(".wh.large"),),
+    "large file replaced": (entry("large", b"small"),),
+}
+
+
+class Bench:
+    """A folder with a base that is compressed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder, folder / "log"
+        self.base, self.image, self.index = folder / "base.tar", folder / "base.tar.xz", folder / "index.json"
+        self.base.write_bytes(tar(*BASE))
+        self.program = Program(CODECS["xz"], (sys.executable, "-c", _XZ, str(self.log)), 2)
+
+    def compress(self) -> None:
+        """Runs the stage."""
+        compress.compress(self.base, self.program, self.image, self.index)
+
+    def emit(self, overlay: tuple[Entry, ...], *, spliced: bool) -> tuple[bytes, str, list[int]]:
+        """Image, manifest, and how many bytes each run of the compressor was given."""
+        (self.folder / "overlay.tar").write_bytes(tar(*overlay))
+        self.log.write_text("")
+        out = [self.folder / name for name in ("image", "digest", "mtree")]
+        compressed = emit.Compressed(self.image, self.index) if spliced else None
+        emit.emit(self.base, self.folder / "overlay.tar", self.program, emit.Outputs(*out), compressed)
+        return out[0].read_bytes(), out[2].read_text(), [int(line) for line in self.log.read_text().split()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(blocks, "SIZE", 4096)
+    made = Bench(tmp_path)
+    made.compress()
+    return made
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_a_spliced_image_is_byte_for_byte_the_one_from_scratch(bench: Bench, name: str) -> None:
+    spliced = bench.emit(OVERLAYS[name], spliced=True)
+    scratch = bench.emit(OVERLAYS[name], spliced=False)
+    assert spliced[:2] == scratch[:2]
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("nothing", 0), ("added", 7000), ("replaced", 6000), ("removed", 4096)]
+)
+def test_only_what_changed_is_compressed(bench: Bench, name: str, most: int) -> None:
+    _, _, runs = bench.emit(OVERLAYS[name], spliced=True)
+    end_marker = 1024
+    assert sum(runs) - end_marker <= most
+
+
+def test_the_compressed_base_is_an_image_itself(bench: Bench) -> None:
+    assert bench.image.read_bytes() == bench.emit((), spliced=False)[0]
+
+
+def test_an_index_of_another_base_is_refused(bench: Bench) -> None:
+    bench.base.write_bytes(tar(*BASE, entry("more", b"")))
+    with pytest.raises(ToolError, match=r"index\.json: is the index of another base"):
+        bench.emit((), spliced=True)
+
+
+def test_a_compressed_base_that_is_cut_off_is_refused(bench: Bench) -> None:
+    bench.image.write_bytes(bench.image.read_bytes()[:-4])
+    with pytest.raises(ToolError, match=r"index\.json: is the index of another base"):
+        bench.emit((), spliced=True)
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"compression": "zstd"}, {"records": [{}]}, {"more": 1}])
+def test_an_index_of_another_shape_is_refused(bench: Bench, change: dict[str, object]) -> None:
+    bench.index.write_text(json.dumps({**json.loads(bench.index.read_text()), **change}))
+    with pytest.raises(ToolError, match=r"index\.json: is (no|the) index of"):
+        bench.emit((), spliced=True)
+
+
+def test_the_index_does_not_change_from_run_to_run(bench: Bench) -> None:
+    before = bench.index.read_bytes()
+    bench.compress()
+    assert bench.index.read_bytes() == before
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    base, overlay = tmp_path / "base.tar", tmp_path / "overlay.tar"
+    base.write_bytes(tar(*BASE))
+    overlay.write_bytes(tar(*OVERLAYS["added"]))
+    more = ["--compression", "none"]
+    made = [str(tmp_path / "base.out"), str(tmp_path / "base.json")]
+    assert compress.main(["--base", str(base), "--output", made[0], "--index", made[1], *more]) == 0
+    outputs = [f"--{name}={tmp_path / name}" for name in ("output", "digest", "mtree")]
+    emit.main(
+        [
+            f"--base={base}",
+            f"--overlay={overlay}",
+            f"--compressed={made[0]}",
+            f"--index={made[1]}",
+            *outputs,
+            *more,
+        ]
+    )
+    assert b"usr/orchestrator" in (tmp_path / "output").read_bytes()
