@@ -144,6 +144,18 @@ def test_package_database_knows_what_an_exclusion_leaves_out(tmp_path: Path) -> 
     assert "/usr/share/doc/init/README\n" in content(output, "var/lib/dpkg/info/init.list")
 
 
+def test_exclusion_spares_what_the_user_adds(tmp_path: Path) -> None:
+    source = tmp_path / "mine"
+    source.write_text("mine")
+    files = [{"path": f"usr/share/doc/{name}", "source": str(source)} for name in ("mine", "init/README")]
+    entries = names(run(tmp_path, [BASE, INIT], exclude=["usr/share/doc/**"], files=files))
+    assert [name for name in entries if name.startswith("usr/share/doc/")] == [
+        "usr/share/doc/init",
+        "usr/share/doc/init/README",
+        "usr/share/doc/mine",
+    ]
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"files": [{"path": "usr/bin/init", "source": "{}"}]}, "/usr/bin/init is in the package init"),
     ({"files": [{"path": "lib/systemd/system/app.service", "source": "{}"}]}, "is in the package init"),
@@ -158,6 +170,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"services": {"start": ["app.service"]}}, "services are under enable"),
     ({"default_target": "multi.target"}, "no unit multi.target"),
     ({"exclude": ["usr/none/**"]}, "the pattern 'usr/none/"),
+    ({"exclude": [f"{UNIT}/app.service"], "services": {"enable": ["app"]}}, "no unit app.service"),
     ({"architecture": "arm64"}, "is for amd64, the image for arm64"),
     ({"color": "red"}, "color"),
 ]

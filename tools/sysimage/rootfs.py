@@ -106,9 +106,10 @@ def build(manifest: Manifest, scratch: Path) -> Tree:
         [(f"/{d.path}", f"/{d.target}", d.package) for d in root.unpacker.diversions.values()],
         [root.overrides[path] for path in sorted(root.overrides)],
     )
-    _configure(root, manifest)
     tmpfiles.clean_run(root)
     selection.apply(root.tree)
+    # After the exclusions: what the user adds stays, and a unit that is left out can't be enabled.
+    _configure(root, manifest)
     return root.tree
 
 
@@ -204,7 +205,7 @@ def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
     above, slash, last = path.rpartition("/")
     path = root.tree.resolve(above) + slash + last
     owner = root.unpacker.owners.get(path)
-    if owner is not None and not replace and path not in owner.conffiles():
+    if owner is not None and path in root.tree and not replace and path not in owner.conffiles():
         raise ToolError(
             f"{attribute}: /{path} is in the package {owner.name} and is no configuration file of it; "
             'say "replace": true to put yours in its place'
