@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tools.sysimage.errors import ToolError
 
@@ -70,7 +70,12 @@ def _get[T](url: str, accept: Callable[[BinaryIO], T]) -> T:
     for pause in (*_PAUSES, None):
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
-                return accept(response)
+                try:
+                    return accept(response)
+                except ToolError:
+                    if not _broke_off(response):
+                        raise
+            problem, passing = "the transfer broke off", True
         except urllib.error.HTTPError as error:
             problem, passing = f"HTTP {error.code} {error.reason}", error.code >= 500
             if error.code in (404, 410):
@@ -85,6 +90,11 @@ def _get[T](url: str, accept: Callable[[BinaryIO], T]) -> T:
             raise _UnreachableError(problem)
         time.sleep(pause)
     raise AssertionError("the last try returns or raises")
+
+
+def _broke_off(response: Any) -> bool:
+    """Whether `response` ended before its Content-Length, which reading by pieces does not tell."""
+    return bool(getattr(response, "length", None)) and not response.read(1)
 
 
 def _reason(error: BaseException | str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from tools.sysimage.errors import ToolError
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 

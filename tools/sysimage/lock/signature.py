@@ -27,7 +27,9 @@ class Keyring:
         except FileNotFoundError as error:
             raise ToolError(f"{path}: no such keyring; [lock] keyring names it") from error
         except (RuntimeError, ValueError) as error:
-            raise ToolError(f"{path}: not a file of OpenPGP certificates: {_first_line(error)}") from error
+            raise ToolError(f"{path}: not OpenPGP certificates: {_first_line(error)}") from error
+        if not found:
+            raise ToolError(f"{path}: it holds no OpenPGP certificate")
         self.certificates = found
 
     def verify(self, message: bytes, pinned: frozenset[str]) -> Signed:

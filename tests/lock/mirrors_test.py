@@ -1,0 +1,133 @@
+"""Stage lock: with the wrong mirrors nothing can be locked, or from somewhere that nobody chose."""
+
+from pathlib import Path
+
+import pytest
+
+from tools.sysimage.errors import ToolError
+from tools.sysimage.mirrors import (
+    AptSource,
+    host_mirrors,
+    parse_deb822,
+    parse_one_line,
+    parse_variable,
+    serve,
+)
+
+ARCHIVES = ("debian", "debian-security")
+STAMP = "20261122T083014Z"
+
+
+def test_the_variable_may_name_several_mirrors_of_an_archive() -> None:
+    value = "debian=http://a.example/debian/ debian-security=https://a.example/s\n debian=file:///srv/debian"
+    assert parse_variable(value) == {
+        "debian": ["http://a.example/debian", "file:///srv/debian"],
+        "debian-security": ["https://a.example/s"],
+    }
+
+
+@pytest.mark.parametrize(
+    "word", ["http://a.example/debian", "debian", "debian=", "=http://x", "debian=ftp://x"]
+)
+def test_a_word_of_the_variable_that_is_no_mirror_is_refused(word: str) -> None:
+    with pytest.raises(ToolError, match=f"DEBIAN_MIRRORS: '{word}' is not archive=URL, as in debian=http"):
+        parse_variable(word)
+
+
+def test_one_line_sources() -> None:
+    text = """
+# deb http://commented.example/debian trixie main
+deb http://a.example/debian trixie main contrib # and more
+deb-src http://source.example/debian trixie main
+deb [signed-by=/k.gpg arch=amd64] http://b.example/debian trixie-security main
+\tdeb\thttp://c.example/debian\ttrixie\tmain
+deb http://incomplete.example/debian
+"""
+    assert parse_one_line(text) == [
+        AptSource(("http://a.example/debian",), ("trixie",)),
+        AptSource(("http://b.example/debian",), ("trixie-security",)),
+        AptSource(("http://c.example/debian",), ("trixie",)),
+    ]
+
+
+def test_deb822_sources() -> None:
+    text = """\
+# a comment
+Types: deb deb-src
+# in between
+URIs: http://a.example/debian
+  http://b.example/debian
+SUITES: trixie trixie-updates
+Components: main
+
+Enabled: no
+Types: deb
+URIs: http://disabled.example/debian
+Suites: trixie
+
+Types: deb-src
+URIs: http://source.example/debian
+Suites: trixie
+ \t
+Types: deb
+URIs: http://c.example/debian
+Suites: trixie
+Signed-By:
+ -----BEGIN PGP PUBLIC KEY BLOCK-----
+ .
+ URIs: http://key.example/debian
+"""
+    assert parse_deb822(text) == [
+        AptSource(("http://a.example/debian", "http://b.example/debian"), ("trixie", "trixie-updates")),
+        AptSource(("http://c.example/debian",), ("trixie",)),
+    ]
+
+
+def test_an_archive_is_the_last_segment_of_the_path_or_known_by_its_suites() -> None:
+    sources = [
+        AptSource(("http://a.example/debian/", "http://a.example/mirrors/debian"), ("trixie",)),
+        AptSource(("http://a.example/debian-security",), ("trixie-security",)),
+        AptSource(("http://b.example/",), ("trixie-security",)),
+        AptSource(("http://c.example",), ("bullseye/updates",)),
+        AptSource(("http://d.example/other",), ("trixie",)),
+        AptSource(("http://a.example/debian",), ("trixie-updates",)),
+        AptSource(("cdrom:[Debian]/debian", "tor+http://e.example/debian"), ("trixie",)),
+        AptSource(("http://f.example/debian",), ("trixie-security",)),
+    ]
+    assert serve(sources, ARCHIVES) == {
+        "debian": ["http://a.example/debian", "http://a.example/mirrors/debian", "http://f.example/debian"],
+        "debian-security": ["http://a.example/debian-security", "http://b.example", "http://c.example"],
+    }
+
+
+def test_each_archive_has_its_mirrors_from_the_first_that_names_it(tmp_path: Path) -> None:
+    folder = tmp_path / "sources.list.d"
+    folder.mkdir()
+    (tmp_path / "sources.list").write_text("deb http://list.example/debian trixie main\n")
+    (folder / "b.list").write_text("deb http://b.example/debian trixie main\n")
+    (folder / "a.sources").write_text("Types: deb\nURIs: http://a.example/debian\nSuites: trixie\n")
+    (folder / "c.list.save").write_text("deb http://old.example/debian trixie main\n")
+    assert host_mirrors([*ARCHIVES, "debian-ports"], STAMP, {}, tmp_path) == {
+        "debian": ["http://list.example/debian", "http://a.example/debian", "http://b.example/debian"],
+        "debian-security": [f"https://snapshot.debian.org/archive/debian-security/{STAMP}"],
+        "debian-ports": [f"https://snapshot.debian.org/archive/debian-ports/{STAMP}"],
+    }
+    environ = {"DEBIAN_MIRRORS": "debian-security=http://v.example/s debian=http://v.example/d"}
+    assert host_mirrors(ARCHIVES, STAMP, environ, tmp_path) == {
+        "debian": ["http://v.example/d"],
+        "debian-security": ["http://v.example/s"],
+    }
+
+
+def test_a_host_without_apt_has_snapshots(tmp_path: Path) -> None:
+    mirrors = host_mirrors(["debian"], STAMP, {}, tmp_path / "none")
+    assert mirrors == {"debian": [f"https://snapshot.debian.org/archive/debian/{STAMP}"]}
+
+
+def test_the_list_of_a_mirror_file_stands_for_it(tmp_path: Path) -> None:
+    (tmp_path / "debian.list").write_text(
+        "# near\nhttp://a.example/debian\tpriority:1\n\nhttp://b.example/debian\n"
+    )
+    (tmp_path / "sources.list").write_text(f"deb mirror+file:{tmp_path}/debian.list trixie main\n")
+    mirrors = host_mirrors(["debian"], STAMP, {}, tmp_path)
+    assert mirrors == {"debian": ["http://a.example/debian", "http://b.example/debian"]}

@@ -1,0 +1,61 @@
+"""This repository's own manifest, lock and keyring: what every image is built from must hang together."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.sysimage.lock import manifest
+from tools.sysimage.lock.signature import Keyring
+
+# Not resolved: in a Bazel test this is the tree of the runfiles, where the data lies.
+FOLDER = Path(__file__).parents[2] / "system_image"
+
+
+@pytest.fixture(scope="module")
+def lock() -> dict[str, Any]:
+    return dict(json.loads((FOLDER / "debian.lock.json").read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def wanted() -> manifest.Manifest:
+    return manifest.load(FOLDER / "debian.toml")
+
+
+def test_the_lock_fits_its_manifest(lock: dict[str, Any], wanted: manifest.Manifest) -> None:
+    assert lock["manifest_sha256"] == wanted.sha256
+
+
+def test_the_keyring_holds_the_pinned_keys_and_no_other(wanted: manifest.Manifest) -> None:
+    keyring = Keyring(FOLDER / wanted.keyring)
+    pinned = {fingerprint for archive in wanted.archives for fingerprint in archive.signed_by}
+    assert {certificate.fingerprint.upper() for certificate in keyring.certificates} == pinned
+
+
+def test_every_release_was_signed_by_a_pinned_key(lock: dict[str, Any], wanted: manifest.Manifest) -> None:
+    for archive in wanted.archives:
+        releases = lock["archives"][archive.name]["releases"]
+        assert list(releases) == sorted(archive.suites)
+        for release in releases.values():
+            assert set(release["signed_by"]) <= archive.signed_by
+            assert release["signed_by"]
+
+
+def test_each_set_is_closed_under_dependencies(lock: dict[str, Any], wanted: manifest.Manifest) -> None:
+    assert lock["sets"].keys() == {package_set.name for package_set in wanted.sets}
+    for package_set in wanted.sets:
+        by_architecture = lock["sets"][package_set.name]["packages"]
+        assert list(by_architecture) == sorted(wanted.architectures)
+        for architecture, names in by_architecture.items():
+            assert set(package_set.packages) <= set(names)
+            for name in names:
+                package = lock["packages"][architecture][name]
+                assert package["architecture"] in (architecture, "all")
+                # The repository's sets share no package whose dependencies differ between them.
+                assert set(package["depends"]) <= set(names)
+
+
+def test_the_lock_is_written_as_the_tool_writes_it(lock: dict[str, Any]) -> None:
+    text = json.dumps(lock, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    assert (FOLDER / "debian.lock.json").read_text() == text
