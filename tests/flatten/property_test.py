@@ -52,10 +52,6 @@ def model(layers: list[list[Step]]) -> dict[Path, str]:
                 del image[other]
 
     for steps in layers:
-        # A directory takes a file's place before anything else, also if it stands after what is in it.
-        for step in steps:
-            if step.what == "dir" and image.get(step.path, "").startswith("file"):
-                image[step.path] = f"dir {0o700 + step.number:o}"
         for step in steps:
             if step.what in ("hide", "opaque"):
                 drop(step.path, itself=step.what == "hide")

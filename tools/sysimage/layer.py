@@ -43,29 +43,39 @@ def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
             hidden.append(entry.path)
         else:
             added.append(entry)
-    _put_new_directories(tree, added, where)
+    new = _new_directories(tree, added) if hidden else set()
     for path in hidden:
-        _hide(tree, path, where)
+        _hide(tree, path, new, where)
     for entry in added:
         _add(tree, entry, where)
 
 
-def _put_new_directories(tree: Tree, added: list[Entry], where: str) -> None:
-    """Directories that take the place of something else, first of all.
+def _new_directories(tree: Tree, added: list[Entry]) -> set[str]:
+    """The paths where this layer has a directory and the layers below something else.
 
     A whiteout below a directory that was a symbolic link must not go where the link pointed: all that is
     there belongs to this layer.
     """
+    found = set()
     for entry in added:
         if entry.inode and entry.inode.kind is Kind.DIRECTORY:
-            path = _resolve(tree, entry.path, where)
+            try:
+                path = tree.resolve(entry.path, last=False)
+            except ToolError:
+                continue  # links in a circle, which the layer may remove before it gets there
             below = tree.get(path)
             if below and below.kind is not Kind.DIRECTORY:
-                tree.put(path, entry.inode)
+                found.add(path)
+    return found
 
 
-def _hide(tree: Tree, path: str, where: str) -> None:
+def _hide(tree: Tree, path: str, new: set[str], where: str) -> None:
     above, _, name = path.rpartition("/")
+    prefix = ""
+    for part in above.split("/") if new else ():
+        prefix = f"{prefix}/{part}".lstrip("/")
+        if _resolve(tree, prefix, where) in new:
+            return
     above = _resolve(tree, above, where, last=True)
     if name == _OPAQUE:
         for child in tree.children(above):
