@@ -5,8 +5,8 @@ for each entry.
 """
 
 load("@bazel_skylib//rules:write_file.bzl", "write_file")
-load("//private:image.bzl", "image_digest", "image_rule")
-load("//private:push.bzl", "load_rule", "push_rule")
+load("//private:image.bzl", "image_digest", "oci_image_rule")
+load("//private:push.bzl", "oci_load_rule", "oci_push_rule")
 
 # What a helper target takes over from the target that the user wrote.
 _COMMON = ["compatible_with", "features", "restricted_to", "tags", "target_compatible_with", "testonly", "visibility"]
@@ -55,7 +55,7 @@ def oci_image(
         **kwargs: base, tars, user, workdir, os, architecture, variant, and the attributes of every rule
     """
     common = {key: kwargs[key] for key in _COMMON if key in kwargs}
-    image_rule(
+    oci_image_rule(
         name = name,
         annotations = _lines(name, "annotations", annotations, common),
         cmd = _lines(name, "cmd", cmd, common),
@@ -81,7 +81,7 @@ def oci_push(name, remote_tags = None, **kwargs):
         **kwargs: image, repository, and the attributes of every rule
     """
     common = {key: kwargs[key] for key in _COMMON if key in kwargs}
-    push_rule(
+    oci_push_rule(
         name = name,
         remote_tags = _lines(name, "remote_tags", remote_tags, common),
         **kwargs
@@ -96,7 +96,7 @@ def oci_load(name, repo_tags = None, **kwargs):
         **kwargs: image, format, and the attributes of every rule
     """
     common = {key: kwargs[key] for key in _COMMON if key in kwargs}
-    load_rule(
+    oci_load_rule(
         name = name,
         repo_tags = _lines(name, "repo_tags", repo_tags, common),
         **kwargs

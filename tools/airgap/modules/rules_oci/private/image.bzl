@@ -21,11 +21,11 @@ _STRINGS = {
 def _image_impl(ctx):
     attr = ctx.attr
     if not attr.base and not (attr.os and attr.architecture):
-        fail("%s: 'os' and 'architecture' are mandatory without 'base'" % ctx.label)
+        fail("'os' and 'architecture' are mandatory without 'base'")
     if attr.base and (attr.os or attr.architecture or attr.variant):
-        fail("%s: 'os', 'architecture' and 'variant' come from 'base', and can't be given too" % ctx.label)
+        fail("'os', 'architecture' and 'variant' come from 'base', and can't be given too")
     if attr.workdir and not attr.workdir.startswith("/"):
-        fail("%s: workdir '%s' is no absolute path (the adapter takes no label here)" % (ctx.label, attr.workdir))
+        fail("workdir: '%s' is no absolute path (the adapter takes no label here)" % attr.workdir)
     output = ctx.actions.declare_directory(ctx.label.name)
     inputs = list(ctx.files.tars)
     wanted = {
@@ -61,7 +61,7 @@ def _image_impl(ctx):
     )
     return [DefaultInfo(files = depset([output]))]
 
-image_rule = rule(
+oci_image_rule = rule(
     implementation = _image_impl,
     doc = "An OCI image of tars.",
     attrs = {

@@ -7,7 +7,7 @@ def _runfiles_path(ctx, file):
 
 def _push_impl(ctx):
     if not ctx.file.image.is_directory:
-        fail("image: %s is no oci_image" % ctx.attr.image.label)
+        fail("image: it is no oci_image")
     last = ctx.attr.repository.split("/")[-1]
     if "@" in ctx.attr.repository or ":" in last:
         fail("repository: '%s' holds a tag or a digest; tags go to remote_tags" % ctx.attr.repository)
@@ -32,7 +32,7 @@ def _push_impl(ctx):
         runfiles = runfiles.merge(ctx.attr.image[DefaultInfo].default_runfiles),
     )]
 
-push_rule = rule(
+oci_push_rule = rule(
     implementation = _push_impl,
     doc = "Pushes an image to a registry.",
     executable = True,
@@ -70,7 +70,7 @@ def _load_impl(ctx):
         runfiles = ctx.runfiles(files = [ctx.file.image, ctx.file.repo_tags]),
     )]
 
-load_rule = rule(
+oci_load_rule = rule(
     implementation = _load_impl,
     doc = "Says that an image can't be loaded here.",
     executable = True,

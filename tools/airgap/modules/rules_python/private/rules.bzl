@@ -71,7 +71,7 @@ def _imports(ctx):
     for folder in ctx.attr.imports:
         path = paths.normalize(paths.join(root, ctx.label.package, folder))
         if folder.startswith("/") or not (path == root or path.startswith(root + "/")):
-            fail("imports: '%s' lies outside the repository of %s" % (folder, ctx.label))
+            fail("imports: '%s' lies outside the repository" % folder)
         found.append(path)
     return found + [root]
 
@@ -107,13 +107,13 @@ def _py_library_impl(ctx):
 def _main(ctx):
     if ctx.file.main:
         if ctx.file.main not in ctx.files.srcs:
-            fail("main: %s is not one of the srcs of %s" % (ctx.file.main.short_path, ctx.label))
+            fail("main: %s is not one of the srcs" % ctx.file.main.short_path)
         return ctx.file.main
     wanted = paths.basename(ctx.label.name) + ".py"
     for source in ctx.files.srcs:
         if source.basename == wanted:
             return source
-    fail("main: %s has no %s in srcs, so it must say which file to run" % (ctx.label, wanted))
+    fail("main: there is no %s in srcs, so it must say which file to run" % wanted)
 
 def _runfiles_path(ctx, file):
     if file.short_path.startswith("../"):
@@ -122,8 +122,8 @@ def _runfiles_path(ctx, file):
 
 def _program(ctx, inherited):
     if ctx.attr.python_version not in ("", "PY3", PYTHON_VERSION):
-        fail("python_version: %s wants %s, and the toolbox has Python %s" %
-             (ctx.label, ctx.attr.python_version, PYTHON_VERSION))
+        fail("python_version: the target wants %s, and the toolbox has Python %s" %
+             (ctx.attr.python_version, PYTHON_VERSION))
     info = _py_info(ctx)
     executable = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.expand_template(

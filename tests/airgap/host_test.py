@@ -1,0 +1,75 @@
+import base64
+from pathlib import Path
+
+import pytest
+
+from tools.airgap import host
+from tools.airgap.errors import ToolError
+from tools.airgap.toolbox import Toolbox
+
+
+@pytest.fixture
+def toolbox(tmp_path: Path) -> Toolbox:
+    root = tmp_path / "toolbox"
+    (root / "host").mkdir(parents=True)
+    (root / "toolbox.json").write_text("{}")
+    return Toolbox(root, "amd64")
+
+
+def _bundle(path: Path, *certificates: bytes) -> Path:
+    pem = ""
+    for der in certificates:
+        text = base64.encodebytes(der).decode()
+        pem += f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
+    path.write_text(pem)
+    return path
+
+
+def test_the_trust_store_follows_the_hosts_certificates(
+    toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    store = host.trust_store(toolbox)
+    first, at = store.read_bytes(), store.stat().st_ino
+    assert b"one" in first
+    assert host.trust_store(toolbox).stat().st_ino == at, "made again without need"
+    _bundle(tmp_path / "bundle.pem", b"one", b"another")
+    assert b"another" in host.trust_store(toolbox).read_bytes()
+
+
+def test_an_empty_bundle_is_named(toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem")))
+    with pytest.raises(ToolError, match=r"bundle\.pem holds no certificate: run 'update-ca-certificates'"):
+        host.trust_store(toolbox)
+
+
+def test_bazel_gets_every_adapter_and_no_lock_file(
+    toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    modules = tmp_path / "modules"
+    (modules / "rules_oci").mkdir(parents=True)
+    (modules / "rules_oci/MODULE.bazel").touch()
+    (modules / "no_module").mkdir()
+    lines = host.bazelrc(toolbox, modules).read_text().splitlines()
+    assert f"common --override_module=rules_oci={modules}/rules_oci" in lines
+    assert not [line for line in lines if "no_module" in line]
+    assert "common --lockfile_mode=off" in lines
+    assert "common --spawn_strategy=linux-sandbox,local" in lines
+
+
+def test_two_checkouts_have_settings_of_their_own(
+    toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    kept = {"http_proxy", "HTTPS_PROXY", "no_proxy", "PIP_INDEX_URL", "SSL_CERT_FILE", "JAVA_TOOL_OPTIONS"}
+    for name in kept:
+        monkeypatch.setenv(name, "kept")
+    for name in ("CC", "JAVA_HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "BAZEL_REAL", "LC_ALL"):
+        monkeypatch.setenv(name, "dropped")
+    monkeypatch.setenv("PATH", "/root/bin:/usr/local/bin")
+    found = host.environment()
+    assert "dropped" not in found.values()
+    assert {name for name, value in found.items() if value == "kept"} == kept
+    assert found["PATH"] == "/usr/bin:/usr/sbin:/bin:/sbin"
+    assert found["LANG"] == "C.UTF-8"

@@ -1,0 +1,110 @@
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tools.airgap import recipe, unpack
+from tools.airgap.errors import ToolError
+
+
+@pytest.fixture(autouse=True)
+def _dpkg_deb_reads_plain_tars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a package is its data.tar; the real dpkg-deb need not be on the machine that tests."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "dpkg-deb").write_text('#!/bin/sh\ncat "$2"\n')
+    (programs / "dpkg-deb").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+
+
+def _package(path: Path, files: dict[str, str], *, mode: int = 0o644) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.mode = mode
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return path
+
+
+def test_packages_are_unpacked_and_deleted_without_documentation(tmp_path: Path) -> None:
+    one = _package(tmp_path / "one.deb", {"./usr/bin/one": "1", "./usr/share/doc/one/README": "x"})
+    two = _package(tmp_path / "two.deb", {"./usr/bin/two": "2", "./usr/share/man/man1/two.1": "x"})
+    unpack.unpack([one, two], tmp_path / "root")
+    files = sorted(path.name for path in (tmp_path / "root").rglob("*") if path.is_file())
+    assert files == ["one", "two"]
+    assert not one.exists()
+    assert not two.exists()
+
+
+def test_files_laid_through_the_link_of_base_files_land_in_usr(tmp_path: Path) -> None:
+    base = tmp_path / "base-files_1_amd64.deb"
+    with tarfile.open(base, "w") as tar:
+        for name in ("./usr", "./usr/bin"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        link = tarfile.TarInfo("./bin")
+        link.type, link.linkname = tarfile.SYMTYPE, "usr/bin"
+        tar.addfile(link)
+    old = _package(tmp_path / "a-old_1_amd64.deb", {"./bin/old": "x"})
+    unpack.unpack([old, base], tmp_path / "root")
+    assert (tmp_path / "root/usr/bin/old").read_text() == "x"
+    assert (tmp_path / "root/bin").is_symlink()
+
+
+def test_a_package_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    deb = _package(tmp_path / "cut.deb", {"./usr/bin/cut": "x" * 10000})
+    deb.write_bytes(deb.read_bytes()[:3000])
+    with pytest.raises(ToolError, match=r"^can't unpack cut\.deb of the toolbox: "):
+        unpack.unpack([deb], tmp_path / "root")
+
+
+def _finished(root: Path, *, label: str = recipe.BAZEL_VERSION) -> Path:
+    for name, text in {
+        "usr/share/bazel/build-label.txt": label,
+        "usr/share/ca-certificates/mozilla/b.crt": "B\n",
+        "usr/share/ca-certificates/mozilla/a.crt": "A\n",
+        "usr/bin/sudo": "",
+        "usr/bin/awk": "another",
+        "etc/bazel/bazelrc": "build --sandbox_debug\n",
+    }.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (root / "usr/bin/sudo").chmod(0o4755)
+    unpack.finish(root, ["a.deb"])
+    return root
+
+
+def test_what_scripts_would_have_done_is_there(tmp_path: Path) -> None:
+    root = _finished(tmp_path / "root")
+    assert (root / "usr/bin/sh").readlink() == Path("dash")
+    assert (root / "etc/ssl/certs/ca-certificates.crt").read_text() == "A\nB\n"
+    assert "build.label=7.7.1" in (root / recipe.BUILD_DATA / "build-data.properties").read_text()
+    assert "sandbox_debug" not in (root / "etc/bazel/bazelrc").read_text()
+    for name in (*recipe.HOST_FILES, *recipe.HOST_FOLDERS):
+        assert (root / name).exists(), f"no mount point {name}"
+
+
+def test_a_program_that_a_package_ships_is_not_replaced_by_a_link(tmp_path: Path) -> None:
+    assert (_finished(tmp_path / "root") / "usr/bin/awk").read_text() == "another"
+
+
+def test_no_program_runs_as_another_user(tmp_path: Path) -> None:
+    assert (_finished(tmp_path / "root") / "usr/bin/sudo").stat().st_mode & 0o7777 == 0o755
+
+
+def test_another_bazel_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"bazel-bootstrap is now version 9\.0\.0, .*update \.bazelversion"):
+        _finished(tmp_path / "root", label="9.0.0")
+
+
+def test_the_recipe_names_the_toolbox() -> None:
+    assert recipe.digest("amd64") == recipe.digest("amd64")
+    assert recipe.digest("amd64") != recipe.digest("arm64")
+
+
+def test_no_package_is_both_wanted_and_left_out() -> None:
+    assert not set(recipe.PACKAGES) & set(recipe.ABSENT)
