@@ -62,6 +62,28 @@ def test_two_checkouts_have_settings_of_their_own(
     toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    assert host.bazelrc(toolbox, tmp_path / "one") != host.bazelrc(toolbox, tmp_path / "two")
+
+
+def test_a_server_does_not_outlive_the_toolbox_that_it_runs_in(
+    toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    (tmp_path / "modules").mkdir()
+    before = host.bazelrc(toolbox, tmp_path / "modules").read_text()
+    (toolbox.root / "toolbox.json").unlink()
+    (toolbox.root / "toolbox.json").write_text("{}")
+    after = host.bazelrc(toolbox, tmp_path / "modules").read_text()
+    changed = set(before.splitlines()) ^ set(after.splitlines())
+    assert len(changed) == 2
+    assert all(line.startswith("startup --host_jvm_args=-Drules_system_image") for line in changed)
+
+
+def test_proxies_certificates_and_pips_settings_reach_the_toolbox_and_the_hosts_programs_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     kept = {"http_proxy", "HTTPS_PROXY", "no_proxy", "PIP_INDEX_URL", "SSL_CERT_FILE", "JAVA_TOOL_OPTIONS"}
     for name in kept:
         monkeypatch.setenv(name, "kept")
