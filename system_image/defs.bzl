@@ -1,5 +1,6 @@
 """The public rules and macros, in the order of the pipeline."""
 
+load("//system_image/private:compress.bzl", _compress = "compress")
 load("//system_image/private:emit.bzl", _emit = "emit")
 load("//system_image/private:flatten.bzl", _flatten = "flatten")
 load("//system_image/private:inject.bzl", _inject = "inject")
@@ -10,6 +11,7 @@ load("//system_image/private:system_image.bzl", _system_image = "system_image")
 locked_program = _locked_program
 rootfs = _rootfs
 flatten = _flatten
+compress = _compress
 inject = _inject
 emit = _emit
 system_image = _system_image

@@ -1,8 +1,12 @@
 """What the rules tell each other, and rules of yours that build on them."""
 
+load("//system_image/private:compress.bzl", _CompressedBaseInfo = "CompressedBaseInfo")
 load("//system_image/private:emit.bzl", _SystemImageInfo = "SystemImageInfo")
 load("//system_image/private:packages.bzl", _DebianPackageInfo = "DebianPackageInfo", _DebianPackagesInfo = "DebianPackagesInfo")
+load("//system_image/private:program.bzl", _LockedProgramInfo = "LockedProgramInfo")
 
 DebianPackageInfo = _DebianPackageInfo
 DebianPackagesInfo = _DebianPackagesInfo
+LockedProgramInfo = _LockedProgramInfo
+CompressedBaseInfo = _CompressedBaseInfo
 SystemImageInfo = _SystemImageInfo

@@ -1,5 +1,6 @@
-"""The macro that composes flatten, inject and emit."""
+"""The macro that composes flatten, compress, inject and emit."""
 
+load(":compress.bzl", "compress")
 load(":content.bzl", "content_attributes")
 load(":emit.bzl", "emit")
 load(":flatten.bzl", "flatten")
@@ -75,9 +76,17 @@ def system_image(
             replace,
         ))
     )
+    if compression != "none":
+        compress(
+            name = name + "_compressed",
+            base = name + "_flat",
+            compression = compression,
+            **parts
+        )
     emit(
         name = name,
         base = name + "_flat",
+        compressed = None if compression == "none" else name + "_compressed",
         compression = compression,
         overlay = name + "_overlay",
         **kwargs

@@ -33,12 +33,17 @@ def commands(scratch: Path) -> dict[str, list[str]]:
             *("--layout", f"{BIN}/base_vanilla", "--os", "linux", "--architecture", "amd64"),
             *("--output", f"{out}.flat.tar"),
         ],
+        "compress": [
+            *("--base", f"{out}.flat.tar", "--compression", "xz", "--tool", f"{BIN}/vanilla.json"),
+            *("--output", f"{out}.base.tar.xz", "--index", f"{out}.index.json"),
+        ],
         "inject": [
             *("--manifest", f"{BIN}/vanilla_overlay.json", "--base", f"{out}.flat.tar"),
             *("--output", f"{out}.overlay.tar"),
         ],
         "emit": [
             *("--base", f"{out}.flat.tar", "--overlay", f"{out}.overlay.tar", "--compression", "xz"),
+            *("--compressed", f"{out}.base.tar.xz", "--index", f"{out}.index.json"),
             *("--tool", f"{BIN}/vanilla.json", "--output", f"{out}.tar.xz"),
             *("--digest", f"{out}.sha256", "--mtree", f"{out}.mtree"),
         ],

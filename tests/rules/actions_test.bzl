@@ -30,6 +30,7 @@ def actions_test_suite(name):
       name: name of the suite.
     """
     cases = {
+        "Compress": ("//system_image:vanilla_compressed", ["vanilla_compressed.index.json", "vanilla_compressed.tar.xz"]),
         "Emit": ("//system_image:vanilla", ["vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256"]),
         "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),
         "Inject": ("//system_image:vanilla_overlay", ["vanilla_overlay.tar"]),

@@ -1,0 +1,61 @@
+"""Stage compress: a flat base is compressed once, in blocks that every image on it can take over."""
+
+load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores")
+
+CompressedBaseInfo = provider(
+    doc = "A flat base, compressed in blocks.",
+    fields = {
+        "compressed": "File: the base as an image of its own.",
+        "compression": "string: `xz`, `zstd` or `none`.",
+        "index": "File: where each block is and what is in it, JSON.",
+    },
+)
+
+def _compress_impl(ctx):
+    compressed = ctx.actions.declare_file(ctx.label.name + ".tar" + SUFFIXES[ctx.attr.compression])
+    index = ctx.actions.declare_file(ctx.label.name + ".index.json")
+    args = ctx.actions.args()
+    args.add("--base", ctx.file.base)
+    args.add("--output", compressed)
+    args.add("--index", index)
+    inputs = compressor(ctx, args)
+    ctx.actions.run(
+        executable = ctx.executable._compress,
+        arguments = [args],
+        inputs = [ctx.file.base] + inputs,
+        outputs = [compressed, index],
+        mnemonic = "SystemImageCompress",
+        progress_message = "Compressing the base %{label}",
+        resource_set = two_cores,
+        toolchain = None,
+    )
+    return [
+        DefaultInfo(files = depset([compressed])),
+        CompressedBaseInfo(
+            compressed = compressed,
+            compression = ctx.attr.compression,
+            index = index,
+        ),
+    ]
+
+compress = rule(
+    implementation = _compress_impl,
+    doc = """Compresses a flat base, `NAME.tar.xz`, for `emit` to splice images out of.
+
+    It takes as long as compressing the whole image; after a change of what is injected, it is not run again.
+    """,
+    attrs = dict(
+        COMPRESSION_ATTRS,
+        base = attr.label(
+            doc = "The flat base, from `flatten`.",
+            mandatory = True,
+            allow_single_file = [".tar"],
+        ),
+        _compress = attr.label(
+            default = Label("//tools/sysimage:compress"),
+            cfg = "exec",
+            executable = True,
+        ),
+    ),
+    provides = [CompressedBaseInfo],
+)
