@@ -72,12 +72,12 @@ CASES = [
     # Among providers.
     Case(
         "an essential provider first",
-        ("p Provides: v; Priority: required\nq Provides: v; Essential: yes\na Depends: v",),
+        ("p Provides: v; Priority: required\nq Provides: v; Essential: yes; Priority: extra\na Depends: v",),
         "a q",
     ),
     Case(
         "then an important one",
-        ("p Provides: v; Priority: required\nq Provides: v; Protected: yes\na Depends: v",),
+        ("p Provides: v; Priority: required\nq Provides: v; Protected: yes; Priority: extra\na Depends: v",),
         "a q",
     ),
     Case(

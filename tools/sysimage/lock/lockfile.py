@@ -27,7 +27,8 @@ def build(
 
     A package is listed once for each architecture, those for all architectures included. Its `depends`
     are the packages that fulfil its dependencies in any of the sets: intersect them with a set's
-    packages. A set lists its whole closure, the packages of the set that it extends included.
+    packages; what a set excludes is not among them. A set lists its whole closure, the packages of the
+    set that it extends included, and what it excludes itself with the reasons.
     """
     packages: dict[str, dict[str, Any]] = {}
     for architecture, by_set in closures.items():
