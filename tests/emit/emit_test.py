@@ -202,7 +202,8 @@ def test_a_compressor_that_is_killed(run: Run) -> None:
     refused(run, "xz was killed by signal 9", script=script)
 
 
-def test_a_compressor_that_stops_reading(run: Run) -> None:
+def test_a_compressor_that_stops_reading(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "SIZE", 8 << 20)  # more than a pipe holds
     base = (entry("big", bytes(4 << 20)),)
     refused(run, "xz ended with status 3", base=base, script="raise SystemExit(3)")
 

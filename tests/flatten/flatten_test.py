@@ -160,6 +160,12 @@ def test_the_platform_of_an_image_that_its_index_does_not_name_is_in_its_config(
     refused(folder, "no images for the platform linux/arm64", Platform("linux", "arm64"))
 
 
+def test_an_attestation_is_no_image(tmp_path: Path) -> None:
+    builder = LayoutBuilder(tmp_path / "layout")
+    attestation = builder.image([tar()], platform={"os": "unknown", "architecture": "unknown"})
+    assert "etc" in flat(builder.index(builder.image([BELOW]), attestation))
+
+
 def test_one_image_under_two_names_is_one(tmp_path: Path) -> None:
     builder = LayoutBuilder(tmp_path / "layout")
     image = builder.image([BELOW])

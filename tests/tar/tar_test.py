@@ -122,12 +122,12 @@ def test_numbers_in_base_256() -> None:
 def test_star_keeps_times_where_ustar_has_the_prefix() -> None:
     info, _ = entry("name", None)
     block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
-    block[345:348] = b"dir"
+    block[345:476] = b"d" * 131
     block[476:500] = b"00000000001 00000000002 "
     block[508:512] = b"tar\0"
     block[148:156] = b"        "
     block[148:155] = b"%06o\0" % sum(block)
-    assert [*read(bytes(block) + bytes(1024))] == ["dir/name"]
+    assert [*read(bytes(block) + bytes(1024))] == ["d" * 131 + "/name"]
 
 
 def test_v7_directories_end_with_a_slash() -> None:
@@ -198,8 +198,9 @@ def test_sparse_files_are_expanded(data: bytes, spooled: bool) -> None:
     assert isinstance(item.inode.content, Sparse)
 
 
-def test_a_sparse_map_that_goes_beyond_the_file_is_refused() -> None:
-    pax = {"GNU.sparse.map": "0,612", "GNU.sparse.size": "100", "GNU.sparse.name": "s"}
+@pytest.mark.parametrize(("table", "size"), [("0,612", 100), ("0,613", 1000), ("9,9,0,9", 1000)])
+def test_a_sparse_map_that_contradicts_the_file_is_refused(table: str, size: int) -> None:
+    pax = {"GNU.sparse.map": table, "GNU.sparse.size": str(size), "GNU.sparse.name": "s"}
     with pytest.raises(ToolError, match=r"x\.tar: .*map of the sparse file b's' contradicts"):
         read(tar(entry("s", _SPARSE_DATA, pax=pax)))
 

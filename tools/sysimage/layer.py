@@ -95,8 +95,6 @@ def _add(tree: Tree, entry: Entry, where: str) -> None:
             _refuse(where, entry.path, f"it is a hard link to {entry.link!r}, which does not exist here")
         if inode.kind is Kind.DIRECTORY:
             _refuse(where, entry.path, f"it is a hard link to the directory {entry.link!r}")
-        if link == path:
-            return
     is_directory = inode.kind is Kind.DIRECTORY
     if not path:
         if not is_directory:
