@@ -83,28 +83,29 @@ def parse_release(signed: Signed, suite: str, sha256: str) -> Release:
     name = ""
     for line in signed.text.decode("utf-8", "replace").splitlines():
         if line.startswith(" "):
-            if name == "SHA256" and (match := _FILE.fullmatch(line)):
+            if name == "sha256" and (match := _FILE.fullmatch(line)):
                 files[match["path"]] = (match["sha256"], int(match["size"]))
         else:
             name, _, value = line.partition(":")
+            name = name.lower()
             fields[name] = value.strip()
     # The path of a suite may go deeper than its name, as `buster/updates` did.
-    if suite.partition("/")[0] not in (fields.get("Codename"), fields.get("Suite")):
-        found = fields.get("Codename") or fields.get("Suite") or "nothing"
+    if suite.partition("/")[0] not in (fields.get("codename"), fields.get("suite")):
+        found = fields.get("codename") or fields.get("suite") or "nothing"
         raise ToolError(f"the Release is that of {found}, not of {suite}")
-    if not files or "Date" not in fields:
+    if not files or "date" not in fields:
         raise ToolError(f"the Release of {suite} has no {'Date' if files else 'SHA256'} field")
-    architectures = tuple(fields.get("Architectures", "").split())
+    architectures = tuple(fields.get("architectures", "").split())
     return Release(
         suite=suite,
         # Debian's security archive names its components `updates/main`, but serves them as `main`.
-        components=tuple(word.rpartition("/")[2] for word in fields.get("Components", "").split()),
+        components=tuple(word.rpartition("/")[2] for word in fields.get("components", "").split()),
         architectures=architectures,
-        date=_date(fields["Date"]),
-        valid_until=_date(fields["Valid-Until"]) if "Valid-Until" in fields else None,
-        by_hash=fields.get("Acquire-By-Hash") == "yes",
+        date=_date(fields["date"]),
+        valid_until=_date(fields["valid-until"]) if "valid-until" in fields else None,
+        by_hash=fields.get("acquire-by-hash") == "yes",
         all_apart="all" in architectures
-        and "Packages" not in fields.get("No-Support-for-Architecture-all", "").split(),
+        and "Packages" not in fields.get("no-support-for-architecture-all", "").split(),
         files=files,
         sha256=sha256,
         signed_by=signed.signed_by,
