@@ -30,7 +30,7 @@ class Keyring:
             raise ToolError(f"{path}: not OpenPGP certificates: {_first_line(error)}") from error
         if not found:
             raise ToolError(f"{path}: it holds no OpenPGP certificate")
-        self.certificates = found
+        self.certificates: list[pysequoia.Cert] = found
 
     def verify(self, message: bytes, pinned: frozenset[str]) -> Signed:
         """Checks a clear-signed message; only the signed text is returned, never what stands around it.
