@@ -241,7 +241,7 @@ def test_a_lock_that_is_killed_while_it_writes_leaves_the_old_one(workspace: Wor
 
 def test_check_needs_no_network(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace.run()
-    monkeypatch.setenv("DEBIAN_MIRRORS", "debian=http://mirror.invalid/debian")
+    monkeypatch.setenv("DEBIAN_MIRRORS", "debian=http://mirror.example/debian")
     assert workspace.run("--check") == 0
 
 
