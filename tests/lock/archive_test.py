@@ -132,7 +132,9 @@ def test_components_are_known_without_the_prefix_of_the_security_archive(
 
 def test_an_unknown_suite_is_named(mirror: Mirror, keyring: Keyring) -> None:
     mirror.publish("a")
-    with pytest.raises(ToolError, match=r"^debian, suite trixi: file:.*/dists/trixi/InRelease: no such file"):
+    with pytest.raises(
+        ToolError, match=r"^debian, suite trixi: file:.*/dists/trixi/InRelease: no such file; either"
+    ):
         release(keyring, mirror.url, suite="trixi")
 
 
@@ -304,7 +306,10 @@ def test_what_passes_is_tried_again(mirror: Mirror, keyring: Keyring, failures: 
     [
         (["503"] * 3, r"HTTP 503 Service Unavailable; name a mirror that works in DEBIAN_MIRRORS"),
         (["403"], r"HTTP 403 Forbidden; name a mirror"),
-        (["404"], r"HTTP 404 Not Found; name a mirror"),
+        (
+            ["404"],
+            r"HTTP 404 Not Found; either the archive has no suite trixie, or the mirror is not one",
+        ),
         (["cut"] * 3, r"the transfer broke off; name a mirror"),
     ],
 )

@@ -60,7 +60,8 @@ def fetch_release(archive: Archive, suite: str, mirrors: Mirrors, keyring: Keyri
         return parse_release(signed, suite, hashlib.sha256(message).hexdigest())
 
     what = f"{archive.name}, suite {suite}"
-    release = mirrors.fetch(what, (f"dists/{suite}/InRelease",), accept)
+    missing = f"either the archive has no suite {suite}, or the mirror is not one of {archive.name}"
+    release = mirrors.fetch(what, (f"dists/{suite}/InRelease",), accept, missing)
     for component in archive.components:
         if component not in release.components:
             raise ToolError(

@@ -19,7 +19,7 @@ _TIMEOUT = 30  # seconds without a byte
 _PAUSES = (0.5, 2.0)  # seconds before each further try of the same URL
 _CHUNK = 1 << 20
 _AGENT = "rules_system_image"
-_REMEDY = "; name a mirror that works in DEBIAN_MIRRORS, or see the host's apt sources and proxies"
+_REMEDY = "name a mirror that works in DEBIAN_MIRRORS, or see the host's apt sources and proxies"
 
 
 class Mirrors:
@@ -29,12 +29,15 @@ class Mirrors:
         self.archive = archive
         self.urls = list(urls)
 
-    def fetch[T](self, what: str, paths: tuple[str, ...], accept: Callable[[BinaryIO], T]) -> T:
+    def fetch[T](
+        self, what: str, paths: tuple[str, ...], accept: Callable[[BinaryIO], T], missing: str = ""
+    ) -> T:
         """Downloads the first of `paths` (below the archive's root) that a mirror has, from any mirror.
 
         `accept` reads the response to its end and returns what is made of it, or raises ToolError to
         refuse it; then the next mirror is asked. Of several mirrors, a line on standard error tells of
-        each that failed. Raises ToolError if all did; `what` names the thing in messages.
+        each that failed. Raises ToolError if all did; `what` names the thing in messages, and `missing`
+        says what to do where a mirror is up but does not have it.
         """
         reason, remedy = "there is no mirror", ""
         for url in tuple(self.urls):
@@ -43,9 +46,11 @@ class Mirrors:
                     result = _get(f"{url}/{path}", accept)
                 except ToolError as error:
                     reason = f"{url}/{path}: {error}"
-                    remedy = _REMEDY if isinstance(error, _UnreachableError | _MissingError) else ""
-                    if not isinstance(error, _MissingError):
-                        break
+                    if isinstance(error, _MissingError):
+                        remedy = f"; {missing or _REMEDY}"
+                        continue
+                    remedy = f"; {_REMEDY}" if isinstance(error, _UnreachableError) else ""
+                    break
                 else:
                     self.urls.remove(url)
                     self.urls.insert(0, url)
