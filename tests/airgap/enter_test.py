@@ -1,3 +1,8 @@
+import os
+import pty
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +97,79 @@ def test_a_host_that_lets_nobody_mount_is_told_what_to_allow(
     monkeypatch.setattr(enter.shutil, "which", lambda _: own[0])
     with pytest.raises(ToolError, match=r"No permissions to create.*CAP_SYS_ADMIN\), or install bazelisk$"):
         enter.find_bwrap(toolbox)
+
+
+# Stands for bwrap: starts the command, tells its process id, waits, and dies of signals as bwrap does.
+_FAKE_BWRAP = """\
+import json, os, subprocess, sys
+arguments = sys.argv[1:]
+info = int(arguments[arguments.index("--info-fd") + 1])
+child = subprocess.Popen(arguments[arguments.index("--") + 1 :], restore_signals=False)
+os.write(info, json.dumps({"child-pid": child.pid}).encode())
+os.close(info)
+sys.exit(child.wait())
+"""
+
+_COMMAND = """\
+import signal, sys, time
+signal.signal(signal.{name}, lambda *_: sys.exit(8))
+print("ready", flush=True)
+time.sleep(30)
+"""
+
+_DRIVER = """\
+import os, sys
+sys.path[:] = {path!r}
+from pathlib import Path
+from tools.airgap import enter
+from tools.airgap.toolbox import Toolbox
+enter.find_bwrap = lambda _: [sys.executable, {bwrap!r}]
+sys.exit(enter.run(Toolbox(Path({root!r}), "amd64"), {command!r}, dict(os.environ)))
+"""
+
+
+def _driver(folder: Path, command: list[str]) -> list[str]:
+    """The command line of a program that calls enter.run with `command`."""
+    toolbox = _toolbox(folder / "toolbox")
+    (folder / "bwrap.py").write_text(_FAKE_BWRAP)
+    driver = _DRIVER.format(
+        path=sys.path, bwrap=str(folder / "bwrap.py"), root=str(toolbox.root), command=command
+    )
+    return [sys.executable, "-c", driver]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_signal_that_only_tools_bazel_gets_stops_the_command(tmp_path: Path, name: str) -> None:
+    command = [sys.executable, "-c", _COMMAND.format(name=name)]
+    with subprocess.Popen(_driver(tmp_path, command), stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "ready\n"
+        running.send_signal(signal.Signals[name])
+        assert running.wait(20) == 8
+
+
+def test_ctrl_c_reaches_the_command_once_and_its_status_is_kept(tmp_path: Path) -> None:
+    count = "import signal, sys, time\nseen = []\nsignal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
+    count += "print('ready', flush=True)\ntime.sleep(1)\nsys.exit(40 + len(seen))\n"
+    status = _in_terminal(tmp_path, [sys.executable, "-c", count])
+    assert status == 41
+
+
+def _in_terminal(folder: Path, command: list[str]) -> int:
+    """Runs `command` by enter.run in a terminal of its own, and presses Ctrl-C when it is ready."""
+    driver = _driver(folder, command)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(driver[0], driver)
+    seen = b""
+    try:
+        while b"ready" not in seen:
+            seen += os.read(terminal, 1024)
+        os.write(terminal, b"\x03")
+        while os.read(terminal, 1024):
+            pass
+    except OSError:
+        pass  # the other side is closed: it has ended
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status)

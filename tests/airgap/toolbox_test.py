@@ -155,7 +155,7 @@ def test_a_process_that_holds_a_toolbox_keeps_it(cache: Path) -> None:
     found = toolbox.find_or_make()
     child = os.fork()
     if child == 0:
-        found.hold()
+        os.set_inheritable(found.hold(), True)
         os.execv("/bin/sleep", ["sleep", "60"])
     try:
         with (found.state / "in-use").open("a") as mark:

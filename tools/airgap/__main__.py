@@ -36,7 +36,7 @@ def main() -> int:
     command = ["/usr/bin/bazel", f"--bazelrc={host.bazelrc(found, _HERE / 'modules')}", *arguments]
     if enter.inside():
         os.execv(command[0], command)
-    enter.enter(found, command, host.environment())
+    return enter.run(found, command, host.environment())
 
 
 errors.run(main)

@@ -6,11 +6,13 @@ outlives the command that started it, and the next command finds it.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
-from typing import NoReturn
 
 from tools.airgap import recipe
 from tools.airgap.errors import ToolError, say
@@ -18,6 +20,10 @@ from tools.airgap.toolbox import Toolbox
 
 # Where the toolbox covers the host's files.
 _COVERED = ("/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+
+
+# What a user or a CI system stops a command with.
+_STOPS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 def inside() -> bool:
@@ -100,8 +106,43 @@ def find_bwrap(toolbox: Toolbox) -> list[str]:
     )
 
 
-def enter(toolbox: Toolbox, command: list[str], environment: dict[str, str]) -> NoReturn:
-    """Becomes `command` in the toolbox."""
-    toolbox.hold()
-    arguments = [*find_bwrap(toolbox), *mounts(toolbox), "--", *command]
-    os.execve(arguments[0], arguments, environment)
+def _shield() -> None:
+    """Lets the signals that are for the command pass by bwrap, which would die of them before it."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def run(toolbox: Toolbox, command: list[str], environment: dict[str, str]) -> int:
+    """Runs `command` in the toolbox and gives its exit status."""
+    lock = toolbox.hold()
+    reading, writing = os.pipe()
+    arguments = [*find_bwrap(toolbox), "--info-fd", str(writing), *mounts(toolbox), "--"]
+    arguments.append("/usr/bin/env")
+    arguments.append("--default-signal=" + ",".join(number.name[3:] for number in _STOPS))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPS, signal.SIGCHLD})
+    with subprocess.Popen(
+        [*arguments, *command],
+        env=environment,
+        pass_fds=(writing, lock),
+        preexec_fn=_shield,  # noqa: PLW1509 (there are no threads)
+    ) as bwrap:
+        os.close(writing)
+        with os.fdopen(reading, encoding="utf-8") as file:
+            told = file.read()
+        # bwrap waits for the command, but passes no signal on to it.
+        if told:
+            _forward(json.loads(told)["child-pid"], bwrap)
+        status = bwrap.wait()
+    return status if status >= 0 else 128 - status
+
+
+def _forward(pid: int, bwrap: subprocess.Popen[bytes]) -> None:
+    """Sends process `pid` the signals that this process alone gets, until `bwrap` ends."""
+    while bwrap.poll() is None:
+        info = signal.sigwaitinfo({*_STOPS, signal.SIGCHLD})
+        # Ctrl-C comes from the kernel, and reaches every process of the terminal's group anyway. Bazel
+        # counts, and kills its server at the third.
+        if info.si_signo != signal.SIGCHLD and info.si_code <= 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, info.si_signo)

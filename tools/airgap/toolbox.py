@@ -64,12 +64,12 @@ class Toolbox:
             str(self.root / "usr/bin" / program),
         ]
 
-    def hold(self) -> None:
-        """Marks the toolbox as in use while this process lives, or one that it becomes or starts."""
+    def hold(self) -> int:
+        """Marks the toolbox as in use while the descriptor that it gives is open in any process."""
         descriptor = os.open(self.state / "in-use", os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         os.utime(descriptor)
-        os.set_inheritable(descriptor, True)
+        return descriptor
 
 
 def cache_folder() -> Path:
