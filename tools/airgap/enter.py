@@ -96,7 +96,8 @@ def find_bwrap(toolbox: Toolbox) -> list[str]:
                 "sudo apt-get install bubblewrap"
             )
         say(f"the toolbox's bubblewrap does not work here ({trouble}): installing Debian's on this host")
-        subprocess.run(["apt-get", "install", "-q", "-q", "--yes", "bubblewrap"], check=False)
+        subprocess.run(["apt-get", "-q", "-q", "update"], check=False)
+        subprocess.run(["apt-get", "-q", "-q", "install", "--yes", "bubblewrap"], check=False)
     host = shutil.which("bwrap")
     if host and not _trouble([host], toolbox):
         return [host]
