@@ -74,7 +74,9 @@ def main() -> int:
         # The execution root as an action sees it.
         Path(scratch, "external").symlink_to(external)
         Path(scratch, "bazel-out").symlink_to(execroot / "bazel-out")
-        Path(scratch, "system_image").symlink_to(Path(os.environ["BUILD_WORKSPACE_DIRECTORY"], "system_image"))
+        Path(scratch, "system_image").symlink_to(
+            Path(os.environ["BUILD_WORKSPACE_DIRECTORY"], "system_image")
+        )
         print(f"{'stage':10}{'wall s':>8}{'cpu s':>8}{'MiB':>6}")
         for stage, arguments in commands(Path(scratch)).items():
             argv = [str(tools / stage), *(argument.replace("DEBIAN", hub) for argument in arguments)]

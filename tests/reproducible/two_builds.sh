@@ -6,6 +6,8 @@
 # The second build differs in all that must not matter: folder, home, cache, umask, time zone, locale,
 # number of jobs and, if this is run by root, the user. It starts from nothing, its own toolbox included.
 set -euo pipefail
+# A build that fails in $(…) must end the script, not be followed by the digest of an older file.
+shopt -s inherit_errexit
 
 target=${1:-//system_image:vanilla}
 here=$(cd "$(dirname "$0")/../.." && pwd)
@@ -14,15 +16,19 @@ user=sysimage-second
 there=$(mktemp -d /var/tmp/another-folder-for-the-second-build.XXXXXX)
 
 cleanup() {
-  if [[ -e $there/checkout ]]; then
+  trap - EXIT
+  if [[ $(id -u) == 0 ]]; then
+    pkill -KILL -u "$user" || true
+    userdel "$user" 2>/dev/null || true
+  elif [[ -e $there/home/.cache/bazel ]]; then
     as_second "cd '$there/checkout' && tools/bazel shutdown" >/dev/null 2>&1 || true
   fi
-  if [[ $(id -u) == 0 ]] && id "$user" >/dev/null 2>&1; then userdel "$user"; fi
   # Bazel's outputs are read-only.
   chmod -R u+w "$there" 2>/dev/null || true
   rm -rf "$there"
 }
 trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
 
 as_second() {
   local command="umask 077; export HOME='$there/home' TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 LANG=tr_TR.UTF-8; unset XDG_CACHE_HOME; $1"

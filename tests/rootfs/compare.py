@@ -1,8 +1,9 @@
 """Compares our root filesystem of a set with a real installation of the same packages, path by path.
 
-    python3.14 -m tests.rootfs.compare --set vanilla [--architecture amd64] [--work DIR]
+    tests/rootfs/compare.sh [--set vanilla] [--architecture amd64] [--golden FILE]
 
-Needs root and mmdebstrap (apt-get install mmdebstrap). Compared are type, mode, owner, link target,
+makes the real installation first (it needs root and mmdebstrap, and says so) and then runs this on it.
+Compared are type, mode, owner, link target,
 content and xattrs of every path, hard links by their content. What differs is printed unless
 differences.toml explains it. The exit status is 0 if nothing is left, and nothing explained is missing.
 
@@ -12,13 +13,11 @@ golden_test.py.
 
 import argparse
 import re
-import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.rootfs import reference
 from tools.sysimage import errors, mtree, rootfs, tar
 from tools.sysimage.patterns import Pattern
 from tools.sysimage.tree import Inode, Kind, Tree
@@ -121,26 +120,14 @@ def beyond_packages(tree: Tree) -> list[str]:
 def main(argv: Sequence[str]) -> int:
     """Command line: see the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--set", default="vanilla", help="a set of debian.lock.json")
-    parser.add_argument("--architecture", default="amd64")
-    parser.add_argument("--work", type=Path, default=Path.home() / ".cache/rules_system_image-compare")
+    parser.add_argument("--work", type=Path, required=True, help="where reference.py and install.sh were")
     parser.add_argument("--golden", type=Path, help="write what effects make, as the real one has it")
     arguments = parser.parse_args(argv)
-    work = arguments.work / f"{arguments.set}-{arguments.architecture}"
-    packages = reference.fetch(arguments.set, arguments.architecture, arguments.work / "debs")
-    sources = reference.repository(packages, arguments.architecture, work / "repository")
-    start = time.monotonic()
-    reference.install(
-        sources, [package["name"] for package in packages], arguments.architecture, work / "real.tar"
-    )
-    print(f"mmdebstrap: {time.monotonic() - start:.1f} s")
-    start = time.monotonic()
-    our = rootfs.build(rootfs.Manifest(arguments.architecture, packages), work)
-    print(f"rootfs, without writing it: {time.monotonic() - start:.1f} s")
+    our = rootfs.build(rootfs.Manifest.read(arguments.work / "manifest.json"), arguments.work)
     known = explanations()
     used = set()
     left = explained = 0
-    real = load(work / "real.tar")
+    real = load(arguments.work / "real.tar")
     for difference in list(differences(our, real)):
         explanation = next((entry for entry in known if entry.covers(difference)), None)
         if explanation is None:

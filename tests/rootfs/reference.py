@@ -1,20 +1,24 @@
-"""What a real installation of a locked set looks like: mmdebstrap on the very .debs of the lock.
+"""Prepares a real installation of a locked set: its packages, as an archive that apt can install from.
 
-For comparing and measuring, on a developer's machine or in CI; no test and no build action uses it.
+    tools/bazel run //tests/rootfs:reference -- --set vanilla --architecture amd64 --work DIR
+
+writes DIR/debs, DIR/repository with a sources.list, DIR/manifest.json (as rootfs reads it) and DIR/packages.
+install.sh then installs them with mmdebstrap on the host. For comparing and measuring: no test and no build
+action uses it.
 """
 
+import argparse
 import hashlib
 import json
 import os
 import shutil
-import subprocess
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tools.sysimage import deb, mirrors
-from tools.sysimage.errors import ToolError
+from tools.sysimage.errors import ToolError, run
 
 LOCK = Path(__file__).parents[2] / "system_image/debian.lock.json"
 _SUITE = "locked"
@@ -59,8 +63,8 @@ def _download(entry: Mapping[str, Any], urls: Sequence[str], path: Path) -> None
     raise ToolError(f"{path.name}: no mirror has it; run the lock tool again")
 
 
-def repository(packages: Sequence[Mapping[str, str]], architecture: str, folder: Path) -> Path:
-    """Makes an archive for apt of these .debs, as links. Returns a sources.list for it."""
+def repository(packages: Sequence[Mapping[str, str]], architecture: str, folder: Path) -> None:
+    """Makes an archive for apt of these .debs, as links, and a sources.list for it."""
     pool, dists = folder / "pool", folder / f"dists/{_SUITE}"
     index = dists / f"main/binary-{architecture}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -79,27 +83,24 @@ def repository(packages: Sequence[Mapping[str, str]], architecture: str, folder:
         f"Suite: {_SUITE}\nCodename: {_SUITE}\nArchitectures: {architecture}\nComponents: main\nSHA256:\n"
         f" {hashlib.sha256(data).hexdigest()} {len(data)} main/binary-{architecture}/Packages\n"
     )
-    sources = folder / "sources.list"
     # copy: as mmdebstrap advises; the packages need not be visible in the new root.
-    sources.write_text(f"deb [trusted=yes] copy:{folder} {_SUITE} main\n")
-    return sources
+    (folder / "sources.list").write_text(f"deb [trusted=yes] copy:{folder} {_SUITE} main\n")
 
 
-def install(sources: Path, names: Sequence[str], architecture: str, output: Path) -> None:
-    """Installs packages with mmdebstrap (as root) into a tar. Raises ToolError if it is not there."""
-    if shutil.which("mmdebstrap") is None:
-        raise ToolError("mmdebstrap is not installed; apt-get install mmdebstrap (only comparing needs it)")
-    subprocess.run(
-        [
-            "mmdebstrap",
-            "--quiet",
-            "--variant=essential",
-            f"--include={','.join(names)}",
-            f"--architectures={architecture}",
-            _SUITE,
-            str(output),
-            str(sources),
-        ],
-        check=True,
-        env={"PATH": os.environ["PATH"], "TMPDIR": str(output.parent), "HOME": "/root"},
-    )
+def main(argv: Sequence[str]) -> int:
+    """Command line: see the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--set", default="vanilla", help="a set of debian.lock.json")
+    parser.add_argument("--architecture", default="amd64")
+    parser.add_argument("--work", type=Path, required=True, help="an absolute path")
+    arguments = parser.parse_args(argv)
+    packages = fetch(arguments.set, arguments.architecture, arguments.work / "debs")
+    repository(packages, arguments.architecture, arguments.work / "repository")
+    manifest = {"architecture": arguments.architecture, "packages": packages}
+    (arguments.work / "manifest.json").write_text(json.dumps(manifest))
+    (arguments.work / "packages").write_text(",".join(package["name"] for package in packages))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

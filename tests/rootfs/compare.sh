@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Compares our root filesystem of a set with a real installation, path by path; see compare.py.
+#
+#   tests/rootfs/compare.sh [--set vanilla] [--architecture amd64] [--golden FILE]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+set=vanilla architecture=amd64 golden=()
+while (($#)); do
+  case $1 in
+    --set) set=$2 ;;
+    --architecture) architecture=$2 ;;
+    --golden) golden=(--golden "$(realpath -m "$2")") ;;
+    *) echo "usage: tests/rootfs/compare.sh [--set NAME] [--architecture NAME] [--golden FILE]" >&2 && exit 2 ;;
+  esac
+  shift 2
+done
+work=$(mktemp -d /var/tmp/compare.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work" # apt reads the archive as its own user
+
+tools/bazel run //tests/rootfs:reference -- --set "$set" --architecture "$architecture" --work "$work"
+tests/rootfs/install.sh "$work" "$architecture"
+tools/bazel run //tests/rootfs:compare -- --work "$work" "${golden[@]}"
