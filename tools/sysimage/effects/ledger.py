@@ -1,6 +1,6 @@
 """The ledger: which effects stand for which maintainer script, and what runs them.
 
-A script is what debhelper added to it (`sections.toml` recognises that) and a rest. A rest that does
+A script is what debhelper added to it (`sections.py` recognises that) and a rest. A rest that does
 nothing needs no entry; any other is identified by its SHA-256 and has one in `ledger.toml`:
 
     [[script]]
@@ -39,14 +39,11 @@ from tools.sysimage.effects import (
     units,
 )
 from tools.sysimage.effects.root import Root
+from tools.sysimage.effects.sections import MARKED, Section
 from tools.sysimage.errors import ToolError
 
 # The scripts that act when a package is installed; "config" asks questions that nobody answers here.
 SCRIPTS = ("preinst", "postinst")
-_SECTION = re.compile(
-    r"^# Automatically added by (\w+)(?:/\S+)?\n(.*?)^# End automatically added section\n?",
-    re.MULTILINE | re.DOTALL,
-)
 _IDLE = re.compile(r"\s*(#.*|set -e[u]?|set -ue|exit 0|:|true)?\s*")
 
 EFFECTS: dict[str, Callable[..., None]] = {
@@ -88,20 +85,23 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Uncovered:
-    """A part of a script that neither a section nor an entry covers."""
+    """A part of a script that no entry covers."""
 
     package: str
     script: str
     text: str
-    sha256: str = ""  # of the rest; "" for a section that is not known
+    sha256: str = ""  # of the rest; "" for a section
+    section: Section | None = None  # the entry that a section lacks
 
     def message(self) -> str:
         """Package, script, text and what to add, for a person to read."""
         head = f"{self.package}: {self.script} is in no ledger:\n" + "".join(
             f"    {line}\n" for line in self.text.splitlines()
         )
-        if not self.sha256:
-            return f"{head}  debhelper wrote this; add it to sections.toml\n"
+        if self.section is not None:
+            return f"{head}  debhelper wrote this. Read it, then add to the ledger:\n" + "".join(
+                f"    {line}\n" for line in self.section.lines().splitlines()
+            )
         return (
             f"{head}  Read it, then add to the ledger:\n"
             f'    [[script]]\n    package = "{self.package}"\n    script = "{self.script}"\n'
@@ -111,33 +111,34 @@ class Uncovered:
 
 
 class Ledger:
-    """The sections that debhelper writes, and the entries of the rest."""
+    """The kinds of sections that debhelper writes, and the entries of the rest."""
 
     def __init__(self, extra: Iterable[Path] = ()) -> None:
         here = resources.files(__package__ or "tools.sysimage.effects")
-        self._sections = [
-            (section["tool"], _pattern(section["text"]), section.get("effect"))
-            for section in tomllib.loads((here / "sections.toml").read_text())["section"]
-        ]
+        self._sections: dict[str, list[Section]] = {}  # by tool
         self._entries: dict[tuple[str, str, str], list[Call]] = {}
-        self._read((here / "ledger.toml").read_text(), "ledger.toml")
+        for name in ("sections.toml", "ledger.toml"):
+            self._read((here / name).read_text(), name)
         for path in extra:
             self._read(path.read_text(), str(path))
 
     def _read(self, text: str, where: str) -> None:
         try:
-            entries = tomllib.loads(text).get("script", [])
+            data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ToolError(f"{where}: not TOML ({error}); correct it") from error
-        for entry in entries:
+        for section in (Section.parse(entry, where) for entry in data.get("section", [])):
+            if section.effect:
+                _check_effect(section.effect, f"{where}: section of {section.tool}")
+            self._sections.setdefault(section.tool, []).append(section)
+        for entry in data.get("script", []):
             name = f"{where}: {entry.get('package')} {entry.get('script')}"
             unknown = set(entry) - {"package", "script", "sha256", "effects", "ignore"}
             if unknown or ("effects" in entry) == ("ignore" in entry) or not entry.get("sha256"):
                 raise ToolError(f"{name}: an entry has package, script, sha256 and either effects or ignore")
             calls = [Call(call.pop("do", ""), call) for call in map(dict, entry.get("effects", []))]
             for call in calls:
-                if call.effect not in EFFECTS | LATE:
-                    raise ToolError(f"{name}: there is no effect {call.effect!r}; known are {_known()}")
+                _check_effect(call.effect, name)
             for digest in entry["sha256"]:
                 self._entries[entry["package"], entry["script"], digest] = calls
 
@@ -145,12 +146,12 @@ class Ledger:
         """The effects that stand for a script of a package, in order."""
         text = package.text(script)
         found: list[Call] = []
-        for match in _SECTION.finditer(text):
-            call = self._section(match[1], match[2])
-            if call is None:
-                return Uncovered(package.name, script, match[0])
-            found += call
-        rest = _SECTION.sub("", text)
+        for match in MARKED.finditer(text):
+            calls = self._of_section(match[1], match[2])
+            if isinstance(calls, Section):
+                return Uncovered(package.name, script, match[0], section=calls)
+            found += calls
+        rest = MARKED.sub("", text)
         if all(_IDLE.fullmatch(line) for line in rest.splitlines()):
             return found
         digest = hashlib.sha256(rest.encode("utf-8", "surrogateescape")).hexdigest()
@@ -159,39 +160,29 @@ class Ledger:
             return Uncovered(package.name, script, rest, digest)
         return [_with_text(call, rest) for call in entry] + found
 
-    def _section(self, tool: str, body: str) -> list[Call] | None:
-        plain = _plain(body)
-        for known, pattern, effect in self._sections:
-            match = pattern.fullmatch(plain) if known == tool else None
-            if match is None:
-                continue
-            if effect is None:
-                return []
-            if effect in _READING:
-                return [Call(effect, {"text": body})]
-            return [Call(effect, {"names": shlex.split(match["names"])})]
-        return None
+    def _of_section(self, tool: str, text: str) -> list[Call] | Section:
+        """The effects that stand for a section, or the entry that it lacks."""
+        lacking = Section(tool, [Section(tool, []).read(text)[0]])
+        for section in self._sections.get(tool, ()):
+            digest, words = section.read(text)
+            if digest in section.sha256:
+                if section.effect in _READING:
+                    return [Call(section.effect, {"text": text})]
+                parameters = {"names": shlex.split(words)} if words else {}
+                return [Call(section.effect, parameters)] if section.effect else []
+            if words:
+                lacking = Section(tool, [digest], section.names)
+        return lacking
 
 
 def _with_text(call: Call, text: str) -> Call:
     return Call(call.effect, call.parameters | {"text": text}) if call.effect in _READING else call
 
 
-def _plain(text: str) -> str:
-    lines = (" ".join(line.split()) for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("#"))
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    first, *rest = re.escape(_plain(text)).split(re.escape("{names}"))
-    pattern = first
-    for index, part in enumerate(rest):
-        pattern += ("(?P<names>[^;|]+?)" if index == 0 else "(?P=names)") + part
-    return re.compile(pattern, re.DOTALL)
-
-
-def _known() -> str:
-    return ", ".join(sorted([*EFFECTS, *LATE]))
+def _check_effect(effect: str, name: str) -> None:
+    if effect not in EFFECTS | LATE:
+        known = ", ".join(sorted([*EFFECTS, *LATE]))
+        raise ToolError(f"{name}: there is no effect {effect!r}; known are {known}")
 
 
 def run(root: Root, package: Package, script: str, calls: Sequence[Call]) -> None:
