@@ -89,10 +89,12 @@ def _fill(template: str, profiles: list[Profile], kind: str, who: str) -> str:
         modules = [line for _, lines in _lines(profiles, kind, block) for line in lines]
         if block == "Primary" and not modules:
             out.append(f"{word}\t[default=1]\t\t\tpam_permit.so")
-        # "end" is a jump over the rest of the block; in the second block one less, to stay in the stack.
+        # "end" becomes the number of modules that a jump skips to leave the block. No module follows the
+        # second block, so that a jump there goes to its last one.
         left = len(modules) - (block == "Additional")
         for module in modules:
-            match = re.match(r"((?:\[[^]]+\]|\w+)\s+\S+)\s*(.*)", module)
+            # pam.d(5): control, module and arguments.
+            match = re.match(r"((?:\[.+?\]|\w+)\s+\S+)(.*)", module)
             if match is None:
                 raise ToolError(f"{who}: not a line of pam.d(5): {module!r}")
             out.append(f"{word}\t{match[1].replace('end', str(left))} {' '.join(match[2].split())}")
