@@ -68,6 +68,7 @@ def _finished(root: Path, *, label: str = recipe.BAZEL_VERSION) -> Path:
         "usr/share/ca-certificates/mozilla/a.crt": "A\n",
         "usr/bin/sudo": "",
         "usr/bin/awk": "another",
+        "usr/bin/python3": "the default has moved on",
         "etc/bazel/bazelrc": "build --sandbox_debug\n",
     }.items():
         path = root / name
@@ -81,6 +82,7 @@ def _finished(root: Path, *, label: str = recipe.BAZEL_VERSION) -> Path:
 def test_what_scripts_would_have_done_is_there(tmp_path: Path) -> None:
     root = _finished(tmp_path / "root")
     assert (root / "usr/bin/sh").readlink() == Path("dash")
+    assert (root / "usr/bin/python3").readlink() == Path("python3.14")
     assert (root / "etc/ssl/certs/ca-certificates.crt").read_text() == "A\nB\n"
     assert "build.label=7.7.1" in (root / recipe.BUILD_DATA / "build-data.properties").read_text()
     assert "sandbox_debug" not in (root / "etc/bazel/bazelrc").read_text()

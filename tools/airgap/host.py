@@ -84,6 +84,9 @@ def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
         f"startup --host_jvm_args=-Drules_system_image.toolbox={toolbox.made}",
         # There is no WORKSPACE file, and its suffix would fetch rule sets from the internet.
         "common --noenable_workspace",
+        # All modules that there are, are overrides. Another is missed at once, where the default registry
+        # would be asked until a time-out; `--registry` on the command line adds one of the host's own.
+        f"common --registry=file:///{recipe.REGISTRY}",
         # A lock file made with the adapters is of no use to anybody with the real modules.
         "common --lockfile_mode=off",
         # What Bazel 8 and 9 do: names of repositories can't be taken for short names of Windows.

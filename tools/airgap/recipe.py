@@ -16,6 +16,9 @@ SUITES = ("forky", "sid")
 # The version that Debian's bazel-bootstrap must have: .bazelversion, and what the adapters are tested with.
 BAZEL_VERSION = "7.7.1"
 
+# The Python that MODULE.bazel asks for, also when Debian's default has moved on.
+PYTHON = "python3.14"
+
 PACKAGES = (
     # Bazel, and what its server, its launcher and its shell actions start
     "bazel-bootstrap",
@@ -50,6 +53,7 @@ PACKAGES = (
     "netbase",
     "tzdata",
     # what the adapters of rules_python, rules_cc and rules_oci stand on
+    PYTHON,
     "python3",
     "python3-pip",
     "gcc",
@@ -75,6 +79,9 @@ ABSENT = (
     "python3-setuptools-whl",
     "python3-wheel",
 )
+
+# A folder, below the root, for a registry of modules in which there are none.
+REGISTRY = "usr/share/rules_system_image/registry"
 
 # The folder, below the root, with what gives Bazel its version; also the sign of being in the toolbox.
 BUILD_DATA = "usr/share/rules_system_image/build-data"

@@ -67,6 +67,9 @@ def finish(root: Path, debs: list[str]) -> None:
         path = root / link
         if not os.path.lexists(path):
             path.symlink_to(target)
+    python = root / "usr/bin/python3"
+    python.unlink(missing_ok=True)
+    python.symlink_to(recipe.PYTHON)
     _make_mount_points(root)
     _make_bundle(root)
     _make_bazel_settings(root)
@@ -102,6 +105,7 @@ def _make_bazel_settings(root: Path) -> None:
     # for a development version. This folder goes onto the boot class path of the server.
     data = root / recipe.BUILD_DATA
     data.mkdir(parents=True)
+    (root / recipe.REGISTRY).mkdir()
     (data / "build-data.properties").write_text(f"build.label={label}\n", encoding="utf-8")
     # Debian's own file adds the sandbox's debugging output and a deprecated flag.
     settings = "startup --install_base=/usr/share/bazel\nstartup --trust_install_base\n"
