@@ -67,7 +67,7 @@ def test_two_checkouts_have_settings_of_their_own(
     assert host.bazelrc(toolbox, tmp_path / "one") != host.bazelrc(toolbox, tmp_path / "two")
 
 
-def test_a_server_does_not_outlive_the_toolbox_that_it_runs_in(
+def test_a_server_does_not_outlive_its_toolbox_or_its_certificates(
     toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
@@ -75,9 +75,10 @@ def test_a_server_does_not_outlive_the_toolbox_that_it_runs_in(
     before = host.bazelrc(toolbox, tmp_path / "modules").read_text()
     (toolbox.root / "toolbox.json").unlink()
     (toolbox.root / "toolbox.json").write_text("{}")
+    _bundle(tmp_path / "bundle.pem", b"another")
     after = host.bazelrc(toolbox, tmp_path / "modules").read_text()
     changed = set(before.splitlines()) ^ set(after.splitlines())
-    assert len(changed) == 2
+    assert len(changed) == 4
     assert all(line.startswith("startup --host_jvm_args=-Drules_system_image") for line in changed)
 
 

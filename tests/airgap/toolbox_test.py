@@ -3,7 +3,6 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,17 +25,15 @@ class _FakeApt:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The cache folder of a host whose mirror and packages need no network."""
-    before = os.umask(0o022)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(apt, "read_sources", lambda _: [apt.Source("http://m.example/debian", (), None)])
     monkeypatch.setattr(apt, "PrivateApt", _FakeApt)
     monkeypatch.setattr(unpack, "unpack", lambda _, root: root.mkdir())
     monkeypatch.setattr(unpack, "finish", lambda root, _: (root / "toolbox.json").write_text("{}"))
     monkeypatch.setattr(toolbox, "_SPACE_NEEDED", 0)
-    yield tmp_path / "rules_system_image"
-    os.umask(before)
+    return tmp_path / "rules_system_image"
 
 
 def _names(cache: Path) -> list[str]:
@@ -51,6 +48,18 @@ def test_the_toolbox_is_made_once(cache: Path, capsys: pytest.CaptureFixture[str
     made = found.made
     assert toolbox.find_or_make().made == made
     assert capsys.readouterr().err == ""
+
+
+def test_the_users_umask_holds_for_bazel_and_not_for_the_toolbox(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = os.umask(0o077)
+    try:
+        found = toolbox.find_or_make()
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
+    assert found.root.stat().st_mode & 0o777 == 0o755
 
 
 def test_another_recipe_is_another_toolbox(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,14 +61,17 @@ def mounts(toolbox: Toolbox) -> list[str]:
 
 def _trouble(bwrap: list[str], toolbox: Toolbox) -> str:
     """Why `bwrap` does not get into the toolbox; empty if it does."""
-    done = subprocess.run(
-        [*bwrap, *mounts(toolbox), "--", "/usr/bin/true"],
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*bwrap, *mounts(toolbox), "--", "/usr/bin/true"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:  # the cache folder's disk is mounted noexec
+        return f"{error.filename}: {error.strerror}"
     return (done.stderr.strip() or f"exit status {done.returncode}") if done.returncode else ""
 
 

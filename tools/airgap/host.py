@@ -73,15 +73,17 @@ def trust_store(toolbox: Toolbox) -> Path:
 
 def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
     """The rc file with all that is special about Bazel in the toolbox; `modules`: the adapters' folder."""
+    store = trust_store(toolbox)
     lines = [
         "# Written by tools/bazel for Bazel in the toolbox; read after the workspace's own .bazelrc.",
         "startup --server_javabase=/usr/lib/jvm/default-java",
         f"startup --host_jvm_args=-Xbootclasspath/a:/{recipe.BUILD_DATA}",
-        f"startup --host_jvm_args=-Djavax.net.ssl.trustStore={trust_store(toolbox)}",
+        f"startup --host_jvm_args=-Djavax.net.ssl.trustStore={store}",
         f"startup --host_jvm_args=-Djavax.net.ssl.trustStorePassword={certificates.PASSWORD}",
-        # A server whose toolbox was deleted and made anew must end: its programs are gone. Another start-up
-        # option makes Bazel see to that.
+        # A server must end if its toolbox was deleted and made anew (its programs are gone), or if the host's
+        # certificates have changed (it has read them). Another start-up option makes Bazel see to that.
         f"startup --host_jvm_args=-Drules_system_image.toolbox={toolbox.made}",
+        f"startup --host_jvm_args=-Drules_system_image.certificates={store.stat().st_mtime_ns}",
         # There is no WORKSPACE file, and its suffix would fetch rule sets from the internet.
         "common --noenable_workspace",
         # All modules that there are, are overrides. Another is missed at once, where the default registry

@@ -153,13 +153,13 @@ def _remove_unused(folder: Path, current: Path, before: float) -> None:
 def _make(toolbox: Toolbox) -> None:
     """Makes `toolbox`. Leaves nothing behind if it fails or is interrupted."""
     started = time.monotonic()
-    os.umask(0o022)
     root = toolbox.root
     source = apt.debian_source(apt.read_sources(Path("/etc/apt")))
     if shutil.disk_usage(root.parent).free < _SPACE_NEEDED << 20:
         raise ToolError(_no_space(root.parent))
     say(f"making a toolbox of Debian packages, once, in {root}")
     work = Path(tempfile.mkdtemp(prefix="making-", dir=root.parent))
+    umask = os.umask(0o022)
     try:
         work.chmod(0o755)
         private = apt.PrivateApt(work / "apt", toolbox.architecture, source, recipe.SUITES)
@@ -175,5 +175,6 @@ def _make(toolbox: Toolbox) -> None:
         (made / "host").mkdir()
         made.rename(root)
     finally:
+        os.umask(umask)
         shutil.rmtree(work, ignore_errors=True)
     say(f"the toolbox is ready ({time.monotonic() - started:.0f} s)")
