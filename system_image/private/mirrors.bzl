@@ -1,12 +1,20 @@
-"""Mirrors: where an archive can be fetched on this host. They are configuration and never locked."""
+"""Mirrors: where an archive can be fetched on this host. They are configuration and never locked.
 
+The stage lock reads the same configuration in tools/sysimage/mirrors.py.
+"""
+
+_VARIABLE = "DEBIAN_MIRRORS"
 _SNAPSHOT = "https://snapshot.debian.org/archive/{archive}/{snapshot}"
+
+# What Bazel's downloader knows.
+_SCHEMES = ("file", "http", "https")
 
 def mirrors(rctx, archive, snapshot):
     """The base URLs of an archive, in the order in which they are to be tried.
 
     `DEBIAN_MIRRORS` (`--repo_env`), a list of `archive=URL` with blanks between, is taken alone where it
-    names the archive; else the host's own apt sources, then snapshot.debian.org.
+    names the archive; else the host's own apt sources, and after them snapshot.debian.org, which keeps
+    what mirrors have dropped.
 
     Args:
       rctx: the repository context.
@@ -17,75 +25,121 @@ def mirrors(rctx, archive, snapshot):
       A list of URLs without a slash at the end.
     """
     configured = []
-    for item in rctx.getenv("DEBIAN_MIRRORS", "").split(" "):
-        if not item:
-            continue
-        name, separator, url = item.partition("=")
-        if not separator or "://" not in url:
-            fail("DEBIAN_MIRRORS: {} is no archive=URL; write for instance debian=https://mirror.example/debian".format(repr(item)))
+    for item in _words(rctx.getenv(_VARIABLE, "")):
+        name, _, url = item.partition("=")
+        if not name or url.split("://")[0] not in _SCHEMES:
+            fail("{}: {} is not archive=URL, as in debian=http://mirror.example/debian".format(_VARIABLE, repr(item)))
         if name == archive:
             configured.append(url.rstrip("/"))
     if configured:
         return configured
-    found = [url for url in apt_mirrors(_sources(rctx)) if url.rpartition("/")[2] == archive]
-    return found + [_SNAPSHOT.format(archive = archive, snapshot = snapshot)]
+    return serving(_apt_sources(rctx), archive) + [_SNAPSHOT.format(archive = archive, snapshot = snapshot)]
 
-def apt_mirrors(texts):
-    """The base URLs in apt's sources, after sources.list(5), each once, in order.
+def serving(sources, archive):
+    """The base URLs of an archive among apt's sources, each once, in order.
+
+    A URL whose last part is the archive's name serves it. One with security suites alone serves
+    `debian-security`, under any path.
 
     Args:
-      texts: list of (name, content): a name that ends in `.sources` is deb822, any other one line a source.
+      sources: list of structs with `urls` and `suites`, from `parse_one_line` and `parse_deb822`.
+      archive: the archive's name.
 
     Returns:
-      A list of URLs without a slash at the end. Only http, https and file are known to Bazel's downloader.
+      A list of URLs without a slash at the end.
     """
-    urls = {}
-    for name, text in texts:
-        words = _deb822(text) if name.endswith(".sources") else _one_line(text)
-        for word in words:
-            if word.split("://")[0] in ("http", "https", "file"):
-                urls[word.rstrip("/")] = True
-    return urls.keys()
+    found = {}
+    for source in sources:
+        security = source.suites and all([suite.endswith("-security") or suite.endswith("/updates") for suite in source.suites])
+        for url in source.urls:
+            url = url.rstrip("/")
+            scheme, _, rest = url.partition(":")
+            name = rest.rpartition("/")[2]
+            if scheme in _SCHEMES and (name == archive or (security and archive == "debian-security")):
+                found[url] = True
+    return found.keys()
 
-def _one_line(text):
-    words = []
+def parse_one_line(text):
+    """Reads a `.list` file of apt, after sources.list(5): lines `deb [options] URL suite component…`.
+
+    Args:
+      text: the file's content.
+
+    Returns:
+      A list of structs with `urls` and `suites`.
+    """
+    sources = []
     for line in text.splitlines():
-        line = line.partition("#")[0].strip()
-        if line.startswith("deb ") or line.startswith("deb\t"):
-            # Options stand in brackets before the URL and hold none themselves.
-            words.extend([word for word in line.replace("\t", " ").split(" ") if "://" in word][:1])
-    return words
-
-def _deb822(text):
-    words = []
-    enabled = True
-    pending = []
-    for line in text.splitlines() + [""]:
-        key, _, value = line.partition(":")
-        if not line.strip():
-            words.extend(pending if enabled else [])
-            enabled = True
-            pending = []
-        elif line.startswith("#"):
+        words = _words(line.partition("#")[0])
+        if words[:1] != ["deb"]:
             continue
-        elif line[0] in (" ", "\t"):
-            # A value that goes on; only URIs hold what looks like a URL.
-            pending.extend([word for word in line.split(" ") if "://" in word])
-        elif key.lower() == "uris":
-            pending.extend([word for word in value.split(" ") if word])
-        elif key.lower() == "enabled":
-            enabled = value.strip().lower() not in ("no", "false", "0", "off")
-    return words
+        if len(words) > 1 and words[1].startswith("["):
+            ends = [index for index, word in enumerate(words) if word.endswith("]")]
+            words = words[:1] + words[ends[0] + 1:] if ends else []
+        if len(words) > 2:
+            sources.append(struct(suites = [words[2]], urls = [words[1]]))
+    return sources
 
-def _sources(rctx):
-    # The host's mirrors decide where a package comes from, never what it is, so that nothing has to be
-    # fetched anew when they change: the files are not watched.
-    texts = []
+def parse_deb822(text):
+    """Reads a `.sources` file of apt, after sources.list(5): stanzas with Types, URIs, Suites, Enabled.
+
+    Args:
+      text: the file's content.
+
+    Returns:
+      A list of structs with `urls` and `suites`.
+    """
+    sources = []
+    fields = {}
+    name = ""
+    for line in text.splitlines() + [""]:
+        if line.startswith("#"):
+            continue
+        if not line.strip():
+            enabled = fields.get("enabled", "yes").strip().lower()
+            if enabled not in ("0", "disable", "false", "no", "off", "without") and "deb" in _words(fields.get("types", "")):
+                sources.append(struct(
+                    suites = _words(fields.get("suites", "")),
+                    urls = _words(fields.get("uris", "")),
+                ))
+            fields = {}
+        elif line[0] in (" ", "\t"):
+            fields[name] = fields.get(name, "") + " " + line
+        else:
+            name, _, value = line.partition(":")
+            name = name.strip().lower()
+            fields[name] = value
+    return sources
+
+def _words(text):
+    return [word for word in text.replace("\t", " ").replace("\n", " ").split(" ") if word]
+
+def _apt_sources(rctx):
+    sources = []
     paths = [rctx.path("/etc/apt/sources.list")]
     folder = rctx.path("/etc/apt/sources.list.d")
     if folder.exists:
         paths.extend(sorted(folder.readdir(watch = "no"), key = lambda path: path.basename))
     for path in paths:
-        if path.exists and (path.basename.endswith(".list") or path.basename.endswith(".sources")):
-            texts.append((path.basename, rctx.read(path, watch = "no")))
-    return texts
+        if path.basename.endswith(".list"):
+            sources.extend(parse_one_line(_read(rctx, path)))
+        elif path.basename.endswith(".sources"):
+            sources.extend(parse_deb822(_read(rctx, path)))
+    return [struct(suites = source.suites, urls = _expand(rctx, source.urls)) for source in sources]
+
+def _expand(rctx, urls):
+    # mirror+file:LIST, as on Debian's cloud images: a file with a URL a line.
+    expanded = []
+    for url in urls:
+        if url.startswith("mirror+file:"):
+            path = rctx.path("/" + url.removeprefix("mirror+file:").lstrip("/"))
+            lines = [_words(line) for line in _read(rctx, path).splitlines() if not line.startswith("#")]
+            expanded.extend([words[0] for words in lines if words])
+        else:
+            expanded.append(url)
+    return expanded
+
+def _read(rctx, path):
+    # The host's mirrors decide where a package comes from, never what it is, so that nothing has to be
+    # fetched anew when they change: the files are not watched.
+    return rctx.read(path, watch = "no") if path.exists else ""

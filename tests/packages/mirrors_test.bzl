@@ -3,7 +3,7 @@
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 
 # buildifier: disable=bzl-visibility
-load("//system_image/private:mirrors.bzl", "apt_mirrors")
+load("//system_image/private:mirrors.bzl", "parse_deb822", "parse_one_line", "serving")
 
 _DEB822 = """\
 # A comment that names https://comment.example/debian
@@ -29,55 +29,52 @@ deb [arch=amd64 signed-by=/etc/apt/keyrings/a.gpg] http://three.example/debian t
 deb-src http://source.example/debian trixie main
 deb\tcdrom:[Debian]/ trixie main
 deb file:///srv/mirror/debian trixie main
+deb http://security.example/ trixie-security main
 """
 
 def _deb822_impl(ctx):
     env = unittest.begin(ctx)
-    asserts.equals(
-        env,
-        [
-            "http://one.example/debian",
-            "https://two.example/debian",
-            "http://one.example/debian-security",
-        ],
-        apt_mirrors([("debian.sources", _DEB822)]),
-    )
+    sources = parse_deb822(_DEB822)
+    asserts.equals(env, ["http://one.example/debian", "https://two.example/debian"], serving(sources, "debian"))
+    asserts.equals(env, ["http://one.example/debian-security"], serving(sources, "debian-security"))
     return unittest.end(env)
 
 def _one_line_impl(ctx):
     env = unittest.begin(ctx)
-    asserts.equals(
-        env,
-        ["http://three.example/debian", "file:///srv/mirror/debian"],
-        apt_mirrors([("sources.list", _ONE_LINE)]),
-    )
+    sources = parse_one_line(_ONE_LINE)
+    asserts.equals(env, ["http://three.example/debian", "file:///srv/mirror/debian"], serving(sources, "debian"))
+    return unittest.end(env)
+
+def _security_suite_impl(ctx):
+    env = unittest.begin(ctx)
+    asserts.equals(env, ["http://security.example"], serving(parse_one_line(_ONE_LINE), "debian-security"))
     return unittest.end(env)
 
 def _once_impl(ctx):
     env = unittest.begin(ctx)
-    asserts.equals(
-        env,
-        ["http://one.example/debian"],
-        apt_mirrors([
-            ("a.list", "deb http://one.example/debian trixie main"),
-            ("b.list", "deb http://one.example/debian/ trixie-updates main"),
-        ]),
+    sources = parse_one_line(
+        "deb http://one.example/debian trixie main\ndeb http://one.example/debian/ trixie-updates main",
     )
+    asserts.equals(env, ["http://one.example/debian"], serving(sources, "debian"))
     return unittest.end(env)
 
-_deb822_test = unittest.make(_deb822_impl)
-_one_line_test = unittest.make(_one_line_impl)
-_once_test = unittest.make(_once_impl)
+deb822_test = unittest.make(_deb822_impl)
+one_line_test = unittest.make(_one_line_impl)
+security_suite_test = unittest.make(_security_suite_impl)
+once_test = unittest.make(_once_impl)
 
 def mirrors_test_suite(name):
-    """Tests of `apt_mirrors`.
+    """Tests of how the host's mirrors are found.
 
     Args:
-      name: name of the suite.
+      name: name of the suite, and the start of its tests' names.
     """
-    unittest.suite(
-        name,
-        _deb822_test,
-        _one_line_test,
-        _once_test,
-    )
+    cases = {
+        "deb822_stanzas_are_read": deb822_test,
+        "each_mirror_is_tried_once": once_test,
+        "one_line_sources_are_read": one_line_test,
+        "security_suites_serve_debian_security": security_suite_test,
+    }
+    for case, test in cases.items():
+        test(name = "{}_{}_test".format(name, case), size = "small")
+    native.test_suite(name = name, tests = ["{}_{}_test".format(name, case) for case in cases])
