@@ -1,4 +1,6 @@
 import base64
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,15 @@ def test_bazel_gets_every_adapter_and_no_lock_file(
     assert not [line for line in lines if "no_module" in line]
     assert "common --lockfile_mode=off" in lines
     assert "common --spawn_strategy=linux-sandbox,local" in lines
+
+
+def test_what_servers_left_behind_is_removed_but_not_under_one_that_starts(toolbox: Toolbox) -> None:
+    folder = host.temporary_folder(toolbox)
+    for name, age in (("bazel-jni.1", 100), ("bazel-jni.2", 0)):
+        (folder / name).mkdir()
+        when = time.time() - age
+        os.utime(folder / name, (when, when))
+    assert [path.name for path in host.temporary_folder(toolbox).iterdir()] == ["bazel-jni.2"]
 
 
 def test_two_checkouts_have_settings_of_their_own(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from tools.airgap import certificates, recipe
@@ -71,6 +74,21 @@ def trust_store(toolbox: Toolbox) -> Path:
     return store
 
 
+def temporary_folder(toolbox: Toolbox) -> Path:
+    """A folder for the temporary files of servers.
+
+    Debian's Bazel unpacks a library of 1 MB there at each start of a server, and leaves it; a server that
+    has loaded it needs the file no more.
+    """
+    folder = toolbox.state / "tmp"
+    folder.mkdir(exist_ok=True)
+    for left in folder.glob("bazel-jni.*"):
+        with contextlib.suppress(FileNotFoundError):  # another start removes it, too
+            if left.stat().st_mtime < time.time() - 60:
+                shutil.rmtree(left, ignore_errors=True)
+    return folder
+
+
 def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
     """The rc file with all that is special about Bazel in the toolbox; `modules`: the adapters' folder."""
     store = trust_store(toolbox)
@@ -80,6 +98,7 @@ def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
         f"startup --host_jvm_args=-Xbootclasspath/a:/{recipe.BUILD_DATA}",
         f"startup --host_jvm_args=-Djavax.net.ssl.trustStore={store}",
         f"startup --host_jvm_args=-Djavax.net.ssl.trustStorePassword={certificates.PASSWORD}",
+        f"startup --host_jvm_args=-Djava.io.tmpdir={temporary_folder(toolbox)}",
         # A server must end if its toolbox was deleted and made anew (its programs are gone), or if the host's
         # certificates have changed (it has read them). Another start-up option makes Bazel see to that.
         f"startup --host_jvm_args=-Drules_system_image.toolbox={toolbox.made}",
