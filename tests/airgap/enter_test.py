@@ -114,7 +114,8 @@ _COMMAND = """\
 import signal, sys, time
 signal.signal(signal.{name}, lambda *_: sys.exit(8))
 print("ready", flush=True)
-time.sleep(30)
+for _ in range(300):
+    time.sleep(0.1)  # in short pieces: a signal just before a sleep does not end it
 """
 
 _DRIVER = """\
@@ -150,7 +151,7 @@ def test_a_signal_that_only_tools_bazel_gets_stops_the_command(tmp_path: Path, n
 
 def test_ctrl_c_reaches_the_command_once_and_its_status_is_kept(tmp_path: Path) -> None:
     count = "import signal, sys, time\nseen = []\nsignal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
-    count += "print('ready', flush=True)\ntime.sleep(1)\nsys.exit(40 + len(seen))\n"
+    count += "print('ready', flush=True)\nfor _ in range(10): time.sleep(0.1)\nsys.exit(40 + len(seen))\n"
     status = _in_terminal(tmp_path, [sys.executable, "-c", count])
     assert status == 41
 
