@@ -21,7 +21,8 @@ def _flatten_impl(ctx):
     ctx.actions.run(
         executable = ctx.executable._flatten,
         arguments = [args],
-        inputs = layouts,
+        # rules_oci's layouts have links to their layers, which are runfiles of the image.
+        inputs = depset(layouts, transitive = [ctx.attr.image[DefaultInfo].default_runfiles.files]),
         outputs = [tar],
         mnemonic = "SystemImageFlatten",
         progress_message = "Flattening %{label}",

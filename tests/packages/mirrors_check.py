@@ -105,7 +105,7 @@ def main() -> int:
     ]
     # fmt: on
     wrong = 0
-    bazel = [os.environ.get("BAZEL") or os.fspath(HERE / "tools" / "bazel"), f"--output_base={scratch}/output_base"]
+    bazel = [os.fspath(HERE / "tools/bazel"), f"--output_base={scratch}/output_base"]
     try:
         for name, mirrors, works, expected in cases:
             (module / "debian.toml").write_text(
@@ -115,6 +115,8 @@ def main() -> int:
                 [
                     *bazel,
                     "build",
+                    # A sandbox has a /tmp of its own, and the checkout may lie in the host's.
+                    f"--sandbox_add_mount_pair={HERE}",
                     # The package must really be fetched in each case.
                     f"--repository_cache={scratch}/cache_{name.replace(' ', '_')}",
                     "--repo_env=DEBIAN_MIRRORS=" + " ".join(f"debian={url}" for url in mirrors),
