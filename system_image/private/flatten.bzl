@@ -12,6 +12,7 @@ def _flatten_impl(ctx):
             architecture = name
     if not architecture:
         fail("{}: the target platform is neither x86_64 nor aarch64; give one with --platforms".format(ctx.label))
+    runfiles = ctx.attr.image[DefaultInfo].default_runfiles
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
     args = ctx.actions.args()
     args.add_all("--layout", layouts, expand_directories = False)
@@ -22,7 +23,7 @@ def _flatten_impl(ctx):
         executable = ctx.executable._flatten,
         arguments = [args],
         # rules_oci's layouts have links to their layers, which are runfiles of the image.
-        inputs = depset(layouts, transitive = [ctx.attr.image[DefaultInfo].default_runfiles.files]),
+        inputs = depset(layouts, transitive = [runfiles.files] if runfiles else []),
         outputs = [tar],
         mnemonic = "SystemImageFlatten",
         progress_message = "Flattening %{label}",

@@ -49,6 +49,14 @@ def test_each_compression_and_naming_gives_the_same_bytes(
     assert (tmp_path / "flat.tar").read_bytes() == (tmp_path / "plain.tar").read_bytes()
 
 
+def test_layers_that_are_links_are_read_as_rules_oci_lays_them_out(tmp_path: Path) -> None:
+    folder = layout(tmp_path / "layout", BELOW)
+    blob = folder / "blobs" / digest(BELOW).replace(":", "/")
+    blob.rename(tmp_path / "rootfs.tar")
+    blob.symlink_to("../../../rootfs.tar")
+    assert "etc/name" in flat(folder)
+
+
 def test_the_output_does_not_depend_on_the_order_in_layers(tmp_path: Path) -> None:
     one = layout(tmp_path / "one", tar(entry("b", b"1"), entry("a", b"2")))
     two = layout(tmp_path / "two", tar(entry("a", b"2")), tar(entry("b", b"1")))
