@@ -37,7 +37,10 @@ oci = module_extension(
             doc = "An image: `@name`, and `@name_os_cpu` for each platform.",
             attrs = {
                 "digest": attr.string(doc = "The digest of the manifest, or of the index.", mandatory = True),
-                "image": attr.string(doc = "Where it is, without a tag, as in registry.example/name.", mandatory = True),
+                "image": attr.string(
+                    doc = "Where it is, without a tag, as in registry.example/name; http:// before it allows HTTP.",
+                    mandatory = True,
+                ),
                 "name": attr.string(mandatory = True),
                 "platforms": attr.string_list(doc = "Which images of an index, as in linux/amd64."),
             },
