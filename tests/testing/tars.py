@@ -40,9 +40,7 @@ def hardlink(name: str, target: str) -> Entry:
     return entry(name, kind=tarfile.LNKTYPE, link=target)
 
 
-def tar(
-    *entries: Entry, format: Literal[0, 1, 2] = tarfile.PAX_FORMAT, end: bool = True
-) -> bytes:
+def tar(*entries: Entry, format: Literal[0, 1, 2] = tarfile.PAX_FORMAT, end: bool = True) -> bytes:
     """An archive of these entries, in this order; without its end marker if `end` is false."""
     out = io.BytesIO()
     for info, content in entries:
