@@ -23,6 +23,9 @@ def output(path: Path) -> Iterator[BinaryIO]:
         # mkstemp makes files that only their owner can read; an output is read by other users too.
         aside.chmod(0o644)
         aside.replace(path)
-    except BaseException:
+    except BaseException as error:
         aside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            # write(2) does not know the name of its file; who reads the message wants it.
+            error.filename = path
         raise

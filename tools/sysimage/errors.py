@@ -1,7 +1,15 @@
 """How the tools fail: one line for what can be foreseen, a traceback for a bug."""
 
+import errno
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space and run it again",
+    errno.EDQUOT: "free some of your quota and run it again",
+}
 
 
 class ToolError(Exception):
@@ -12,20 +20,27 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     """Runs a tool's `main` on the command line and exits with its status.
 
     A ToolError, or the operating system's refusal (disk full, no permission), becomes one line on
-    standard error and status 1. Any other exception is a bug and keeps its traceback.
+    standard error and status 1. Any other exception is a bug and keeps its traceback. SIGTERM ends the
+    tool as Ctrl-C does, so that what it has half-written is removed.
     """
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         status = main(sys.argv[1:])
     except ToolError as error:
         status = _refuse(str(error))
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        status = _refuse(f"{error.strerror or error}{where}")
+        where = f"{error.filename}: " if error.filename else ""
+        remedy = f"; {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else ""
+        status = _refuse(f"{where}{error.strerror or error}{remedy}")
     except KeyboardInterrupt:
-        status = 130
+        status = 128 + signal.SIGINT
     sys.exit(status)
 
 
 def _refuse(message: str) -> int:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return 1
+
+
+def _terminated(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
