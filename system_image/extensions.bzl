@@ -18,6 +18,9 @@ load("//system_image/private:repositories.bzl", "hub_repository", "package_repos
 
 _VERSION = 1
 
+# A consumer has no target that locks; a checkout of the rules has one that takes any files.
+_RELOCK = "bazel run //system_image:lock -- --manifest=FILE --lock=FILE, in a checkout of rules_system_image"
+
 def _debian_impl(mctx):
     owners = {}
     for module in mctx.modules:
@@ -35,10 +38,10 @@ def _debian_impl(mctx):
     return mctx.extension_metadata(reproducible = True)
 
 def _lock(mctx, tag):
-    hint = "bazel run {}:lock".format(str(tag.lock).rpartition(":")[0].replace("@@//", "//"))
+    relock = tag.relock or _RELOCK
     lock = json.decode(mctx.read(tag.lock), None)
     if type(lock) != "dict" or lock.get("version") != _VERSION:
-        fail("{}: not a lock of version {}; write it anew with `{}`".format(tag.lock, _VERSION, hint))
+        fail("{}: not a lock of version {}; write it anew with `{}`".format(tag.lock, _VERSION, relock))
     repositories = {}
     for architecture, packages in lock["packages"].items():
         for name, package in packages.items():
@@ -56,7 +59,7 @@ def _lock(mctx, tag):
                 name = repository,
                 architecture = package["architecture"],
                 archive = package["archive"],
-                hint = hint,
+                relock = relock,
                 package = name,
                 pool_path = package["path"],
                 sha256 = package["sha256"],
@@ -65,7 +68,7 @@ def _lock(mctx, tag):
             )
     hub_repository(
         name = tag.name,
-        hint = hint,
+        relock = relock,
         lock = tag.lock,
         manifest = tag.manifest,
         sets = json.encode({
@@ -93,6 +96,7 @@ debian = module_extension(
                 "lock": attr.label(doc = "The lock, written by the stage lock.", mandatory = True),
                 "manifest": attr.label(doc = "The manifest, debian.toml.", mandatory = True),
                 "name": attr.string(doc = "Name of the hub repository.", mandatory = True),
+                "relock": attr.string(doc = "The command that writes the lock anew, for messages."),
             },
         ),
     },

@@ -22,6 +22,8 @@ def pytest_test(name, srcs, deps = [], data = [], size = "small", args = [], **k
         data = data,
         imports = [_up()],
         main = "//tests:pytest_main.py",
+        # As the tools have it.
+        legacy_create_init = 0,
         python_version = "3.14",
         deps = deps + ["@pip//pytest"],
         **kwargs

@@ -55,7 +55,7 @@ def _debian_packages_impl(ctx):
     args.add("--lock-label", ctx.attr.lock_label)
     args.add("--set", ctx.attr.set)
     args.add("--output", checked)
-    args.add("--hint", ctx.attr.hint)
+    args.add("--relock", ctx.attr.relock)
     ctx.actions.run(
         executable = ctx.executable._packages,
         arguments = [args],
@@ -82,7 +82,7 @@ debian_packages = rule(
     doc = "A set of the lock for one architecture; written by the module extension `debian`.",
     attrs = {
         "architecture": attr.string(doc = "The architecture the set is resolved for.", mandatory = True),
-        "hint": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
+        "relock": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
         "lock": attr.label(doc = "The lock.", mandatory = True, allow_single_file = [".json"]),
         "lock_label": attr.string(doc = "Where the user has the lock, for the message.", mandatory = True),
         "manifest": attr.label(doc = "The manifest of the lock.", mandatory = True, allow_single_file = [".toml"]),

@@ -33,10 +33,10 @@ def _package_impl(rctx):
     if not rctx.path(deb).exists:
         fail(("{package} {version} can't be fetched (SHA-256 {sha256}), tried: {failures}; either add a mirror that has it, with " +
               "--repo_env=DEBIAN_MIRRORS={archive}=URL (a snapshot mirror keeps every version), or lock what " +
-              "the mirrors have now with `{hint}`").format(
+              "the mirrors have now with `{relock}`").format(
             archive = attr.archive,
             failures = ", ".join(failures),
-            hint = attr.hint,
+            relock = attr.relock,
             package = attr.package,
             sha256 = attr.sha256,
             version = attr.version,
@@ -57,7 +57,7 @@ package_repository = repository_rule(
     attrs = {
         "architecture": attr.string(mandatory = True),
         "archive": attr.string(mandatory = True),
-        "hint": attr.string(mandatory = True),
+        "relock": attr.string(mandatory = True),
         "package": attr.string(mandatory = True),
         "pool_path": attr.string(mandatory = True),
         "sha256": attr.string(mandatory = True),
@@ -76,7 +76,7 @@ _HUB_SET = """
 debian_packages(
     name = {name},
     architecture = {architecture},
-    hint = {hint},
+    relock = {relock},
     lock = "debian.lock.json",
     lock_label = {lock_label},
     manifest = "debian.toml",
@@ -108,7 +108,7 @@ def _hub_impl(rctx):
             parts.append(_HUB_SET.format(
                 name = repr(target),
                 architecture = repr(architecture),
-                hint = repr(rctx.attr.hint),
+                relock = repr(rctx.attr.relock),
                 lock_label = repr(_shown(rctx.attr.lock)),
                 manifest_label = repr(_shown(rctx.attr.manifest)),
                 packages = repr(["@{}//:package".format(repository) for repository in sets[name][architecture]]),
@@ -123,15 +123,16 @@ def _hub_impl(rctx):
     rctx.file("BUILD.bazel", "".join(parts))
 
     # Copies, so that users need not export the two files from their package.
-    rctx.file("debian.lock.json", rctx.read(rctx.attr.lock))
-    rctx.file("debian.toml", rctx.read(rctx.attr.manifest))
+    # rctx.read gives bytes as Latin-1, which must not be encoded once more (Bazel 7 would).
+    for name, label in (("debian.lock.json", rctx.attr.lock), ("debian.toml", rctx.attr.manifest)):
+        rctx.file(name, rctx.read(label), executable = False, legacy_utf8 = False)
     return _reproducible(rctx)
 
 hub_repository = repository_rule(
     implementation = _hub_impl,
     doc = "A target for each package set of a lock: `@HUB//:SET`, and `@HUB//:SET_ARCHITECTURE`.",
     attrs = {
-        "hint": attr.string(mandatory = True),
+        "relock": attr.string(mandatory = True),
         "lock": attr.label(mandatory = True),
         "manifest": attr.label(mandatory = True),
         "sets": attr.string(doc = "JSON: set → architecture → list of repository names.", mandatory = True),
@@ -139,7 +140,7 @@ hub_repository = repository_rule(
 )
 
 def _reproducible(rctx):
-    # Bazel 8.? and later cache what says so of itself; Bazel 7.7 does not know the word.
+    # Bazel 8.3 and later may share what says so of itself; Bazel 7.7 does not know the word.
     return rctx.repo_metadata(reproducible = True) if hasattr(rctx, "repo_metadata") else None
 
 def _shown(label):

@@ -25,7 +25,7 @@ def commands(scratch: Path) -> dict[str, list[str]]:
         "packages": [
             *("--manifest", "external/DEBIAN/debian.toml", "--manifest-label", "manifest"),
             *("--lock", "external/DEBIAN/debian.lock.json", "--lock-label", "lock"),
-            *("--set", "vanilla", "--hint", "hint", "--output", f"{out}.checked"),
+            *("--set", "vanilla", "--relock", "command", "--output", f"{out}.checked"),
         ],
         "program": ["--manifest", f"{BIN}/xz.json", "--program", "usr/bin/xz", "--output", f"{out}.program"],
         "rootfs": ["--manifest", f"{BIN}/rootfs_vanilla.json", "--output", f"{out}.rootfs.tar"],

@@ -22,14 +22,14 @@ HERE = Path(__file__).resolve().parents[2]
 GOOD = b"!<arch>\nnot a real package, but these are the bytes that are locked\n"
 POOL = "pool/main/t/tiny/tiny_1.0_amd64.deb"
 MANIFEST = {"set": {"tiny": {"packages": ["tiny"]}}}
-TOML = '[set.tiny]\npackages = ["tiny"]\n'
+TOML = '# A comment that is not ASCII: …\n[set.tiny]\npackages = ["tiny"]\n'
 
 MODULE = """
 module(name = "mirrors_check")
 bazel_dep(name = "rules_system_image", version = "0.1.0")
 local_path_override(module_name = "rules_system_image", path = "{checkout}")
 debian = use_extension("@rules_system_image//system_image:extensions.bzl", "debian")
-debian.lock(name = "trixie", lock = "//:debian.lock.json", manifest = "//:debian.toml")
+debian.lock(name = "trixie", lock = "//:debian.lock.json", manifest = "//:debian.toml", relock = "bazel run //:lock")
 use_repo(debian, "trixie")
 """
 
@@ -79,6 +79,7 @@ def write_module(folder: Path) -> None:
     folder.mkdir()
     (folder / "MODULE.bazel").write_text(MODULE.format(checkout=HERE))
     (folder / "BUILD.bazel").write_text("")
+    (folder / ".bazelversion").write_text((HERE / ".bazelversion").read_text())
     (folder / "debian.lock.json").write_text(json.dumps(lock))
 
 

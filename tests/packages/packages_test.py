@@ -48,7 +48,7 @@ def test_a_lock_that_is_cut_off_is_named_with_the_remedy(tmp_path: Path) -> None
 def test_a_refused_lock_leaves_no_output(tmp_path: Path) -> None:
     toml, lock = lay_out(tmp_path, "[set.other]\n")
     argv = ["--manifest", str(toml.path), "--manifest-label", toml.label, "--lock", str(lock.path)]
-    argv += ["--lock-label", lock.label, "--set", "vanilla", "--hint", "hint"]
+    argv += ["--lock-label", lock.label, "--set", "vanilla", "--relock", "hint"]
     with pytest.raises(ToolError):
         packages.main([*argv, "--output", str(tmp_path / "checked")])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["debian.lock.json", "debian.toml"]

@@ -20,10 +20,10 @@ class Source:
     label: str
 
 
-def check(manifest: Source, lock: Source, name: str, hint: str) -> str:
+def check(manifest: Source, lock: Source, name: str, relock: str) -> str:
     """Returns the digest of the manifest's meaning if the lock was made from it and has the set `name`.
 
-    `hint` is the command that writes the lock anew. Raises ToolError otherwise.
+    `relock` is the command that writes the lock anew. Raises ToolError otherwise.
     """
     try:
         asked = meaning_sha256(tomllib.loads(manifest.path.read_text("utf-8")))
@@ -32,14 +32,14 @@ def check(manifest: Source, lock: Source, name: str, hint: str) -> str:
     try:
         locked = json.loads(lock.path.read_bytes())
     except ValueError as error:
-        raise ToolError(f"{lock.label}: no JSON ({error}); write it anew with `{hint}`") from error
+        raise ToolError(f"{lock.label}: no JSON ({error}); write it anew with `{relock}`") from error
     if locked.get("manifest_sha256") != asked:
         raise ToolError(
             f"{lock.label} does not fit {manifest.label}, which was changed since; "
-            f"bring it up to date with `{hint}`"
+            f"bring it up to date with `{relock}`"
         )
     if name not in locked.get("sets", {}):
-        raise ToolError(f"{lock.label}: has no set {name!r}; write it anew with `{hint}`")
+        raise ToolError(f"{lock.label}: has no set {name!r}; write it anew with `{relock}`")
     return asked
 
 
@@ -51,12 +51,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--lock", type=Path, required=True, help="debian.lock.json")
     parser.add_argument("--lock-label", required=True, help="its name in messages")
     parser.add_argument("--set", required=True, help="the set that is going to be used")
-    parser.add_argument("--hint", required=True, help="the command that writes the lock anew")
+    parser.add_argument("--relock", required=True, help="the command that writes the lock anew")
     parser.add_argument("--output", type=Path, required=True, help="made if the lock fits")
     options = parser.parse_args(argv)
     manifest = Source(options.manifest, options.manifest_label)
     lock = Source(options.lock, options.lock_label)
-    digest = check(manifest, lock, options.set, options.hint)
+    digest = check(manifest, lock, options.set, options.relock)
     with output(options.output) as stream:
         stream.write(f"{digest}\n".encode())
     return 0
