@@ -1,5 +1,6 @@
 """Stage inject: files, links and unit states that go on top of a base, checked against it."""
 
+load(":content.bzl", "content_attributes")
 load(":manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
 
 def _inject_impl(ctx):
@@ -21,13 +22,9 @@ def _inject_impl(ctx):
     )
     return [DefaultInfo(files = depset([tar]))]
 
-inject = rule(
+_inject = rule(
     implementation = _inject_impl,
-    doc = """Makes `NAME.tar`, the overlay of a flat base: only what is added or changed.
-
-    A path that the base has is refused unless `replace` names it; a unit that starts a program which
-    neither the base nor the overlay has is refused too.
-    """,
+    doc = "See the macro `inject`.",
     attrs = dict(
         CONTENT_ATTRS,
         base = attr.label(
@@ -42,3 +39,41 @@ inject = rule(
         ),
     ),
 )
+
+def inject(
+        *,
+        name,
+        base,
+        files = {},
+        modes = {},
+        symlinks = {},
+        replace = [],
+        enable = [],
+        disable = [],
+        mask = [],
+        **kwargs):
+    """Makes `NAME.tar`, the overlay of a flat base: only what is added or changed.
+
+    A path that the base has is refused unless `replace` names it; a unit that starts a program which
+    neither the base nor the overlay has is refused too.
+
+    Args:
+      name: name of the target.
+      base: label of the flat base, from `flatten`.
+      files: dict, path in the image → label of the file that goes there.
+      modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
+      symlinks: dict, path → target.
+      replace: list of paths of `files` and `symlinks` that may replace the base's.
+      enable: list of units to enable.
+      disable: list of units to disable.
+      mask: list of units to mask.
+      **kwargs: attributes that every rule has.
+    """
+    _inject(
+        name = name,
+        base = base,
+        disable = disable,
+        enable = enable,
+        mask = mask,
+        **dict(kwargs, **content_attributes(files, modes, symlinks, replace))
+    )

@@ -41,16 +41,18 @@ def write_manifest(ctx, fields):
     ctx.actions.write(manifest, json.encode_indent(fields, indent = "  ") + "\n")
     return manifest
 
-# What a stage that lays files into an image has as attributes. A dictionary from label to path can't
-# name one file twice, and one from path to label does not exist before Bazel 8: hence two lists.
+# What a stage that lays files into an image has as attributes. A dictionary from path to label does not exist
+# before Bazel 8, hence one from label to paths.
 CONTENT_ATTRS = {
     "disable": attr.string_list(doc = "Units to disable, as `systemctl --root disable` does."),
     "enable": attr.string_list(doc = "Units to enable, as `systemctl --root enable` does."),
     "mask": attr.string_list(doc = "Units to mask, as `systemctl --root mask` does."),
     "modes": attr.string_dict(doc = "Path → octal mode, for files that are to have another one than usual."),
-    "paths": attr.string_list(doc = "Where the files of `srcs` go, one path each, without a leading slash."),
-    "replace": attr.string_list(doc = "Paths of `paths` or `symlinks` that may replace what the base has there."),
-    "srcs": attr.label_list(doc = "Files to lay into the image, one for each of `paths`.", allow_files = True),
+    "replace": attr.string_list(doc = "Paths of `srcs` or `symlinks` that may replace what the base has there."),
+    "srcs": attr.label_keyed_string_dict(
+        doc = "File → where it goes: a JSON list of paths without a leading slash.",
+        allow_files = True,
+    ),
     "symlinks": attr.string_dict(doc = "Path → target of symbolic links to make."),
 }
 
@@ -63,25 +65,23 @@ def content_manifest(ctx):
     Returns:
       A tuple: dict of fields, list of input Files.
     """
-    if len(ctx.attr.paths) != len(ctx.attr.srcs):
-        fail("srcs and paths: {} labels but {} paths; give one path for each label".format(
-            len(ctx.attr.srcs),
-            len(ctx.attr.paths),
-        ))
+    sources = {}
+    for src, encoded in ctx.attr.srcs.items():
+        for path in json.decode(encoded):
+            if path.startswith("/"):
+                fail("files: {} must not start with a slash; write it relative to the image's root".format(repr(path)))
+            sources[path] = src
     for path in ctx.attr.modes:
-        if path not in ctx.attr.paths:
+        if path not in sources:
             fail("modes: {} is not among the paths of this target's files".format(repr(path)))
     for path in ctx.attr.replace:
-        if path not in ctx.attr.paths and path not in ctx.attr.symlinks:
+        if path not in sources and path not in ctx.attr.symlinks:
             fail("replace: {} is not among the paths of this target's files and symlinks".format(repr(path)))
     files = []
-    inputs = []
-    for path, src in zip(ctx.attr.paths, ctx.attr.srcs):
-        if path.startswith("/"):
-            fail("paths: {} must not start with a slash; write it relative to the image's root".format(repr(path)))
+    for path, src in sorted(sources.items()):
         outputs = src[DefaultInfo].files.to_list()
         if len(outputs) != 1:
-            fail("srcs: {} has {} files, but one goes to {}".format(src.label, len(outputs), repr(path)))
+            fail("files: {} goes to {}, but it is {} files; name a target that is one file".format(src.label, repr(path), len(outputs)))
         executable = None if outputs[0].is_source else src[DefaultInfo].files_to_run.executable
         files.append({
             "mode": ctx.attr.modes.get(path, "0755" if executable == outputs[0] else "0644"),
@@ -89,7 +89,7 @@ def content_manifest(ctx):
             "replace": path in ctx.attr.replace,
             "source": outputs[0].path,
         })
-        inputs.extend(outputs)
+    inputs = ctx.files.srcs
     fields = {
         "files": files,
         "services": {

@@ -82,12 +82,12 @@ debian_packages = rule(
     doc = "A set of the lock for one architecture; written by the module extension `debian`.",
     attrs = {
         "architecture": attr.string(doc = "The architecture the set is resolved for.", mandatory = True),
-        "relock": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
         "lock": attr.label(doc = "The lock.", mandatory = True, allow_single_file = [".json"]),
         "lock_label": attr.string(doc = "Where the user has the lock, for the message.", mandatory = True),
         "manifest": attr.label(doc = "The manifest of the lock.", mandatory = True, allow_single_file = [".toml"]),
         "manifest_label": attr.string(doc = "Where the user has the manifest, for the message.", mandatory = True),
         "packages": attr.label_list(doc = "The closure.", mandatory = True, providers = [DebianPackageInfo]),
+        "relock": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
         "set": attr.string(doc = "The set's name.", mandatory = True),
         "_packages": attr.label(
             default = Label("//tools/sysimage:packages"),

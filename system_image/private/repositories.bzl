@@ -57,9 +57,9 @@ package_repository = repository_rule(
     attrs = {
         "architecture": attr.string(mandatory = True),
         "archive": attr.string(mandatory = True),
-        "relock": attr.string(mandatory = True),
         "package": attr.string(mandatory = True),
         "pool_path": attr.string(mandatory = True),
+        "relock": attr.string(mandatory = True),
         "sha256": attr.string(mandatory = True),
         "snapshot": attr.string(mandatory = True),
         "version": attr.string(mandatory = True),
@@ -132,9 +132,9 @@ hub_repository = repository_rule(
     implementation = _hub_impl,
     doc = "A target for each package set of a lock: `@HUB//:SET`, and `@HUB//:SET_ARCHITECTURE`.",
     attrs = {
-        "relock": attr.string(mandatory = True),
         "lock": attr.label(mandatory = True),
         "manifest": attr.label(mandatory = True),
+        "relock": attr.string(mandatory = True),
         "sets": attr.string(doc = "JSON: set → architecture → list of repository names.", mandatory = True),
     },
 )

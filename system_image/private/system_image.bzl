@@ -1,7 +1,6 @@
 """The macro that composes flatten, compress, inject and emit."""
 
 load(":compress.bzl", "compress")
-load(":content.bzl", "content_attributes")
 load(":emit.bzl", "emit")
 load(":flatten.bzl", "flatten")
 load(":inject.bzl", "inject")
@@ -45,7 +44,8 @@ def system_image(
       disable: list of units to disable.
       mask: list of units to mask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
-      **kwargs: attributes that every rule has; `tags` and `visibility` are for the image alone.
+      **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and
+        the tag `manual`.
     """
     taken = [path for path in [_ORCHESTRATOR, _RELEASE] + files.keys() if path in binaries]
     taken += [path for path in [_ORCHESTRATOR, _RELEASE] if path in files]
@@ -62,19 +62,17 @@ def system_image(
         image = base,
         **parts
     )
-    content = {_ORCHESTRATOR: orchestrator, _RELEASE: name + "_release"} | binaries | files
     inject(
         name = name + "_overlay",
         base = name + "_flat",
         disable = disable,
         enable = services,
+        files = {_ORCHESTRATOR: orchestrator, _RELEASE: name + "_release"} | binaries | files,
         mask = mask,
-        **dict(parts, **content_attributes(
-            content,
-            {path: "0755" for path in binaries} | modes,
-            symlinks,
-            replace,
-        ))
+        modes = {path: "0755" for path in binaries} | modes,
+        replace = replace,
+        symlinks = symlinks,
+        **parts
     )
     if compression != "none":
         compress(

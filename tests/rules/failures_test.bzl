@@ -43,19 +43,11 @@ def failures_test_suite(name):
                 image = ":BUILD.bazel",
             ),
             _refused(
-                "inject_refuses_labels_without_paths_test",
-                "srcs and paths: 1 labels but 0 paths",
-                inject,
-                base = "base.tar",
-                srcs = ["BUILD.bazel"],
-            ),
-            _refused(
                 "inject_refuses_absolute_paths_test",
                 "\"/etc/x\" must not start with a slash",
                 inject,
                 base = "base.tar",
-                paths = ["/etc/x"],
-                srcs = ["BUILD.bazel"],
+                files = {"/etc/x": "BUILD.bazel"},
             ),
             _refused(
                 "inject_refuses_modes_of_unknown_paths_test",

@@ -43,14 +43,14 @@ _PROGRAM_ATTRS = {
     "env": attr.string_dict(
         doc = "Environment of `bazel run` and `bazel test`; locations are expanded.",
     ),
-    "main": attr.label(
-        doc = "The file to run, one of `srcs`; by default the target's name and `.py`.",
-        allow_single_file = [".py"],
-    ),
     "legacy_create_init": attr.int(
         doc = "Must be -1 or 0: no `__init__.py` is ever made here.",
         default = -1,
         values = [-1, 0],
+    ),
+    "main": attr.label(
+        doc = "The file to run, one of `srcs`; by default the target's name and `.py`.",
+        allow_single_file = [".py"],
     ),
     "python_version": attr.string(
         doc = "Must be the version of the toolbox's Python, or empty.",
