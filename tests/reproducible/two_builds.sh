@@ -11,15 +11,19 @@ shopt -s inherit_errexit
 
 target=${1:-//system_image:vanilla}
 here=$(cd "$(dirname "$0")/../.." && pwd)
-user=sysimage-second
+user=sysimage-$$ # one for each run: runs may overlap, or be killed before they clean up
 # Not below /tmp/… of the first build's sandbox, and with another length of path.
 there=$(mktemp -d /var/tmp/another-folder-for-the-second-build.XXXXXX)
 
 cleanup() {
   trap - EXIT
-  if [[ $(id -u) == 0 ]]; then
-    pkill -KILL -u "$user" || true
-    userdel "$user" 2>/dev/null || true
+  if [[ $(id -u) == 0 ]] && id "$user" >/dev/null 2>&1; then
+    # The Bazel server of the second build; userdel refuses while a process of the user's lives.
+    for _ in {1..20}; do
+      pkill -KILL -u "$user" || break
+      sleep 0.5
+    done
+    userdel "$user" || true
   elif [[ -e $there/home/.cache/bazel ]]; then
     as_second "cd '$there/checkout' && tools/bazel shutdown" >/dev/null 2>&1 || true
   fi
