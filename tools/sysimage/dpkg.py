@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,6 +153,14 @@ def load(path: Path, name: str = "", version: str = "", sha256: str = "") -> Pac
                 f"{path}: SHA-256 is {digest}, the lock says {sha256} for {name or deb.name}; fetch it again"
             )
     return Package(deb)
+
+
+def load_all(items: Iterable[Mapping[str, str]]) -> list[Package]:
+    """Opens the packages that a manifest lists: "deb", and "name", "version", "sha256" to check it by."""
+    return [
+        load(Path(item["deb"]), item.get("name", ""), item.get("version", ""), item.get("sha256", ""))
+        for item in items
+    ]
 
 
 def relation(text: str) -> list[list[Alternative]]:

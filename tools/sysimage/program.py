@@ -6,12 +6,11 @@ are resolved, so that the folder survives being copied by a sandbox or a remote 
 
 import argparse
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
-from tools.sysimage import deb, tar
+from tools.sysimage import dpkg, unpack
+from tools.sysimage.dpkg import Package
 from tools.sysimage.errors import ToolError, run
 from tools.sysimage.tree import Inode, Kind, Tree
 
@@ -19,37 +18,28 @@ _TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 LOADERS = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
 
 
-def build(debs: Sequence[Path], architecture: str, program: str, folder: Path) -> None:
+def build(packages: Sequence[Package], architecture: str, program: str, folder: Path) -> None:
     """Writes bin/ and lib/ for `program`, a path such as "usr/bin/xz", into `folder`.
 
-    Raises ToolError if no package has the program or the loader.
+    Raises ToolError if no package has the program or the loader, and what unpacking raises.
     """
-    with tempfile.TemporaryFile() as spool:
-        tree = _unpack(debs, spool)
-        inode = tree.find(program)
-        if inode is None or inode.kind is not Kind.FILE:
-            raise ToolError(f"{program}: no package of the set has it; name a program that one of them has")
-        _copy(inode, folder / "bin" / Path(program).name)
-        libraries = f"usr/lib/{_TRIPLETS[architecture]}"
-        for path in tree.children(libraries):
-            library = tree.find(path)
-            if ".so" in path.rpartition("/")[2] and library and library.kind is Kind.FILE:
-                _copy(library, folder / "lib" / path.rpartition("/")[2])
-        if not (folder / "lib" / LOADERS[architecture]).exists():
-            raise ToolError(f"{LOADERS[architecture]}: no package of the set has it; add libc6 to the set")
-
-
-def _unpack(debs: Sequence[Path], spool: BinaryIO) -> Tree:
     tree = Tree()
-    for path in debs:
-        with deb.open_deb(path).data() as data:
-            for entry in tar.read(data, str(path), spool):
-                inode = entry.inode or tree.get(entry.link)
-                if inode is None:
-                    raise ToolError(f"{path}: {entry.path} is a hard link to nothing; fetch it again")
-                tree.make_parents(entry.path)
-                tree.put(entry.path, inode)
-    return tree
+    unpacker = unpack.Unpacker(tree)
+    places = unpack.spool(packages, folder.parent)
+    for package in packages:
+        archive, offset = places[package.name]
+        archive.seek(offset)
+        unpacker.unpack(package, archive)
+    inode = tree.find(program)
+    if inode is None or inode.kind is not Kind.FILE:
+        raise ToolError(f"{program}: no package of the set has it; name a program that one of them has")
+    _copy(inode, folder / "bin" / Path(program).name)
+    for path in tree.children(f"usr/lib/{_TRIPLETS[architecture]}"):
+        library = tree.find(path)
+        if ".so" in path.rpartition("/")[2] and library and library.kind is Kind.FILE:
+            _copy(library, folder / "lib" / path.rpartition("/")[2])
+    if not (folder / "lib" / LOADERS[architecture]).exists():
+        raise ToolError(f"{LOADERS[architecture]}: no package of the set has it; add libc6 to the set")
 
 
 def _copy(inode: Inode, path: Path) -> None:
@@ -70,8 +60,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--output", type=Path, required=True, help="the folder")
     options = parser.parse_args(argv)
     manifest = json.loads(options.manifest.read_text("utf-8"))
-    debs = [Path(package["deb"]) for package in manifest["packages"]]
-    build(debs, manifest["architecture"], options.program, options.output)
+    packages = dpkg.load_all(manifest["packages"])
+    build(packages, manifest["architecture"], options.program, options.output)
     return 0
 
 

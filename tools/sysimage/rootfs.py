@@ -81,10 +81,7 @@ def build(manifest: Manifest, scratch: Path) -> Tree:
 
     The tree's files are spans of those and of the manifest's sources, which stay open.
     """
-    packages = [
-        dpkg.load(Path(item["deb"]), item.get("name", ""), item.get("version", ""), item.get("sha256", ""))
-        for item in manifest.packages
-    ]
+    packages = dpkg.load_all(manifest.packages)
     _check_set(packages, manifest.architecture)
     # Before anything is unpacked: what the ledger does not cover is what a person has to look at.
     scripts = _scripts(packages, ledger.Ledger(Path(path) for path in manifest.ledger))
