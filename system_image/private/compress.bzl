@@ -1,6 +1,7 @@
 """Stage compress: a flat base is compressed once, in blocks that every image on it can take over."""
 
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores")
+load(":flatten.bzl", "FLAT_BASE")
 
 CompressedBaseInfo = provider(
     doc = "A flat base, compressed in blocks.",
@@ -46,11 +47,7 @@ compress = rule(
     """,
     attrs = dict(
         COMPRESSION_ATTRS,
-        base = attr.label(
-            doc = "The flat base, from `flatten`.",
-            mandatory = True,
-            allow_single_file = [".tar"],
-        ),
+        base = FLAT_BASE,
         _compress = attr.label(
             default = Label("//tools/sysimage:compress"),
             cfg = "exec",

@@ -2,6 +2,7 @@
 
 load(":compress.bzl", "CompressedBaseInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores")
+load(":flatten.bzl", "FLAT_BASE")
 
 SystemImageInfo = provider(
     doc = "A system image.",
@@ -68,11 +69,7 @@ emit = rule(
     """,
     attrs = dict(
         COMPRESSION_ATTRS,
-        base = attr.label(
-            doc = "The flat base, from `flatten`.",
-            mandatory = True,
-            allow_single_file = [".tar"],
-        ),
+        base = FLAT_BASE,
         compressed = attr.label(
             doc = "The same base from `compress`; without it all of the base is compressed here.",
             providers = [CompressedBaseInfo],

@@ -1,5 +1,12 @@
 """Stage flatten: an OCI image becomes one deterministic tar."""
 
+# What the stages that build on a flat image have as `base`.
+FLAT_BASE = attr.label(
+    doc = "The flat base, from `flatten`.",
+    mandatory = True,
+    allow_single_file = [".tar"],
+)
+
 _ARCHITECTURES = {"amd64": "@platforms//cpu:x86_64", "arm64": "@platforms//cpu:aarch64"}
 
 def _flatten_impl(ctx):

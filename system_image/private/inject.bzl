@@ -1,6 +1,7 @@
 """Stage inject: files, links and unit states that go on top of a base, checked against it."""
 
 load(":content.bzl", "content_attributes")
+load(":flatten.bzl", "FLAT_BASE")
 load(":manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
 
 def _inject_impl(ctx):
@@ -27,11 +28,7 @@ _inject = rule(
     doc = "See the macro `inject`.",
     attrs = dict(
         CONTENT_ATTRS,
-        base = attr.label(
-            doc = "The flat base, from `flatten`.",
-            mandatory = True,
-            allow_single_file = [".tar"],
-        ),
+        base = FLAT_BASE,
         _inject = attr.label(
             default = Label("//tools/sysimage:inject"),
             cfg = "exec",
