@@ -16,7 +16,7 @@ Packages are fetched when a build needs them, each from the first mirror that ha
 
 load("//system_image/private:repositories.bzl", "hub_repository", "package_repository")
 
-_VERSION = 1
+_VERSION = 2
 
 # A consumer has no target that locks; a checkout of the rules has one that takes any files.
 _RELOCK = "bazel run //system_image:lock -- --manifest=FILE --lock=FILE, in a checkout of rules_system_image"

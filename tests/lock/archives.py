@@ -1,12 +1,15 @@
-"""Archives for tests: packages in one line each, and a signed mirror in a folder."""
+"""Archives for tests: packages in one line each, a signed mirror in a folder, and a manifest for it."""
 
 import hashlib
 import io
+import json
 import lzma
 from pathlib import Path
+from typing import Any
 
 import pysequoia
 
+from tools.sysimage.lock.main import main
 from tools.sysimage.lock.packages import Index, Origin
 
 KEY = pysequoia.Tsk.generate(user_id="Archive <archive@mirror.example>")
@@ -98,3 +101,48 @@ class Mirror:
         signed = pysequoia.sign(key.signer(), release.encode(), mode=pysequoia.SignatureMode.CLEAR)
         self.suite(name).mkdir(parents=True, exist_ok=True)
         (self.suite(name) / "InRelease").write_bytes(signed)
+
+
+MANIFEST = f"""\
+[archive.debian]
+suites = ["trixie"]
+components = ["main"]
+signed_by = ["{fingerprint(KEY)}"]
+[archive.debian-security]
+suites = ["trixie-security"]
+components = ["main"]
+signed_by = ["{fingerprint(KEY)}"]
+[lock]
+architectures = ["amd64", "arm64"]
+keyring = "keys/archive.asc"
+[set.base]
+packages = ["a"]
+[set.more]
+packages = ["c"]
+extends = "base"
+exclude = {{ x = "built by us" }}
+"""
+
+
+class Workspace:
+    """A manifest, its keyring and the mirrors that it is locked from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest = folder / "debian.toml"
+        self.lock = folder / "debian.lock.json"
+        self.debian = Mirror(folder / "debian")
+        self.security = Mirror(folder / "debian-security")
+        (folder / "keys").mkdir()
+        (folder / "keys/archive.asc").write_text(str(KEY.extract_certificate()))
+        self.manifest.write_text(MANIFEST)
+        both = ("amd64", "arm64")
+        self.debian.publish("a=1 Depends: b\nb=1\nc=1 Depends: x, b", architectures=both)
+        self.security.publish("b=1+deb13u1", "trixie-security", architectures=both)
+
+    def run(self, *flags: str) -> int:
+        """Runs the lock tool as a user does."""
+        return main(["--manifest", str(self.manifest), "--lock", str(self.lock), *flags])
+
+    def read(self) -> dict[str, Any]:
+        """The lock."""
+        return dict(json.loads(self.lock.read_bytes()))

@@ -1,6 +1,5 @@
 """Stage lock as a user runs it: what is written, what is said, and that a failure leaves the old lock."""
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -8,62 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.lock.archives import KEY, OTHER_KEY, Mirror, fingerprint
+from tests.lock.archives import MANIFEST, OTHER_KEY, Workspace
 from tools.sysimage.errors import ToolError
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.main import main
 from tools.sysimage.lock.summary import summary
-
-MANIFEST = f"""\
-[archive.debian]
-suites = ["trixie"]
-components = ["main"]
-signed_by = ["{fingerprint(KEY)}"]
-[archive.debian-security]
-suites = ["trixie-security"]
-components = ["main"]
-signed_by = ["{fingerprint(KEY)}"]
-[lock]
-architectures = ["amd64", "arm64"]
-keyring = "keys/archive.asc"
-[set.base]
-packages = ["a"]
-[set.more]
-packages = ["c"]
-extends = "base"
-exclude = {{ x = "built by us" }}
-"""
-
-
-class Workspace:
-    """A manifest, its keyring and the mirrors that it is locked from."""
-
-    def __init__(self, folder: Path) -> None:
-        self.manifest = folder / "debian.toml"
-        self.lock = folder / "debian.lock.json"
-        self.debian = Mirror(folder / "debian")
-        self.security = Mirror(folder / "debian-security")
-        (folder / "keys").mkdir()
-        (folder / "keys/archive.asc").write_text(str(KEY.extract_certificate()))
-        self.manifest.write_text(MANIFEST)
-        both = ("amd64", "arm64")
-        self.debian.publish("a=1 Depends: b\nb=1\nc=1 Depends: x, b", architectures=both)
-        self.security.publish("b=1+deb13u1", "trixie-security", architectures=both)
-
-    def run(self, *flags: str) -> int:
-        return main(["--manifest", str(self.manifest), "--lock", str(self.lock), *flags])
-
-    def read(self) -> dict[str, Any]:
-        return dict(json.loads(self.lock.read_bytes()))
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    made = Workspace(tmp_path)
-    monkeypatch.setenv("DEBIAN_MIRRORS", f"debian={made.debian.url} debian-security={made.security.url}")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("BUILD_WORKSPACE_DIRECTORY", raising=False)
-    return made
 
 
 def test_the_lock_says_what_was_locked_from_what(workspace: Workspace) -> None:
@@ -75,7 +23,7 @@ def test_the_lock_says_what_was_locked_from_what(workspace: Workspace) -> None:
     )
     assert workspace.run() == 0
     lock = workspace.read()
-    assert (lock["version"], lock["snapshot"]) == (1, "20261122T083014Z")
+    assert (lock["version"], lock["snapshot"]) == (2, "20261122T083014Z")
     (trixie,) = lock["archives"]["debian"]["releases"].items()
     assert trixie[0] == "trixie"
     assert trixie[1].keys() == {"components", "date", "sha256", "signed_by", "valid_until"}
@@ -87,6 +35,7 @@ def test_the_lock_says_what_was_locked_from_what(workspace: Workspace) -> None:
         "architecture": "arm64",
         "archive": "debian-security",
         "component": "main",
+        "control": {},
         "depends": [],
         "path": "pool/main/b/b/b_1+deb13u1_arm64.deb",
         "size": 1000,
@@ -100,6 +49,7 @@ def test_the_lock_says_what_was_locked_from_what(workspace: Workspace) -> None:
             "extends": "base",
             "exclude": {"x": "built by us"},
             "packages": {"amd64": ["a", "b", "c"], "arm64": ["a", "b", "c"]},
+            "unmet": {"amd64": {"c": ["x"]}, "arm64": {"c": ["x"]}},
         },
     }
 
@@ -109,15 +59,20 @@ def test_no_mirror_is_in_the_lock(workspace: Workspace) -> None:
     assert "://" not in workspace.lock.read_text()
 
 
-def test_a_second_run_changes_no_byte(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("flags", "said"), [((), "nothing to do\n"), (("--update",), "no change of any package\n")]
+)
+def test_a_second_run_changes_no_byte(
+    workspace: Workspace, flags: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     workspace.run()
     before = workspace.lock.read_bytes()
     capsys.readouterr()
-    workspace.run()
+    workspace.run(*flags)
     assert workspace.lock.read_bytes() == before
-    said = capsys.readouterr()
-    assert said.out == "no change of any package\n"
-    assert "fetching" not in said.err
+    out, err = capsys.readouterr()
+    assert out.endswith(said)
+    assert "fetching" not in err
 
 
 def test_paths_are_those_of_the_workspace_that_bazel_run_was_called_in(
@@ -126,24 +81,50 @@ def test_paths_are_those_of_the_workspace_that_bazel_run_was_called_in(
     monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", str(tmp_path))
     monkeypatch.chdir("/")
     assert main(["--manifest=debian.toml", "--lock=debian.lock.json"]) == 0
-    assert workspace.read()["version"] == 1
+    assert workspace.read()["version"] == 2
 
 
 def test_the_summary_tells_what_changed(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     workspace.run()
-    said = capsys.readouterr().out.splitlines()
-    assert said[:2] == [
-        "added a 1 (trixie) [amd64, arm64]",
-        "added b 1+deb13u1 (trixie-security) [amd64, arm64]",
+    assert capsys.readouterr().out.splitlines()[:5] == [
+        "3 added",
+        "",
+        "- added a 1 (trixie), named by set base [amd64, arm64]",
+        "- added b 1+deb13u1 (trixie-security), needed by a [amd64, arm64]",
+        "- added c 1 (trixie), named by set more [amd64, arm64]",
     ]
-    workspace.debian.publish("a=1:0 Depends: b\nb=1\nc=1~ Depends: x, d\nd", architectures=("amd64", "arm64"))
-    workspace.run()
+    both = ("amd64", "arm64")
+    workspace.debian.publish(
+        "a=1:0 Depends: d; Installed-Size: 2000\nb=1\nc=1~ Depends: x, d\nd", architectures=both
+    )
+    workspace.run("--update")
     assert capsys.readouterr().out.splitlines() == [
-        "upgraded a 1 → 1:0 (trixie) [amd64, arm64]",
-        "downgraded c 1 → 1~ (trixie) [amd64, arm64]",
-        "added d 1 (trixie) [amd64, arm64]",
-        "set more [amd64]: 4 packages, 0.0 MB (+0.0 MB)",
-        "set more [arm64]: 4 packages, 0.0 MB (+0.0 MB)",
+        "1 added, 1 downgraded, 1 removed, 1 upgraded",
+        "",
+        "- upgraded a 1 → 1:0 (trixie) [amd64, arm64]",
+        "- removed b 1+deb13u1 [amd64, arm64]",
+        "- downgraded c 1 → 1~ (trixie) [amd64, arm64]",
+        "- added d 1 (trixie), needed by a [amd64, arm64]",
+        "- set base [amd64]: 2 packages (+0), 0.0 MB (+0.0) to fetch, 2.0 MB (+2.0) installed",
+        "- set base [arm64]: 2 packages (+0), 0.0 MB (+0.0) to fetch, 2.0 MB (+2.0) installed",
+        "- set more [amd64]: 3 packages (+0), 0.0 MB (+0.0) to fetch, 2.0 MB (+2.0) installed",
+        "- set more [arm64]: 3 packages (+0), 0.0 MB (+0.0) to fetch, 2.0 MB (+2.0) installed",
+    ]
+
+
+def test_the_summary_marks_security_updates(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace.run()
+    capsys.readouterr()
+    both = ("amd64", "arm64")
+    workspace.security.publish("b=2\na=1.1 Depends: b", "trixie-security", architectures=both)
+    # As after a point release, trixie may list the same version, and comes first.
+    workspace.debian.publish("a=1.1 Depends: b\nb=1\nc=1 Depends: x, b", architectures=both)
+    workspace.run("--update")
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "2 upgraded; security updates: 2",
+        "",
+        "- upgraded a 1 → 1.1 (trixie), **security update** [amd64, arm64]",
+        "- upgraded b 1+deb13u1 → 2 (trixie-security), **security update** [amd64, arm64]",
     ]
 
 
@@ -151,10 +132,15 @@ def test_the_summary_tells_of_other_content_under_the_same_version() -> None:
     def lock(sha256: str) -> dict[str, Any]:
         return {"packages": {"amd64": {"a": {"version": "1", "suite": "s", "sha256": sha256}}}, "sets": {}}
 
-    assert summary(lock("0"), lock("1")) == [
-        "changed a 1: the same version has other content now (s) [amd64]"
+    def changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+        return summary(old, new, lambda *_: False, lambda *_: "")
+
+    assert changes(lock("0"), lock("1")) == [
+        "1 changed",
+        "",
+        "- changed a 1: the same version has other content now (s) [amd64]",
     ]
-    assert summary(lock("0"), lock("0")) == []
+    assert changes(lock("0"), lock("0")) == []
 
 
 def break_signature(workspace: Workspace) -> None:
@@ -208,7 +194,7 @@ def test_a_failure_leaves_the_old_lock(workspace: Workspace, damage: Any, messag
     before = workspace.lock.read_bytes(), sorted(path.name for path in workspace.lock.parent.iterdir())
     damage(workspace)
     with pytest.raises(ToolError, match=message) as caught:
-        workspace.run()
+        workspace.run("--update")
     assert "\n" not in str(caught.value)
     after = workspace.lock.read_bytes(), sorted(path.name for path in workspace.lock.parent.iterdir())
     assert after == before
@@ -266,7 +252,7 @@ def test_check_refuses_a_lock_that_is_not_there(workspace: Workspace) -> None:
     [
         ("{", "not JSON"),
         ("[]", "its version is None"),
-        ('{"version": 2}', "its version is 2, and this tool writes 1"),
+        ('{"version": 1}', "its version is 1, and this tool writes 2"),
     ],
 )
 def test_a_damaged_lock_is_refused_with_the_remedy(workspace: Workspace, text: str, message: str) -> None:

@@ -67,7 +67,11 @@ def test_the_order_within_a_list_means_something() -> None:
     [
         ('["main"]', '["main"', r"^debian\.toml:4:1: .*not TOML$"),
         ("[lock]", "[lock]\n[lock]", r"^debian\.toml:7:6: .*not TOML$"),
-        ("[lock]", "[lok]", r"\[lok\] is not known \(did you mean lock\?\); valid are archive, lock, set$"),
+        (
+            "[lock]",
+            "[lok]",
+            r"\[lok\] is not known \(did you mean lock\?\); valid are archive, lock, pin, set$",
+        ),
         (
             "suites",
             "suite",

@@ -76,7 +76,7 @@ def test_essential_is_what_the_candidate_says() -> None:
         (("Filename: pool", "Filename: ../pool"), r"a: its path \.\./pool.* leaves the archive"),
         (("Filename: pool", "Filename: /pool"), r"a: its path /pool.* leaves the archive"),
         (("SHA256: ", "SHA256: x"), "a: '.*' is not a SHA-256"),
-        (("SHA256: ", "SHA512: "), "a lacks the field 'sha256'"),
+        (("SHA256: ", "SHA512: "), "a lacks the field 'SHA256'"),
         (("Size: 1000", "Size: many"), "a: Size is no number: many"),
     ],
 )

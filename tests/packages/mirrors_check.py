@@ -69,7 +69,7 @@ def write_module(folder: Path) -> None:
         "depends": [],
     }
     lock = {
-        "version": 1,
+        "version": 2,
         "manifest_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
         "snapshot": "20260101T000000Z",
         "archives": {},

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +15,7 @@ from tools.sysimage.errors import ToolError
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+_PATTERN = re.compile(r"(src:)?[a-z0-9*?][a-z0-9+.*?-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 
@@ -30,6 +32,33 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """Which versions of some packages may be chosen, as apt_preferences(5) has it; either way is None."""
+
+    packages: tuple[str, ...]
+    """Names of packages, patterns of shells (glob(7)), or `src:` and the name of a source package."""
+    suite: str | None
+    version: str | None
+    """A version, or a pattern such as `1.2*`."""
+
+    @property
+    def wants(self) -> str:
+        """What it wants, for messages."""
+        return f"version from {self.suite}" if self.suite else f"version {self.version}"
+
+    def names(self, package: str, source: str) -> bool:
+        """Whether it is about `package`, built from the source package `source`."""
+        return any(
+            source == pattern[4:] if pattern.startswith("src:") else fnmatchcase(package, pattern)
+            for pattern in self.packages
+        )
+
+    def admits(self, version: str, suite: str) -> bool:
+        """Whether a version of such a package, as `suite` lists it, may be chosen."""
+        return suite == self.suite if self.suite else fnmatchcase(version, self.version or "")
+
+
+@dataclass(frozen=True, slots=True)
 class PackageSet:
     """A named set of packages, resolved on its own or on top of the set that it extends."""
 
@@ -39,6 +68,8 @@ class PackageSet:
     extends: str | None
     exclude: dict[str, str]
     """Package → reason: cut out of the closure, as if something else stood for it."""
+    required: bool = False
+    """Whether every package of `Priority: required` is in it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +81,8 @@ class Manifest:
     keyring: PurePosixPath
     """Relative to the manifest's folder."""
     sets: tuple[PackageSet, ...]
+    pins: tuple[Pin, ...]
+    """The first one that names a package and admits a version of it counts."""
     sha256: str
 
 
@@ -72,7 +105,7 @@ def parse(text: str, where: str) -> Manifest:
         message = f"{where}:{error.lineno}:{error.colno}: {error.msg}; this is not TOML"
         raise ToolError(message) from error
     top = _Table(parsed, where, "")
-    top.only("archive", "lock", "set")
+    top.only("archive", "lock", "pin", "set")
     lock = top.table("lock")
     lock.only("architectures", "keyring")
     archives = tuple(_archive(table) for table in top.tables("archive"))
@@ -85,6 +118,7 @@ def parse(text: str, where: str) -> Manifest:
         architectures=lock.names("architectures", _NAME, "an architecture, as amd64"),
         keyring=keyring,
         sets=_bases_first(sets, where),
+        pins=_pins(top, {suite for archive in archives for suite in archive.suites}),
         sha256=meaning_sha256(parsed),
     )
 
@@ -103,14 +137,15 @@ def load(path: Path) -> Manifest:
 class _Table:
     """A TOML table with its place in the document, so that every complaint can name it."""
 
-    def __init__(self, values: Any, where: str, path: str) -> None:
+    def __init__(self, values: Any, where: str, path: str, title: str = "") -> None:
         self.where, self.path = where, path
+        self.title = title or f"[{path}]"
         if not isinstance(values, dict):
-            raise ToolError(f"{where}: {path} is to be a table, as in [{path}]")
+            raise ToolError(f"{where}: {path} is to be a table, as in {self.title}")
         self.values: dict[str, Any] = values
 
     def fail(self, key: str, problem: str) -> None:
-        place = f"[{self.path}] {key}" if self.path else f"[{key}]"
+        place = f"{self.title} {key}" if self.path else f"[{key}]"
         raise ToolError(f"{self.where}: {place} {problem}")
 
     def only(self, *valid: str) -> None:
@@ -140,6 +175,13 @@ class _Table:
             self.fail(key, "is missing" if value is None else "is to be a non-empty string")
         return str(value)
 
+    def boolean(self, key: str) -> bool:
+        """The value at `key`, false if there is none."""
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            self.fail(key, "is to be true or false")
+        return bool(value)
+
     def names(self, key: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
         """The non-empty list of strings at `key`, each matching `pattern`, none of them twice."""
         values = self.values.get(key)
@@ -167,10 +209,7 @@ def _archive(table: _Table) -> Archive:
 
 
 def _package_set(table: _Table) -> PackageSet:
-    table.only("packages", "essential", "extends", "exclude")
-    essential = table.values.get("essential", False)
-    if not isinstance(essential, bool):
-        table.fail("essential", "is to be true or false")
+    table.only("packages", "essential", "required", "extends", "exclude")
     exclude = _Table(table.values.get("exclude", {}), table.where, f"{table.path}.exclude")
     for package in exclude.values:
         exclude.string(package)
@@ -181,10 +220,33 @@ def _package_set(table: _Table) -> PackageSet:
     return PackageSet(
         name=table.path.rpartition(".")[2],
         packages=packages,
-        essential=bool(essential),
+        essential=table.boolean("essential"),
         extends=table.string("extends") if "extends" in table.values else None,
         exclude=dict(sorted(exclude.values.items())),
+        required=table.boolean("required"),
     )
+
+
+def _pins(top: _Table, suites: Iterable[str]) -> tuple[Pin, ...]:
+    """The tables [[pin]], whose order counts."""
+    tables = top.values.get("pin", [])
+    if not isinstance(tables, list):
+        top.fail("pin", "is to be a list of tables, each headed [[pin]]")
+    pins = []
+    for number, values in enumerate(tables, start=1):
+        table = _Table(values, top.where, "pin", f"[[pin]] number {number}:")
+        table.only("packages", "suite", "version")
+        if ("suite" in table.values) == ("version" in table.values):
+            table.fail("suite", "or version is to be there, and only one of them")
+        pin = Pin(
+            packages=table.names("packages", _PATTERN, "a package, a pattern or src:NAME"),
+            suite=table.string("suite") if "suite" in table.values else None,
+            version=table.string("version") if "version" in table.values else None,
+        )
+        if pin.suite and pin.suite not in suites:
+            table.fail("suite", f"{pin.suite} is in no archive{nearest(pin.suite, suites)}; name it there")
+        pins.append(pin)
+    return tuple(pins)
 
 
 def _bases_first(sets: list[PackageSet], where: str) -> tuple[PackageSet, ...]:

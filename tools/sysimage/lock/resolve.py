@@ -14,13 +14,14 @@ The rules, each with its test in `tests/lock/resolve_test.py`:
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tools.sysimage.errors import ToolError
 from tools.sysimage.lock.manifest import PackageSet, nearest
 from tools.sysimage.lock.packages import Index, Package
 from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
+from tools.sysimage.lock.selection import Conflict, Selection, provides
 
 # A chain of dependencies is a recursion of two frames a package: Debian's longest are beyond the
 # interpreter's 1,000. Python's own frames don't use the C stack.
@@ -35,6 +36,8 @@ class Closure:
     """By name, in the order of selection."""
     depends: Mapping[str, tuple[str, ...]]
     """Package → the selected packages that fulfil its Pre-Depends and Depends, sorted."""
+    unmet: Mapping[str, tuple[str, ...]]
+    """Package → those of its dependencies that nothing fulfils, because of `exclude`."""
     needed_by: Mapping[str, str | None]
     """Package → the package for which it was selected; None for what a set names or is essential."""
     exclude: Mapping[str, str]
@@ -51,27 +54,54 @@ class _UnmetError(Exception):
         self.problem, self.chain = problem, chain
 
 
-@dataclass(frozen=True, slots=True)
-class _Conflict:
-    one: Package
-    other: Package
-    relation: str
+class _HeldBackError(Exception):
+    """The locked version of the package `name` has to be let go for the set to be met."""
 
-    def __str__(self) -> str:
-        return f"{self.one} {self.relation}, which {self.other} is or provides"
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def resolve_sets(index: Index, sets: Iterable[PackageSet]) -> dict[str, Closure]:
+    """Resolves all sets, each after the one that it extends. Raises ToolError as `resolve` does.
+
+    What the index holds at its locked version stays there unless a set can't be met with it: then that
+    one package is released, and all sets are resolved anew, since they share its version.
+    """
+    sets = tuple(sets)
+    while True:
+        closures: dict[str, Closure] = {}
+        try:
+            for wanted in sets:
+                base = closures[wanted.extends] if wanted.extends else None
+                closures[wanted.name] = _resolve(index, wanted, base)
+        except _HeldBackError as error:
+            index.release(error.name)
+        else:
+            return closures
 
 
 def resolve(index: Index, wanted: PackageSet, base: Closure | None = None) -> Closure:
     """Resolves the set `wanted` against `index`, on top of the closure of the set that it extends.
 
-    Raises ToolError: an unknown package (with the nearest names), a dependency that can't be met (with
-    the chain to it), a conflict (with both sides).
+    Packages that the index holds are released where they have to be. Raises ToolError: an unknown package
+    (with the nearest names), a dependency that can't be met (with the chain to it), a conflict (with both
+    sides).
     """
+    while True:
+        try:
+            return _resolve(index, wanted, base)
+        except _HeldBackError as error:
+            index.release(error.name)
+
+
+def _resolve(index: Index, wanted: PackageSet, base: Closure | None) -> Closure:
+    """As `resolve`; raises _HeldBackError where a held package is in the way."""
     where = f"set {wanted.name} ({index.architecture})"
     sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
     # Each round puts one more package last among alternatives, so that there is an end.
     avoid: set[str] = set()
-    first: _Conflict | None = None
+    first: Conflict | None = None
     while True:
         resolver = _Resolver(index, wanted, base, avoid)
         try:
@@ -79,12 +109,16 @@ def resolve(index: Index, wanted: PackageSet, base: Closure | None = None) -> Cl
         except _UnmetError as error:
             chain = " → ".join(reversed(error.chain))
             raise ToolError(f"{where}: {chain} {error.problem}") from error
-        conflict = next(resolver.conflicts(), None)
+        conflict = next(resolver.selection.conflicts(), None)
         if conflict is None:
             return resolver.closure()
+        for side in (conflict.one, conflict.other):
+            if index.upgradable(side.name):
+                raise _HeldBackError(side.name)
         first = first or conflict
         culprit = resolver.other_choice(conflict)
         if culprit is None:
+            resolver.release_for(conflict)
             raise ToolError(
                 f"{where}: {first.one.name} and {first.other.name} can't be installed together: {first}; "
                 f"ask for one of them only, or exclude what brings in the other"
@@ -99,14 +133,10 @@ class _Resolver:
         self.index = index
         self.wanted = wanted
         self.avoid = avoid
-        self.selected: dict[str, Package] = dict(base.packages) if base else {}
+        self.selection = Selection(index.architecture, base.packages.values() if base else ())
         self.needed_by: dict[str, str | None] = dict(base.needed_by) if base else {}
         # Those that another alternative could have stood for.
         self.chosen: set[str] = set()
-        # A name → the selected packages that provide it; kept in step with `selected`.
-        self.provided: dict[str, list[tuple[Package, Relation]]] = {}
-        for package in self.selected.values():
-            self._provide(package)
         self.exclude = {**(base.exclude if base else {}), **wanted.exclude}
         self.used: set[str] = set()
         # What stands for excluded packages: their names and what they provide → the package.
@@ -117,12 +147,14 @@ class _Resolver:
                 self.elsewhere.setdefault(entry.name, name)
 
     def select(self, where: str) -> None:
-        """Selects what the set names and, if it asks for them, the essential packages; then the rest."""
-        roots = [self._root(name, where) for name in self.wanted.packages]
-        if self.wanted.essential:
-            essential = [self.index.candidate(name) for name in self.index.essential()]
-            roots += [package for package in essential if package and not self._excluded(package.name)]
-        new = [package for package in roots if package.name not in self.selected]
+        """Selects what the set names, what is essential or required if it asks for these, then the rest."""
+        roots = {name: self._root(name, where) for name in self.wanted.packages}
+        unnamed = self.index.essential() if self.wanted.essential else []
+        unnamed += self.index.required() if self.wanted.required else []
+        for name in unnamed:
+            if name not in roots and not self._excluded(name):
+                roots[name] = self._root(name, where)
+        new = [package for name, package in roots.items() if name not in self.selection.packages]
         # All roots before any dependency: what the set names is what fulfils an alternative.
         for package in new:
             self._add(package, None)
@@ -131,32 +163,21 @@ class _Resolver:
 
     def closure(self) -> Closure:
         """What was selected."""
-        depends = {}
-        for name, package in self.selected.items():
-            targets = {
-                target.name
-                for alternatives in package.dependencies
-                if (target := next(self._fulfilling(alternatives), None))
-            }
-            depends[name] = tuple(sorted(targets - {name}))
-        unused = tuple(name for name in self.wanted.exclude if name not in self.used)
-        return Closure(self.selected, depends, self.needed_by, self.exclude, unused)
+        return Closure(
+            packages=self.selection.packages,
+            depends=self.selection.depends(),
+            unmet=self.selection.unmet(),
+            needed_by=self.needed_by,
+            exclude=self.exclude,
+            unused=tuple(name for name in self.wanted.exclude if name not in self.used),
+        )
 
-    def conflicts(self) -> Iterator[_Conflict]:
-        """Pairs of selected packages of which the first conflicts with or breaks the second."""
-        for package in self.selected.values():
-            for field, verb in (("conflicts", "conflicts with"), ("breaks", "breaks")):
-                for alternatives in package.relations(field):
-                    for other in self._hit(alternatives[0]):
-                        if other is not package:
-                            yield _Conflict(package, other, f"{verb} {alternatives[0]}")
-
-    def other_choice(self, conflict: _Conflict) -> str | None:
+    def other_choice(self, conflict: Conflict) -> str | None:
         """The package nearest to either side of `conflict` in whose place an alternative may be tried.
 
         Of two, the one selected later, as apt keeps what it marked first.
         """
-        order = {name: place for place, name in enumerate(self.selected)}
+        order = {name: place for place, name in enumerate(self.selection.packages)}
         found: list[str] = []
         for side in (conflict.one, conflict.other):
             name: str | None = side.name
@@ -165,6 +186,15 @@ class _Resolver:
             if name is not None:
                 found.append(name)
         return max(found, key=order.__getitem__, default=None)
+
+    def release_for(self, conflict: Conflict) -> None:
+        """Raises _HeldBackError if either side of `conflict` is there for a package that is held back."""
+        for side in (conflict.one, conflict.other):
+            name: str | None = side.name
+            while name is not None:
+                if self.index.upgradable(name):
+                    raise _HeldBackError(name)
+                name = self.needed_by[name]
 
     def _root(self, name: str, where: str) -> Package:
         package = self.index.candidate(name)
@@ -176,22 +206,15 @@ class _Resolver:
         raise ToolError(f"{where}: no package {name} in any suite{nearest(name, self.index.names())}")
 
     def _add(self, package: Package, needed_by: str | None) -> None:
-        self.selected[package.name] = package
+        self.selection.add(package)
         self.needed_by[package.name] = needed_by
-        self._provide(package)
-
-    def _provide(self, package: Package) -> None:
-        for entry in package.provides:
-            self.provided.setdefault(entry.name, []).append((package, entry))
 
     def _undo(self, size: int) -> None:
         """Forgets what was selected after there were `size` packages."""
-        while len(self.selected) > size:
-            name, package = self.selected.popitem()
+        while len(self.selection.packages) > size:
+            name = self.selection.pop().name
             del self.needed_by[name]
             self.chosen.discard(name)
-            for entry in package.provides:
-                self.provided[entry.name].pop()
 
     def _excluded(self, name: str) -> bool:
         """Whether `name` is excluded or provided by what is; notes that the exclusion was of use."""
@@ -205,15 +228,15 @@ class _Resolver:
             self._satisfy(package, alternatives)
 
     def _satisfy(self, package: Package, alternatives: Alternatives) -> None:
-        if next(self._fulfilling(alternatives), None):
+        if next(self.selection.fulfilling(alternatives), None):
             return
         if any(self._excluded(relation.name) for relation in alternatives):
             return
-        groups = self._groups(alternatives)
+        groups = [group for relation in alternatives for group in self._groups(relation)]
         several = len({choice.name for group in groups for choice in group}) > 1
         deeper: _UnmetError | None = None
-        for choice in self._choices(groups):
-            size = len(self.selected)
+        for choice in self._choices(alternatives):
+            size = len(self.selection.packages)
             self._add(choice, package.name)
             if several:
                 self.chosen.add(choice.name)
@@ -224,69 +247,52 @@ class _Resolver:
                 deeper = deeper or error
             else:
                 return
+        if self.index.upgradable(package.name):
+            raise _HeldBackError(package.name)
         if deeper:
             raise _UnmetError(deeper.problem, (*deeper.chain, package.name))
         problem = f"needs {format_alternatives(alternatives)}: {self._why_not(alternatives)}"
         raise _UnmetError(problem, (package.name,))
 
-    def _fulfilling(self, alternatives: Alternatives) -> Iterator[Package]:
-        """The selected packages that fulfil `alternatives`, best first."""
-        for relation in alternatives:
-            package = self.selected.get(relation.name)
-            if package and self._bears(package, relation):
-                yield package
-            for provider, entry in self.provided.get(relation.name, ()):
-                if _provides(provider, entry, relation):
-                    yield provider
+    def _groups(self, relation: Relation) -> tuple[list[Package], list[Package]]:
+        """The candidates that would fulfil one alternative: the real package, and its providers."""
+        package = self.index.candidate(relation.name)
+        return (
+            [package] if package and self.selection.bears(package, relation) else [],
+            [
+                provider
+                for provider, entry in self.index.providers(relation.name)
+                if provides(provider, entry, relation)
+            ],
+        )
 
-    def _groups(self, alternatives: Alternatives) -> list[list[Package]]:
-        """The candidates that would fulfil each alternative: the real package, then its providers."""
-        groups = []
-        for relation in alternatives:
-            package = self.index.candidate(relation.name)
-            groups.append([package] if package and self._bears(package, relation) else [])
-            groups.append(
-                [
-                    provider
-                    for provider, entry in self.index.providers(relation.name)
-                    if _provides(provider, entry, relation)
-                ]
-            )
-        return groups
+    def _choices(self, alternatives: Alternatives) -> Iterator[Package]:
+        """The candidates in the order in which to try them, those to avoid last.
 
-    def _choices(self, groups: list[list[Package]]) -> Iterator[Package]:
-        """The candidates of `groups` in the order in which to try them, those to avoid last."""
+        Raises _HeldBackError where one comes in between that is held at a version which won't do.
+        """
         last: list[Package] = []
-        for group in groups:
+        for relation in alternatives:
+            real, providing = self._groups(relation)
+            if not real:
+                self._release(relation, [relation.name])
+            if not real and not providing:
+                self._release(relation, self.index.provider_names(relation.name))
             # In order only when it is reached: the order among providers is costly.
-            for choice in self.index.best_first(group):
-                if choice.name in self.avoid:
-                    last.append(choice)
-                else:
-                    yield choice
+            for group in (real, providing):
+                for choice in self.index.best_first(group):
+                    if choice.name in self.avoid:
+                        last.append(choice)
+                    else:
+                        yield choice
         yield from last
 
-    def _bears(self, package: Package, relation: Relation) -> bool:
-        """Whether `package`, which bears the relation's name, fulfils it (deb-control(5), Multi-Arch)."""
-        match relation.qualifier:
-            case None:
-                fits = True
-            case "any":
-                fits = package.multi_arch == "allowed"
-            case qualifier:
-                # A root filesystem has one architecture, which is the native one of `all` packages.
-                fits = qualifier in ("native", self.index.architecture)
-        return fits and relation.admits(package.version)
-
-    def _hit(self, relation: Relation) -> Iterator[Package]:
-        """The selected packages that a relation of Conflicts or Breaks is about."""
-        package = self.selected.get(relation.name)
-        here = relation.qualifier in (None, "any", "native", self.index.architecture)
-        if package and here and relation.admits(package.version):
-            yield package
-        for provider, entry in self.provided.get(relation.name, ()):
-            if relation.admits(entry.version):
-                yield provider
+    def _release(self, relation: Relation, names: Iterable[str]) -> None:
+        """Raises _HeldBackError for the first of `names` whose latest version would fulfil `relation`."""
+        for name in names:
+            latest = self.index.latest(name) if self.index.upgradable(name) else None
+            if latest and next(Selection(self.index.architecture, [latest]).fulfilling((relation,)), None):
+                raise _HeldBackError(name)
 
     def _why_not(self, alternatives: Alternatives) -> str:
         reasons = []
@@ -295,7 +301,7 @@ class _Resolver:
             providers = self.index.providers(relation.name)
             if package:
                 kind = f" (Multi-Arch: {package.multi_arch})" if relation.qualifier else ""
-                reasons.append(f"there is only {package} in {package.origin}{kind}")
+                reasons.append(f"there is only {package} in {package.origin}{kind}{self._hint(relation)}")
             elif providers:
                 names = ", ".join(f"{provider} (Provides: {entry})" for provider, entry in providers[:3])
                 reasons.append(f"{relation.name} is only provided by {names}")
@@ -303,11 +309,12 @@ class _Resolver:
                 reasons.append(f"no package {relation.name} in any suite")
         return "; ".join(reasons)
 
-
-def _provides(provider: Package, entry: Relation, relation: Relation) -> bool:
-    """Whether an entry of `provider`'s Provides fulfils `relation`: a version only by a versioned one."""
-    if relation.qualifier == "any":
-        fits = entry.qualifier == "any" or provider.multi_arch == "allowed"
-    else:
-        fits = entry.qualifier != "any"
-    return fits and relation.admits(entry.version)
+    def _hint(self, relation: Relation) -> str:
+        """What to do where a version that is no candidate would fulfil `relation`."""
+        for package in self.index.versions(relation.name):
+            if self.selection.bears(package, relation):
+                return (
+                    f"; {package.version} of {package.origin} would do: "
+                    f'[[pin]] packages = ["{package.name}"], suite = "{package.origin.suite}"'
+                )
+        return ""

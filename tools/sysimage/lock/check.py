@@ -1,0 +1,62 @@
+"""Whether a lock is current for its manifest and hangs together: for CI, without a network.
+
+A lock that two branches changed merges without a textual conflict, and can still lack a package or hold two
+that don't fit: so each set is gone through as an installer would.
+"""
+
+from pathlib import Path
+
+from tools.sysimage.errors import ToolError
+from tools.sysimage.lock import lockfile
+from tools.sysimage.lock.manifest import Manifest, PackageSet
+from tools.sysimage.lock.why import reasons, selection
+
+_REMEDY = "run this tool without --check to write it anew"
+
+
+def check(manifest: Manifest, lock: lockfile.Lock | None, lock_path: Path, manifest_path: Path) -> None:
+    """Raises ToolError unless `lock` is one of the manifest as it is now, and each set of it is sound."""
+    if lock is None:
+        raise ToolError(f"{lock_path}: there is no lock yet; run this tool without --check to write it")
+    if lock.get("manifest_sha256") != manifest.sha256:
+        raise ToolError(f"{lock_path} does not fit {manifest_path}, which has changed since; {_REMEDY}")
+    depends: dict[str, dict[str, set[str]]] = {}
+    for wanted in manifest.sets:
+        for architecture in manifest.architectures:
+            try:
+                found = _check_set(manifest, lock, wanted, architecture)
+            except KeyError as error:
+                raise ToolError(f"{lock_path}: it has no {error}, or not all of it; {_REMEDY}") from error
+            except ToolError as error:
+                raise ToolError(f"{lock_path}: {error}; {_REMEDY}") from error
+            for name, targets in found.items():
+                depends.setdefault(architecture, {}).setdefault(name, set()).update(targets)
+    for architecture, entries in lock["packages"].items():
+        for name, entry in entries.items():
+            if entry["depends"] != sorted(depends.get(architecture, {}).get(name, {""})):
+                where = f"{lock_path}: {name} ({architecture})"
+                raise ToolError(f"{where}: 'depends' is not what its sets say; {_REMEDY}")
+
+
+def _check_set(
+    manifest: Manifest, lock: lockfile.Lock, wanted: PackageSet, architecture: str
+) -> dict[str, tuple[str, ...]]:
+    """What each package of the set depends on. Raises ToolError if the set is not sound."""
+    where = f"set {wanted.name} ({architecture})"
+    selected = selection(lock, wanted.name, architecture)
+    for name in wanted.packages:
+        if name not in selected.packages:
+            raise ToolError(f"{where}: it lacks {name}, which the manifest asks for")
+    cut = lock["sets"][wanted.name].get("unmet", {}).get(architecture, {})
+    for name, missing in selected.unmet().items():
+        for text in missing:
+            if text not in cut.get(name, ()):
+                raise ToolError(f"{where}: {name} needs {text}, which nothing in it fulfils")
+    conflict = next(selected.conflicts(), None)
+    if conflict:
+        raise ToolError(f"{where}: {conflict}")
+    needed = reasons(manifest, wanted.name, selected)
+    for name in selected.packages:
+        if name not in needed:
+            raise ToolError(f"{where}: nothing needs {name}")
+    return selected.depends()

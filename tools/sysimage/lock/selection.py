@@ -1,0 +1,119 @@
+"""Packages that are to stand side by side, and what fulfils which relation among them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tools.sysimage.lock.packages import Package
+from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two packages that can't be installed together: `one` conflicts with or breaks `other`."""
+
+    one: Package
+    other: Package
+    relation: str
+
+    def __str__(self) -> str:
+        return f"{self.one} {self.relation}, which {self.other} is or provides"
+
+
+class Selection:
+    """The packages selected for one architecture, in the order of selection."""
+
+    def __init__(self, architecture: str, packages: Iterable[Package] = ()) -> None:
+        self.architecture = architecture
+        self.packages: dict[str, Package] = {}
+        # A name → the selected packages that provide it; kept in step with `packages`.
+        self._provided: dict[str, list[tuple[Package, Relation]]] = {}
+        for package in packages:
+            self.add(package)
+
+    def add(self, package: Package) -> None:
+        """Selects `package`, of which no other version is selected."""
+        self.packages[package.name] = package
+        for entry in package.provides:
+            self._provided.setdefault(entry.name, []).append((package, entry))
+
+    def pop(self) -> Package:
+        """Forgets the package that was selected last."""
+        _, package = self.packages.popitem()
+        for entry in package.provides:
+            self._provided[entry.name].pop()
+        return package
+
+    def fulfilling(self, alternatives: Alternatives) -> Iterator[Package]:
+        """The selected packages that fulfil `alternatives`, best first."""
+        for relation in alternatives:
+            package = self.packages.get(relation.name)
+            if package and self.bears(package, relation):
+                yield package
+            for provider, entry in self._provided.get(relation.name, ()):
+                if provides(provider, entry, relation):
+                    yield provider
+
+    def bears(self, package: Package, relation: Relation) -> bool:
+        """Whether `package`, which bears the relation's name, fulfils it (deb-control(5), Multi-Arch)."""
+        match relation.qualifier:
+            case None:
+                fits = True
+            case "any":
+                fits = package.multi_arch == "allowed"
+            case qualifier:
+                # A root filesystem has one architecture, which is the native one of `all` packages.
+                fits = qualifier in ("native", self.architecture)
+        return fits and relation.admits(package.version)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Pairs of selected packages of which the first conflicts with or breaks the second."""
+        for package in self.packages.values():
+            for field, verb in (("conflicts", "conflicts with"), ("breaks", "breaks")):
+                for alternatives in package.relations(field):
+                    for other in self._hit(alternatives[0]):
+                        if other is not package:
+                            yield Conflict(package, other, f"{verb} {alternatives[0]}")
+
+    def depends(self) -> dict[str, tuple[str, ...]]:
+        """Each package → the packages that fulfil its Pre-Depends and Depends, sorted."""
+        depends = {}
+        for name, package in self.packages.items():
+            targets = {
+                target.name
+                for alternatives in package.dependencies
+                if (target := next(self.fulfilling(alternatives), None))
+            }
+            depends[name] = tuple(sorted(targets - {name}))
+        return depends
+
+    def unmet(self) -> dict[str, tuple[str, ...]]:
+        """Each package that needs what no selected one is → these dependencies, as Depends writes them."""
+        unmet = {}
+        for name, package in self.packages.items():
+            missing = [
+                format_alternatives(alternatives)
+                for alternatives in package.dependencies
+                if not next(self.fulfilling(alternatives), None)
+            ]
+            if missing:
+                unmet[name] = tuple(dict.fromkeys(missing))
+        return unmet
+
+    def _hit(self, relation: Relation) -> Iterator[Package]:
+        """The selected packages that a relation of Conflicts or Breaks is about."""
+        package = self.packages.get(relation.name)
+        here = relation.qualifier in (None, "any", "native", self.architecture)
+        if package and here and relation.admits(package.version):
+            yield package
+        for provider, entry in self._provided.get(relation.name, ()):
+            if relation.admits(entry.version):
+                yield provider
+
+
+def provides(provider: Package, entry: Relation, relation: Relation) -> bool:
+    """Whether an entry of `provider`'s Provides fulfils `relation`: a version only by a versioned one."""
+    if relation.qualifier == "any":
+        fits = entry.qualifier == "any" or provider.multi_arch == "allowed"
+    else:
+        fits = entry.qualifier != "any"
+    return fits and relation.admits(entry.version)
