@@ -49,7 +49,12 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
-def release(keyring: Keyring, *urls: str, archive: Archive = ARCHIVE, suite: str = "trixie") -> Release:
+def release(
+    keyring: Keyring,
+    *urls: str,
+    archive: Archive = ARCHIVE,
+    suite: str = "trixie",
+) -> Release:
     return fetch_release(archive, suite, Mirrors("debian", list(urls)), keyring)
 
 
@@ -109,6 +114,20 @@ def test_the_signed_release_of_another_suite_is_refused(mirror: Mirror, keyring:
 
 def test_a_release_without_sha256_is_refused(mirror: Mirror, keyring: Keyring) -> None:
     mirror.sign("Codename: trixie\nDate: Sat, 21 Nov 2026 02:10:46 UTC\nMD5Sum:\n 00 1 main/x\n")
+    with pytest.raises(ToolError, match="has no SHA256 field"):
+        release(keyring, mirror.url)
+
+
+def test_a_file_that_is_listed_without_a_sha256_is_not_in_the_release(
+    mirror: Mirror, keyring: Keyring
+) -> None:
+    digest = "0" * 64
+    others = ("1", "x no-size", "1 two words", "-1 negative")
+    lines = [f" {digest} 1 good", *(f" {digest} {other}" for other in others), f" {digest[1:]} 1 short"]
+    head = "Codename: trixie\nDate: Sat, 21 Nov 2026 02:10:46 UTC\nComponents: main\n"
+    mirror.sign(f"{head}SHA256:\n{'\n'.join(lines)}\nSHA1:\n {digest} 1 weak\n")
+    assert release(keyring, mirror.url).files == {"good": (digest, 1)}
+    mirror.sign(f"{head}SHA256: {digest} 1 good\n")
     with pytest.raises(ToolError, match="has no SHA256 field"):
         release(keyring, mirror.url)
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
+
+from debian import deb822
 
 from tools.sysimage.errors import ToolError
 from tools.sysimage.lock.fetch import Cache, Mirrors
@@ -23,7 +25,7 @@ from tools.sysimage.lock.packages import Index, Origin
 from tools.sysimage.lock.signature import Keyring, Signed
 
 _RELEASE_LIMIT = 16 << 20  # bytes; Debian's are below 256 KiB
-_FILE = re.compile(r" +(?P<sha256>[0-9a-f]{64}) +(?P<size>[0-9]+) +(?P<path>\S+)")
+_FILE = re.compile(r"(?P<sha256>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<path>\S+)")
 # Best first: xz is what Debian has; small archives have gzip only, or neither.
 _SUFFIXES = (".xz", ".gz", "")
 
@@ -79,17 +81,13 @@ def fetch_release(archive: Archive, suite: str, mirrors: Mirrors, keyring: Keyri
 
 def parse_release(signed: Signed, suite: str, sha256: str) -> Release:
     """Parses the text of a Release; `sha256` is that of its InRelease. Raises ToolError."""
-    fields: dict[str, str] = {}
+    fields = deb822.Release(signed.text.decode("utf-8", "replace"))
     files: dict[str, tuple[str, int]] = {}
-    name = ""
-    for line in signed.text.decode("utf-8", "replace").splitlines():
-        if line.startswith(" "):
-            if name == "sha256" and (match := _FILE.fullmatch(line)):
-                files[match["path"]] = (match["sha256"], int(match["size"]))
-        else:
-            name, _, value = line.partition(":")
-            name = name.lower()
-            fields[name] = value.strip()
+    listed: Any = fields.get("sha256")
+    # It is no list if all of it stands on the field's first line, where no file belongs.
+    for entry in listed if isinstance(listed, list) else ():
+        if match := _FILE.fullmatch(" ".join(entry.values())):
+            files[match["path"]] = (match["sha256"], int(match["size"]))
     # The path of a suite may go deeper than its name, as `buster/updates` did.
     if suite.partition("/")[0] not in (fields.get("codename"), fields.get("suite")):
         found = fields.get("codename") or fields.get("suite") or "nothing"
