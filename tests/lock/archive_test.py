@@ -132,6 +132,38 @@ def test_a_file_that_is_listed_without_a_sha256_is_not_in_the_release(
         release(keyring, mirror.url)
 
 
+@pytest.mark.parametrize(
+    ("fields", "priority"),
+    [
+        ({}, 500),
+        ({"notautomatic": "yes"}, 1),
+        ({"notautomatic": "yes", "butautomaticupgrades": "yes"}, 100),
+        ({"notautomatic": "no", "butautomaticupgrades": "yes"}, 500),
+    ],
+)
+def test_a_suite_has_the_priority_that_apt_gives_it(
+    mirror: Mirror, keyring: Keyring, fields: dict[str, str], priority: int
+) -> None:
+    mirror.publish("a", **fields)
+    assert release(keyring, mirror.url).priority == priority
+
+
+@pytest.mark.parametrize(
+    ("suite", "label", "security"),
+    [
+        ("trixie", "Debian", False),
+        ("trixie", "Debian-Security", True),
+        ("trixie-security", "Somebody", True),
+        ("trixie-updates", "Debian", False),
+    ],
+)
+def test_a_suite_of_security_updates_is_known_by_its_label_or_its_name(
+    mirror: Mirror, keyring: Keyring, suite: str, label: str, security: bool
+) -> None:
+    mirror.publish("a", suite, label=label)
+    assert release(keyring, mirror.url, suite=suite).security == security
+
+
 def test_an_unknown_component_is_named_with_what_there_is(mirror: Mirror, keyring: Keyring) -> None:
     mirror.publish("a", components="main contrib non-free-firmware")
     archive = Archive("debian", ("trixie",), ("main", "contib"), ARCHIVE.signed_by)

@@ -90,7 +90,7 @@ def serve(sources: Iterable[AptSource], archives: Iterable[str]) -> dict[str, li
             if parts.scheme not in _SCHEMES:
                 continue
             archive = parts.path.rstrip("/").rpartition("/")[2]
-            if archive not in wanted and source.suites and all(map(_is_security, source.suites)):
+            if archive not in wanted and source.suites and all(map(is_security, source.suites)):
                 archive = "debian-security"
             if archive in wanted:
                 _add(mirrors, archive, uri)
@@ -153,7 +153,8 @@ def _text(file: Path) -> str:
         return ""
 
 
-def _is_security(suite: str) -> bool:
+def is_security(suite: str) -> bool:
+    """Whether a suite of this name holds security updates, as `trixie-security` or `buster/updates`."""
     return suite.endswith(("-security", "/updates"))
 
 

@@ -10,6 +10,7 @@ import lzma
 import re
 import sys
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,7 @@ from tools.sysimage.lock.fetch import Cache, Mirrors
 from tools.sysimage.lock.manifest import Archive, nearest
 from tools.sysimage.lock.packages import Index, Origin
 from tools.sysimage.lock.signature import Keyring, Signed
+from tools.sysimage.mirrors import is_security
 
 _RELEASE_LIMIT = 16 << 20  # bytes; Debian's are below 256 KiB
 _FILE = re.compile(r"(?P<sha256>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<path>\S+)")
@@ -47,6 +49,10 @@ class Release:
     sha256: str
     """Of the InRelease file as it was fetched."""
     signed_by: tuple[str, ...]
+    priority: int
+    """Of its packages where no preference sets another: 500, or 100 (backports), or 1 (experimental)."""
+    security: bool
+    """Whether the suite holds security updates."""
 
 
 def fetch_release(archive: Archive, suite: str, mirrors: Mirrors, keyring: Keyring) -> Release:
@@ -108,6 +114,8 @@ def parse_release(signed: Signed, suite: str, sha256: str) -> Release:
         files=files,
         sha256=sha256,
         signed_by=signed.signed_by,
+        priority=_priority(fields),
+        security=fields.get("label") == "Debian-Security" or is_security(suite),
     )
 
 
@@ -160,6 +168,13 @@ def _open(path: Path, name: str) -> BinaryIO:
     if name.endswith(".gz"):
         return cast(BinaryIO, gzip.open(path, "rb"))
     return path.open("rb")
+
+
+def _priority(fields: Mapping[str, str]) -> int:
+    """Of the packages of a suite that is asked for by no preference, apt_preferences(5)."""
+    if fields.get("notautomatic") != "yes":
+        return 500
+    return 100 if fields.get("butautomaticupgrades") == "yes" else 1
 
 
 def iso(moment: datetime) -> str:
