@@ -54,8 +54,9 @@ def release(
     *urls: str,
     archive: Archive = ARCHIVE,
     suite: str = "trixie",
+    not_before: datetime | None = None,
 ) -> Release:
-    return fetch_release(archive, suite, Mirrors("debian", list(urls)), keyring)
+    return fetch_release(archive, suite, Mirrors("debian", list(urls)), keyring, not_before)
 
 
 def names(mirrors: Mirrors, found: Release, cache: Cache, architecture: str = "amd64") -> str:
@@ -162,6 +163,29 @@ def test_a_suite_of_security_updates_is_known_by_its_label_or_its_name(
 ) -> None:
     mirror.publish("a", suite, label=label)
     assert release(keyring, mirror.url, suite=suite).security == security
+
+
+def test_a_release_older_than_the_one_of_the_lock_is_refused(mirror: Mirror, keyring: Keyring) -> None:
+    mirror.publish("a", date="Sat, 21 Nov 2026 02:10:46 UTC")
+    same = datetime(2026, 11, 21, 2, 10, 46, tzinfo=UTC)
+    assert release(keyring, mirror.url, not_before=same).date == same
+    with pytest.raises(ToolError) as caught:
+        release(keyring, mirror.url, not_before=same + timedelta(seconds=1))
+    assert str(caught.value) == (
+        f"debian, suite trixie: {mirror.url}/dists/trixie/InRelease: its Release of 2026-11-21T02:10:46Z is "
+        "older than that of 2026-11-21T02:10:47Z in the lock; name another mirror in DEBIAN_MIRRORS, or "
+        "accept it with --allow-rollback"
+    )
+
+
+def test_a_mirror_that_is_not_stale_is_asked_after_one_that_is(
+    mirror: Mirror, keyring: Keyring, tmp_path: Path
+) -> None:
+    mirror.publish("a", date="Sun, 22 Nov 2026 02:10:46 UTC")
+    stale = Mirror(tmp_path / "stale")
+    stale.publish("a", date="Sat, 21 Nov 2026 02:10:46 UTC")
+    recorded = datetime(2026, 11, 22, tzinfo=UTC)
+    assert release(keyring, stale.url, mirror.url, not_before=recorded).date > recorded
 
 
 def test_an_unknown_component_is_named_with_what_there_is(mirror: Mirror, keyring: Keyring) -> None:

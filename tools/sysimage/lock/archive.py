@@ -55,17 +55,27 @@ class Release:
     """Whether the suite holds security updates."""
 
 
-def fetch_release(archive: Archive, suite: str, mirrors: Mirrors, keyring: Keyring) -> Release:
+def fetch_release(
+    archive: Archive, suite: str, mirrors: Mirrors, keyring: Keyring, not_before: datetime | None = None
+) -> Release:
     """Downloads and verifies the InRelease of `suite`; warns if it is past its Valid-Until.
 
-    Raises ToolError if no mirror has one that is signed by a pinned key, or if the suite lacks one of
-    the archive's components.
+    A Release that is older than `not_before` (None: any age will do) is refused: a mirror that has
+    stopped, or somebody between it and us, would take back security updates. Raises ToolError if no
+    mirror has one that is signed by a pinned key and new enough, or if the suite lacks one of the
+    archive's components.
     """
 
     def accept(stream: BinaryIO) -> Release:
         message = stream.read(_RELEASE_LIMIT)
         signed = keyring.verify(message, archive.signed_by)
-        return parse_release(signed, suite, hashlib.sha256(message).hexdigest())
+        release = parse_release(signed, suite, hashlib.sha256(message).hexdigest())
+        if not_before and release.date < not_before:
+            raise ToolError(
+                f"its Release of {iso(release.date)} is older than that of {iso(not_before)} in the lock; "
+                f"name another mirror in DEBIAN_MIRRORS, or accept it with --allow-rollback"
+            )
+        return release
 
     what = f"{archive.name}, suite {suite}"
     missing = f"either the archive has no suite {suite}, or the mirror is not one of {archive.name}"
