@@ -207,6 +207,27 @@ def test_a_failure_before_there_is_a_lock_leaves_none(workspace: Workspace) -> N
     assert not workspace.lock.exists()
 
 
+def test_a_suite_never_goes_back_unless_that_is_allowed(workspace: Workspace) -> None:
+    workspace.debian.publish("a\nc", date="Sun, 22 Nov 2026 08:30:14 UTC", architectures=("amd64", "arm64"))
+    workspace.run()
+    before = workspace.lock.read_bytes()
+    workspace.debian.publish("a\nc", date="Sun, 22 Nov 2026 08:30:13 UTC", architectures=("amd64", "arm64"))
+    with pytest.raises(ToolError, match=r"2026-11-22T08:30:13Z is older than that of 2026-11-22T08:30:14Z"):
+        workspace.run()
+    assert workspace.lock.read_bytes() == before
+    assert workspace.run("--update", "--allow-rollback") == 0
+    (trixie,) = workspace.read()["archives"]["debian"]["releases"].values()
+    assert trixie["date"] == "2026-11-22T08:30:13Z"
+
+
+def test_a_suite_that_is_new_in_the_manifest_may_have_any_date(workspace: Workspace) -> None:
+    workspace.run()
+    both = ("amd64", "arm64")
+    workspace.debian.publish("d", "sid", date="Sat, 21 Nov 2020 02:10:46 UTC", architectures=both)
+    workspace.manifest.write_text(MANIFEST.replace('["trixie"]', '["trixie", "sid"]'))
+    assert workspace.run() == 0
+
+
 @pytest.mark.parametrize("moment", ["chmod", "replace"])
 def test_a_lock_that_is_killed_while_it_writes_leaves_the_old_one(workspace: Workspace, moment: str) -> None:
     workspace.run()

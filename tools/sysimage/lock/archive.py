@@ -136,7 +136,7 @@ def read_packages(index: Index, archive: Archive, release: Release, mirrors: Mir
         listed = ", ".join(name for name in release.architectures if name != "all")
         raise ToolError(f"{what}: no architecture {index.architecture}; its Release lists {listed}")
     for component in archive.components:
-        origin = Origin(archive.name, release.suite, component)
+        origin = Origin(archive.name, release.suite, component, release.priority, release.security)
         for architecture in (index.architecture, "all") if release.all_apart else (index.architecture,):
             name = _index_name(release, f"{component}/binary-{architecture}", what)
             path = _fetch_index(release, name, mirrors, cache)

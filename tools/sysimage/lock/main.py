@@ -39,6 +39,11 @@ def main(argv: Sequence[str]) -> int:
     mode.add_argument(
         "--why", metavar="PACKAGE", help="tell what brings a package into each set; needs no network"
     )
+    parser.add_argument(
+        "--allow-rollback",
+        action="store_true",
+        help="take a Release that is older than the lock's, as a snapshot of the archive has it",
+    )
     arguments = parser.parse_args(argv)
     wanted = manifest.load(arguments.manifest)
     old = lockfile.load(arguments.lock)
@@ -49,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     started = time.monotonic()
     update = None if arguments.update is None else frozenset(arguments.update)
-    made = make(wanted, arguments.manifest.parent, old, update, os.environ)
+    made = make(wanted, arguments.manifest.parent, old, update, os.environ, rollback=arguments.allow_rollback)
     if old and update is None and lockfile.same_packages(old, made.lock):
         print(f"{arguments.lock} is current for its manifest: nothing to do")
     else:

@@ -76,11 +76,14 @@ def make(
     old: lockfile.Lock | None,
     update: frozenset[str] | None,
     environ: Mapping[str, str],
+    *,
+    rollback: bool = False,
 ) -> Made:
     """Locks `manifest`, whose folder is `folder`. Raises ToolError.
 
     What `old` locks stays at its version: all of it if `update` is None, all but the packages in `update`,
-    or nothing if that is empty.
+    or nothing if that is empty. No Release may be older than the one that `old` records for the same suite,
+    unless `rollback` allows it.
     """
     held = _held(old, update)
     keyring = Keyring(folder / manifest.keyring)
@@ -91,7 +94,8 @@ def make(
     releases: dict[str, list[Release]] = {}
     for archive in manifest.archives:
         for suite in archive.suites:
-            release = fetch_release(archive, suite, mirrors[archive.name], keyring)
+            not_before = None if rollback else _release_date(old, archive.name, suite)
+            release = fetch_release(archive, suite, mirrors[archive.name], keyring, not_before)
             releases.setdefault(archive.name, []).append(release)
     indexes = {}
     closures: dict[str, dict[str, Closure]] = {}
@@ -116,10 +120,16 @@ def make(
     return Made(manifest, old, lockfile.build(manifest, releases, closures, old), indexes)
 
 
+def _release_date(lock: lockfile.Lock | None, archive: str, suite: str) -> datetime | None:
+    """The date of the Release that a lock records for a suite, if it has one."""
+    releases = lock["archives"].get(archive, {}).get("releases", {}) if lock else {}
+    return datetime.fromisoformat(releases[suite]["date"]) if suite in releases else None
+
+
 def _held(old: lockfile.Lock | None, update: frozenset[str] | None) -> frozenset[str]:
     """The locked packages that stay at their version. Raises ToolError if one to update is not locked."""
     locked = {name for entries in (old["packages"].values() if old else ()) for name in entries}
-    for name in update or ():
+    for name in sorted(update or ()):
         if name not in locked:
             raise ToolError(f"--update {name}: it is not in the lock{nearest(name, locked)}")
     if update is None:
