@@ -20,8 +20,8 @@ from tools.sysimage.errors import ToolError
 from tools.sysimage.lock import fetch
 from tools.sysimage.lock.archive import Release, fetch_release, read_packages
 from tools.sysimage.lock.fetch import Cache, Mirrors
+from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Archive
-from tools.sysimage.lock.packages import Index
 from tools.sysimage.lock.signature import Keyring
 
 ARCHIVE = Archive("debian", ("trixie",), ("main",), frozenset({fingerprint(KEY)}))

@@ -9,8 +9,9 @@ from typing import Any
 
 import pysequoia
 
+from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.main import main
-from tools.sysimage.lock.packages import Index, Origin
+from tools.sysimage.lock.packages import Origin
 
 KEY = pysequoia.Tsk.generate(user_id="Archive <archive@mirror.example>")
 OTHER_KEY = pysequoia.Tsk.generate(user_id="Somebody else <else@mirror.example>")

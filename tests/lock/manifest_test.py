@@ -39,8 +39,49 @@ def test_reads_what_is_written() -> None:
     assert archive == manifest.Archive("debian", ("trixie", "trixie-updates"), ("main",), frozenset({KEY}))
     assert (parsed.architectures, str(parsed.keyring)) == (("amd64",), "keys/archive.asc")
     base, more = parsed.sets
-    assert base == manifest.PackageSet("base", ("systemd", "libstdc++6"), True, None, {"dkms": "built by us"})
+    assert base == manifest.PackageSet(
+        "base", ("systemd", "libstdc++6"), True, None, {"dkms": "built by us"}, False
+    )
     assert more == manifest.PackageSet("more", ("runc",), False, "base", {})
+
+
+def test_reads_pins_in_their_order() -> None:
+    pins = """
+[[pin]]
+packages = ["src:linux", "linux-*", "libstdc++6"]
+suite = "trixie-updates"
+[[pin]]
+packages = ["*"]
+version = "1.2*"
+"""
+    assert parse(MANIFEST + pins).pins == (
+        manifest.Pin(("src:linux", "linux-*", "libstdc++6"), "trixie-updates", None),
+        manifest.Pin(("*",), None, "1.2*"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pin", "message"),
+    [
+        ('[pin]\npackages = ["a"]', r"\[pin\] is to be a list of tables, each headed \[\[pin\]\]$"),
+        ('[[pin]]\nsuite = "trixie"', r"\[\[pin\]\] number 1: packages is missing$"),
+        ('[[pin]]\npackages = ["a"]', r"number 1: suite or version is to be there, and only one of them$"),
+        (
+            '[[pin]]\npackages = ["a"]\nsuite = "trixie"\nversion = "1"',
+            r"number 1: suite or version is to be there, and only one of them$",
+        ),
+        (
+            '[[pin]]\npackages = ["a"]\nsuite = "trixie"\n[[pin]]\npackages = ["a"]\nsuite = "trixi"',
+            r"number 2: suite trixi is in no archive \(did you mean trixie.*\); name it there$",
+        ),
+        ('[[pin]]\npackages = ["/a/"]\nversion = "1"', r"holds '/a/', which is not a package, a pattern or"),
+        ('[[pin]]\npackages = ["a"]\npriority = 9', r"number 1: priority is not known; valid are packages"),
+    ],
+)
+def test_a_mistake_in_a_pin_is_named_with_its_number(pin: str, message: str) -> None:
+    with pytest.raises(ToolError, match=message) as caught:
+        parse(f"{MANIFEST}\n{pin}\n")
+    assert str(caught.value).startswith("debian.toml: [")
 
 
 def test_the_meaning_is_canonical_json() -> None:
@@ -99,6 +140,7 @@ def test_the_order_within_a_list_means_something() -> None:
         (KEY, "A" * 16, r"\[archive\.debian\] signed_by holds 'A+', which is not a fingerprint"),
         ('"runc"', '"Runc"', r"\[set\.more\] packages holds 'Runc', which is not the name of a package$"),
         ('"runc"', "1", r"\[set\.more\] packages holds 1, which is not the name of a package$"),
+        ("essential = true", "required = 1", r"\[set\.base\] required is to be true or false$"),
         ("true", '"yes"', r"\[set\.base\] essential is to be true or false$"),
         ('"built by us"', '""', r"\[set\.base\.exclude\] dkms is to be a non-empty string$"),
         ("dkms =", "systemd =", r"\[set\.base\] exclude names systemd, which packages asks for"),

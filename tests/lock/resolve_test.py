@@ -224,6 +224,18 @@ def test_essential_packages_come_only_where_the_set_asks() -> None:
     assert names(resolve(index(suite), wanted("a", essential=True))) == "a b c"
 
 
+def test_required_packages_come_only_where_the_set_asks() -> None:
+    suite = "a\nb Priority: required; Depends: c\nc Priority: important\nd Essential: yes"
+    assert names(resolve(index(suite), wanted("a"))) == "a"
+    required = PackageSet("t", ("a",), False, None, {}, required=True)
+    assert names(resolve(index(suite), required)) == "a b c"
+
+
+def test_a_required_package_counts_by_its_candidate() -> None:
+    required = PackageSet("t", ("a",), False, None, {}, required=True)
+    assert names(resolve(index("a\nb=1 Priority: required", "b=2 Priority: optional"), required)) == "a"
+
+
 def test_a_set_stands_on_the_one_it_extends() -> None:
     made = index("a Depends: x | y\nx\ny\nb Depends: y | x")
     base = resolve(made, wanted("a"))

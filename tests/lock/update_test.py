@@ -6,8 +6,9 @@ import pytest
 
 from tests.lock.archives import MANIFEST, Workspace, index, packages
 from tools.sysimage.errors import ToolError
+from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet
-from tools.sysimage.lock.packages import Index, Origin
+from tools.sysimage.lock.packages import Origin
 from tools.sysimage.lock.resolve import resolve
 
 BOTH = ("amd64", "arm64")

@@ -35,7 +35,7 @@ def test_the_shortest_chain_is_told_with_its_relations(
         "  lib 1 from trixie/main",
         "  c: named by set more",
         "  c Pre-Depends: lib (>= 1)",
-        "  and longer needs it, too",
+        "  needed by longer, too",
     ]
     assert why(workspace, "x", capsys) == [
         "x in more [amd64], more [arm64]:",

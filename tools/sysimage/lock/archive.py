@@ -21,8 +21,9 @@ from debian import deb822
 
 from tools.sysimage.errors import ToolError
 from tools.sysimage.lock.fetch import Cache, Mirrors
+from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Archive, nearest
-from tools.sysimage.lock.packages import Index, Origin
+from tools.sysimage.lock.packages import Origin
 from tools.sysimage.lock.signature import Keyring, Signed
 from tools.sysimage.mirrors import is_security
 

@@ -12,8 +12,8 @@ from tools.sysimage.errors import ToolError
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.archive import Release, fetch_release, read_packages
 from tools.sysimage.lock.fetch import Cache, Mirrors
+from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Manifest, nearest
-from tools.sysimage.lock.packages import Index
 from tools.sysimage.lock.resolve import Closure, resolve_sets
 from tools.sysimage.lock.signature import Keyring
 from tools.sysimage.lock.summary import summary

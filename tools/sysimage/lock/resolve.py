@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tools.sysimage.errors import ToolError
+from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet, nearest
-from tools.sysimage.lock.packages import Index, Package
+from tools.sysimage.lock.packages import Package
 from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
 from tools.sysimage.lock.selection import Conflict, Selection, provides
 

@@ -10,6 +10,9 @@ from tools.sysimage.lock.packages import Package
 from tools.sysimage.lock.relations import format_alternatives
 from tools.sysimage.lock.selection import Selection
 
+# Of libc6 it is hundreds.
+_SHOWN = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -93,7 +96,8 @@ def _explain(
         if name in targets and other != found[name].needed_by
     )
     if others:
-        yield f"  and {', '.join(others)} {'need' if len(others) > 1 else 'needs'} it, too"
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        yield f"  needed by {', '.join(others[:_SHOWN])}{more}, too"
 
 
 def _roots(manifest: Manifest, name: str, packages: Mapping[str, Package]) -> Iterator[tuple[str, Reason]]:

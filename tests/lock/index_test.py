@@ -6,7 +6,8 @@ import pytest
 
 from tests.lock.archives import index, packages
 from tools.sysimage.errors import ToolError
-from tools.sysimage.lock.packages import Index, Origin
+from tools.sysimage.lock.index import Index
+from tools.sysimage.lock.packages import Origin
 
 ORIGIN = Origin("debian", "trixie", "main")
 
