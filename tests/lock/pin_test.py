@@ -100,6 +100,11 @@ def test_a_version_held_by_hand_outlives_the_archive(workspace: Workspace) -> No
     assert (b["version"], b["snapshot"]) == ("1+deb13u1", "20261121T021046Z")
 
 
+def test_a_pinned_version_that_is_nowhere_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(ToolError, match=r"^\[\[pin\]\] b: no version 3 for amd64, only "):
+        lock_with(workspace, '[[pin]]\npackages = ["b"]\nversion = "3"')
+
+
 def test_a_pin_comes_before_what_is_locked(workspace: Workspace) -> None:
     workspace.run()
     lock_with(workspace, '[[pin]]\npackages = ["b"]\nsuite = "trixie"')

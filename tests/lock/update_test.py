@@ -168,6 +168,19 @@ def test_a_held_package_gives_way_where_all_that_needs_it_does() -> None:
     assert {name: each.version for name, each in closure.packages.items()} == {"a": "1", "b": "2", "c": "2"}
 
 
+def test_a_conflict_lets_go_of_what_brings_it_in() -> None:
+    # a=2 no longer needs b, which has no other version.
+    made = held("a Depends: b\nb", "a=2\nb=1\nc=2 Conflicts: b", "c")
+    closure = resolve(made, PackageSet("t", ("a", "c"), False, None, {}))
+    assert {name: each.version for name, each in closure.packages.items()} == {"a": "2", "c": "2"}
+
+
+def test_the_same_file_in_several_suites_stays_with_the_one_it_was_locked_from() -> None:
+    made = index("a", "a")
+    made.remember(packages("a").encode(), Origin("debian", "s1", "main"), hold=True)
+    assert str(made.candidate("a").origin) == "s1/main"  # type: ignore[union-attr]
+
+
 def test_what_can_not_be_met_at_any_version_is_told_as_without_a_lock() -> None:
     made = held("a Depends: b\nb", "a=2 Depends: b\nb=2\nc Depends: b (>= 3)")
     with pytest.raises(ToolError, match=r"c needs b \(>= 3\): there is only b 2? ?"):
