@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 from debian import deb822
 
 from tools.sysimage.errors import ToolError
-from tools.sysimage.lock.fetch import Cache, Mirrors
+from tools.sysimage.lock.fetch import Cache, Mirrors, Progress
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Archive, nearest
 from tools.sysimage.lock.packages import Origin
@@ -162,14 +162,14 @@ def _fetch_index(release: Release, name: str, mirrors: Mirrors, cache: Cache) ->
     cached = cache.find(sha256)
     if cached:
         return cached
-    print(f"fetching {release.suite} {name} ({size / 1e6:.1f} MB)", file=sys.stderr)
+    progress = Progress(f"{release.suite} {name}", size, sys.stderr)
     paths = [f"dists/{release.suite}/{name}"]
     if release.by_hash:
         # While a mirror is being updated, what has the name may already belong to the next Release.
         folder = name.rpartition("/")[0]
         paths.insert(0, f"dists/{release.suite}/{folder}/by-hash/SHA256/{sha256}")
     what = f"{mirrors.archive}, suite {release.suite}, {name}"
-    return mirrors.fetch(what, tuple(paths), lambda stream: cache.store(stream, sha256, size))
+    return mirrors.fetch(what, tuple(paths), lambda stream: cache.store(stream, sha256, size, progress))
 
 
 def _open(path: Path, name: str) -> BinaryIO:

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import shutil
 import ssl
 import sys
 import tempfile
@@ -11,13 +12,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from tools.sysimage.errors import ToolError
 
 _TIMEOUT = 30  # seconds without a byte
 _PAUSES = (0.5, 2.0)  # seconds before each further try of the same URL
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # little enough that a slow line still moves
+_REFRESH = 0.1  # seconds between two states of a line on a terminal
 _AGENT = "rules_system_image"
 _REMEDY = "name a mirror that works in DEBIAN_MIRRORS, or see the host's apt sources and proxies"
 
@@ -109,6 +111,45 @@ def _reason(error: BaseException | str) -> str:
     return str(error) or type(error).__name__
 
 
+class Progress:
+    """How far a download is: on a terminal one line that is rewritten, elsewhere one line at its start."""
+
+    def __init__(self, what: str, size: int, stream: TextIO) -> None:
+        """`size` is in bytes; the lines go to `stream`."""
+        self._what, self._size, self._stream = what, size, stream
+        self._received = 0
+        self._shown = 0.0
+        self._terminal = stream.isatty()
+        if not self._terminal:
+            print(f"fetching {what} ({_megabytes(size)} MB)", file=stream)
+
+    def show(self, received: int) -> None:
+        """Tells how many bytes there are, unless that was told a moment ago."""
+        self._received = received
+        if self._terminal and time.monotonic() - self._shown >= _REFRESH:
+            self._write("")
+            self._shown = time.monotonic()
+
+    def end(self) -> None:
+        """Leaves the line as it is at last, whole or broken off, so that others may write below it."""
+        if self._terminal:
+            self._write("\n")
+
+    def _write(self, end: str) -> None:
+        whole = _megabytes(self._size)
+        # Numbers keep their width, so that a shorter line never leaves the end of a longer one behind.
+        done = f"{_megabytes(self._received):>{len(whole)}}"
+        percent = 100 * self._received // max(self._size, 1)
+        line = f"fetching {self._what}: {done} of {whole} MB ({percent:3} %)"
+        # A line that the terminal breaks in two can't be rewritten.
+        fitting = line[: shutil.get_terminal_size().columns - 1]
+        print(f"\r{fitting}", end=end, file=self._stream, flush=True)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f}"
+
+
 class Cache:
     """Compressed indexes by their SHA-256, in the user's cache folder; it may be removed at any time."""
 
@@ -136,14 +177,14 @@ class Cache:
         path.unlink(missing_ok=True)
         return None
 
-    def store(self, stream: BinaryIO, sha256: str, size: int) -> Path:
+    def store(self, stream: BinaryIO, sha256: str, size: int, progress: Progress) -> Path:
         """Reads `stream` into the cache. Raises ToolError if its size or its SHA-256 is not the given."""
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=".part-", dir=self.folder)
         aside = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as copy:
-                received, found = _copy(stream, copy, size)
+                received, found = _copy(stream, copy, size, progress)
             if received > size:
                 raise ToolError(f"it is longer than the {size} bytes that the Release names")
             if received < size:
@@ -163,12 +204,16 @@ class Cache:
             path.unlink(missing_ok=True)
 
 
-def _copy(source: BinaryIO, target: BinaryIO, limit: int) -> tuple[int, str]:
+def _copy(source: BinaryIO, target: BinaryIO, limit: int, progress: Progress) -> tuple[int, str]:
     """Copies up to a little over `limit` bytes; returns how many, and their SHA-256."""
     digest = hashlib.sha256()
     received = 0
-    while received <= limit and (chunk := source.read(_CHUNK)):
-        received += len(chunk)
-        digest.update(chunk)
-        target.write(chunk)
+    try:
+        while received <= limit and (chunk := source.read(_CHUNK)):
+            received += len(chunk)
+            digest.update(chunk)
+            target.write(chunk)
+            progress.show(received)
+    finally:
+        progress.end()
     return received, digest.hexdigest()
