@@ -7,6 +7,9 @@ import pysequoia
 
 from tools.sysimage.errors import ToolError
 
+SHIPPED = Path(__file__).with_name("debian-archive.asc")
+"""Certificates of Debian's archives, of which a manifest pins those that it trusts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signed:
