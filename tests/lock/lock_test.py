@@ -200,6 +200,28 @@ def test_a_failure_leaves_the_old_lock(workspace: Workspace, damage: Any, messag
     assert after == before
 
 
+def test_a_manifest_without_a_keyring_is_locked_with_the_one_of_the_tool(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.manifest.write_text(MANIFEST.replace('keyring = "keys/archive.asc"\n', ""))
+    with pytest.raises(ToolError, match=r"no good signature by a key of debian-archive\.asc; it claims"):
+        workspace.run()
+    monkeypatch.setattr("tools.sysimage.lock.main.SHIPPED", workspace.manifest.parent / "keys/archive.asc")
+    assert workspace.run() == 0
+
+
+def test_a_shipped_certificate_is_not_trusted_unless_it_is_pinned(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = workspace.manifest.parent / "shipped.asc"
+    shipped.write_text("\n".join(str(key.extract_certificate()) for key in (KEY, OTHER_KEY)))
+    monkeypatch.setattr("tools.sysimage.lock.main.SHIPPED", shipped)
+    workspace.manifest.write_text(MANIFEST.replace('keyring = "keys/archive.asc"\n', ""))
+    break_key(workspace)
+    with pytest.raises(ToolError, match="none of which is pinned in signed_by"):
+        workspace.run()
+
+
 def test_a_failure_before_there_is_a_lock_leaves_none(workspace: Workspace) -> None:
     break_dependency(workspace)
     with pytest.raises(ToolError):

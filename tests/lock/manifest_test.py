@@ -84,6 +84,10 @@ def test_a_mistake_in_a_pin_is_named_with_its_number(pin: str, message: str) -> 
     assert str(caught.value).startswith("debian.toml: [")
 
 
+def test_without_a_keyring_it_is_the_one_of_the_tool() -> None:
+    assert parse(MANIFEST.replace('keyring = "keys/archive.asc"', "")).keyring is None
+
+
 def test_the_meaning_is_canonical_json() -> None:
     # The SHA-256 of {"a":["\u00e4",1],"b":true}, as any other tool would make it.
     assert (
@@ -126,7 +130,7 @@ def test_the_order_within_a_list_means_something() -> None:
         ),
         ("[set.more]", "[sets.more]", r"\[sets\] is not known \(did you mean set\?\)"),
         ("[set.more]", '[set."a b"]', r"\[set\] a b is not a plain name"),
-        ('keyring = "keys/archive.asc"', "", r"\[lock\] keyring is missing$"),
+        ('"keys/archive.asc"', '""', r"\[lock\] keyring is to be a non-empty string$"),
         ("keys/archive.asc", "/keys/archive.asc", r"\[lock\] keyring is to be relative to the manifest"),
         ('["amd64"]', "[]", r"\[lock\] architectures is to be a non-empty list of strings$"),
         ('["amd64"]', '"amd64"', r"\[lock\] architectures is to be a non-empty list of strings$"),

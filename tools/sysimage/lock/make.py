@@ -15,7 +15,7 @@ from tools.sysimage.lock.fetch import Cache, Mirrors
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Manifest, nearest
 from tools.sysimage.lock.resolve import Closure, resolve_sets
-from tools.sysimage.lock.signature import Keyring
+from tools.sysimage.lock.signature import SHIPPED, Keyring
 from tools.sysimage.lock.summary import summary
 from tools.sysimage.lock.why import Reason, reasons, selection
 
@@ -86,7 +86,7 @@ def make(
     unless `rollback` allows it.
     """
     held = _held(old, update)
-    keyring = Keyring(folder / manifest.keyring)
+    keyring = Keyring(folder / manifest.keyring if manifest.keyring else SHIPPED)
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     urls = host.host_mirrors((archive.name for archive in manifest.archives), now, environ)
     mirrors = {name: Mirrors(name, listed) for name, listed in urls.items()}

@@ -78,8 +78,8 @@ class Manifest:
 
     archives: tuple[Archive, ...]
     architectures: tuple[str, ...]
-    keyring: PurePosixPath
-    """Relative to the manifest's folder."""
+    keyring: PurePosixPath | None
+    """Relative to the manifest's folder; None: Debian's certificates, which the tool brings along."""
     sets: tuple[PackageSet, ...]
     pins: tuple[Pin, ...]
     """The first one that names a package and admits a version of it counts."""
@@ -110,8 +110,8 @@ def parse(text: str, where: str) -> Manifest:
     lock.only("architectures", "keyring")
     archives = tuple(_archive(table) for table in top.tables("archive"))
     sets = [_package_set(table) for table in top.tables("set")]
-    keyring = PurePosixPath(lock.string("keyring"))
-    if keyring.is_absolute():
+    keyring = PurePosixPath(lock.string("keyring")) if "keyring" in lock.values else None
+    if keyring is not None and keyring.is_absolute():
         lock.fail("keyring", "is to be relative to the manifest, so that every checkout finds it")
     return Manifest(
         archives=archives,
