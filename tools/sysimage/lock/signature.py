@@ -55,7 +55,8 @@ class Keyring:
                 raise ToolError(f"not a clear-signed message: {_first_line(error)}") from error
             keys = ", ".join(key.upper() for key in claimed)
             raise ToolError(
-                f"no good signature by a key of {self.path.name}; it claims to be signed by {keys}"
+                f"no good signature by a key of {self.path.name}; it claims to be signed by {keys}, "
+                f"whose certificate would belong into the file that [lock] keyring names"
             ) from error
         signers = {
             fingerprint.upper()
