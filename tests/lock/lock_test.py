@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.lock.archives import MANIFEST, OTHER_KEY, Workspace
+from tests.lock.archives import KEY, MANIFEST, OTHER_KEY, Workspace
 from tools.sysimage.errors import ToolError
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.main import main
@@ -206,7 +206,7 @@ def test_a_manifest_without_a_keyring_is_locked_with_the_one_of_the_tool(
     workspace.manifest.write_text(MANIFEST.replace('keyring = "keys/archive.asc"\n', ""))
     with pytest.raises(ToolError, match=r"no good signature by a key of debian-archive\.asc; it claims"):
         workspace.run()
-    monkeypatch.setattr("tools.sysimage.lock.main.SHIPPED", workspace.manifest.parent / "keys/archive.asc")
+    monkeypatch.setattr("tools.sysimage.lock.make.SHIPPED", workspace.manifest.parent / "keys/archive.asc")
     assert workspace.run() == 0
 
 
@@ -215,7 +215,7 @@ def test_a_shipped_certificate_is_not_trusted_unless_it_is_pinned(
 ) -> None:
     shipped = workspace.manifest.parent / "shipped.asc"
     shipped.write_text("\n".join(str(key.extract_certificate()) for key in (KEY, OTHER_KEY)))
-    monkeypatch.setattr("tools.sysimage.lock.main.SHIPPED", shipped)
+    monkeypatch.setattr("tools.sysimage.lock.make.SHIPPED", shipped)
     workspace.manifest.write_text(MANIFEST.replace('keyring = "keys/archive.asc"\n', ""))
     break_key(workspace)
     with pytest.raises(ToolError, match="none of which is pinned in signed_by"):
