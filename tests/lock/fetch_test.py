@@ -1,5 +1,6 @@
 """Stage lock: a download that says nothing for minutes is killed; one that says too much hides the rest."""
 
+import errno
 import hashlib
 import io
 import time
@@ -94,6 +95,18 @@ def test_without_a_terminal_there_is_one_line(tmp_path: Path, monkeypatch: pytes
     log = io.StringIO()
     store(tmp_path, Slow(monkeypatch), log)
     assert log.getvalue() == "fetching trixie main/binary-amd64/Packages.xz (2.5 MB)\n"
+
+
+def test_a_full_disk_is_told_with_the_folder_of_the_cache(tmp_path: Path) -> None:
+    class Full(io.BytesIO):
+        def read(self, _size: int | None = -1) -> bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    cache = Cache(tmp_path / "indexes")
+    with pytest.raises(OSError, match="No space left") as caught:
+        cache.store(Full(), "0" * 64, 1, Progress("x", 1, io.StringIO()))
+    assert caught.value.filename == str(tmp_path / "indexes")
+    assert list((tmp_path / "indexes").iterdir()) == []
 
 
 def test_an_empty_index_is_no_division_by_zero() -> None:

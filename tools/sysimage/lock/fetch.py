@@ -1,5 +1,6 @@
 """Downloads from an archive's mirrors, tried in turn, and the cache of indexes between runs."""
 
+import errno
 import hashlib
 import http.client
 import os
@@ -192,8 +193,11 @@ class Cache:
             if found != sha256:
                 raise ToolError(f"its SHA-256 is {found}, but the Release names {sha256}")
             return aside.rename(self.folder / sha256)
-        except BaseException:
+        except BaseException as error:
             aside.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                # write(2) does not know the name of its file; who reads the message wants the folder.
+                error.filename = str(self.folder)
             raise
 
     def prune(self, keep: int) -> None:
