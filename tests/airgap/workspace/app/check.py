@@ -27,8 +27,8 @@ def test_the_library_of_a_dependency_is_imported_through_its_imports_attribute()
     assert app.lib.VALUE == "lib"
 
 
-def test_a_program_of_a_dependency_runs_as_the_tool_of_an_action() -> None:
-    assert _path("answer.txt").read_text() == "six by nine: 42\n"
+def test_a_program_of_a_dependency_runs_as_the_tool_of_an_action_with_a_wheel_of_its_own() -> None:
+    assert _path("answer.txt").read_text() == "six by nine: 42, by iniconfig\n"
 
 
 def test_runfiles_are_found_by_the_names_that_this_repository_gives_others() -> None:

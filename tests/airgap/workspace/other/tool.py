@@ -4,5 +4,8 @@ import sys
 from pathlib import Path
 
 import answer
+import iniconfig
 
-Path(sys.argv[1]).write_text(f"{answer.QUESTION}: {answer.ANSWER}\n", encoding="utf-8")
+Path(sys.argv[1]).write_text(
+    f"{answer.QUESTION}: {answer.ANSWER}, by {iniconfig.__name__}\n", encoding="utf-8"
+)
