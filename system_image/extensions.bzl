@@ -12,14 +12,15 @@ use_repo(debian, "trixie")
 
 makes `@trixie//:SET` for each package set of the lock, for the architecture of the target platform.
 Packages are fetched when a build needs them, each from the first mirror that has it.
+
+`bazel run @trixie//:lock` writes the lock, the first time and whenever the manifest has changed. Where there
+is no lock yet, or none that can be read, that is all that `@trixie` has.
 """
 
-load("//system_image/private:repositories.bzl", "hub_repository", "package_repository")
+load("//system_image/private:repositories.bzl", "hub_repository", "package_repository", "shown")
 
+# Of the locks that are read; tools/sysimage/lock/lockfile.py writes it.
 _VERSION = 2
-
-# A consumer has no target that locks; a checkout of the rules has one that takes any files.
-_RELOCK = "bazel run //system_image:lock -- --manifest=FILE --lock=FILE, in a checkout of rules_system_image"
 
 def _debian_impl(mctx):
     owners = {}
@@ -32,16 +33,33 @@ def _debian_impl(mctx):
                     module.name,
                 ))
             owners[tag.name] = module.name
-            _lock(mctx, tag)
+            _lock(mctx, module, tag)
 
     # The lock says it all: nothing of this belongs into MODULE.bazel.lock.
     return mctx.extension_metadata(reproducible = True)
 
-def _lock(mctx, tag):
-    relock = tag.relock or _RELOCK
-    lock = json.decode(mctx.read(tag.lock), None)
-    if type(lock) != "dict" or lock.get("version") != _VERSION:
-        fail("{}: not a lock of version {}; write it anew with `{}`".format(tag.lock, _VERSION, relock))
+def _lock(mctx, module, tag):
+    relock = tag.relock or "bazel run @{}//:lock".format(tag.name)
+
+    # `bazel run` reaches the files of the main repository, which has no name, and no others.
+    writable = not tag.lock.repo_name and not tag.manifest.repo_name
+    lock, problem = _read(mctx, tag.lock)
+    if problem:
+        problem = "{}: {} `{}`".format(shown(tag.lock), problem, relock)
+        if not writable:
+            fail("{}, in the module {}".format(problem, module.name))
+
+        # buildifier: disable=print
+        print(problem)
+        hub_repository(
+            name = tag.name,
+            lock = tag.lock,
+            manifest = tag.manifest,
+            problem = problem,
+            relock = relock,
+            writable = True,
+        )
+        return
     repositories = {}
     for architecture, packages in lock["packages"].items():
         for name, package in packages.items():
@@ -59,11 +77,13 @@ def _lock(mctx, tag):
                 name = repository,
                 architecture = package["architecture"],
                 archive = package["archive"],
+                owner = "" if writable else module.name,
                 relock = relock,
                 package = name,
                 pool_path = package["path"],
                 sha256 = package["sha256"],
-                snapshot = lock["snapshot"],
+                # What was kept when others were brought up to date is found at an older time than they.
+                snapshot = package.get("snapshot", lock["snapshot"]),
                 version = package["version"],
             )
     hub_repository(
@@ -78,7 +98,34 @@ def _lock(mctx, tag):
             }
             for name, entry in lock["sets"].items()
         }),
+        writable = writable,
     )
+
+def _read(mctx, label):
+    """Reads a lock.
+
+    Args:
+      mctx: the module context.
+      label: label of the lock; its package has to exist, the file need not.
+
+    Returns:
+      The lock and "", or None and what is wrong with it, up to the command that mends it.
+    """
+    path = mctx.path(label)
+    if not path.exists:
+        # So that the repositories are there as soon as it is written.
+        mctx.watch(path)
+        return None, "there is no such lock yet; write it with"
+    lock = json.decode(mctx.read(path), None)
+    version = lock.get("version") if type(lock) == "dict" else None
+    if version != None and version != _VERSION:
+        return None, "its version is {}, and these rules read {}; remove it and write it anew with".format(
+            version,
+            _VERSION,
+        )
+    if version == None or [key for key in ("packages", "sets", "snapshot") if key not in lock]:
+        return None, "not a lock, or a damaged one; restore it, or remove it and write it anew with"
+    return lock, ""
 
 def _repository(hub, architecture, name, version):
     # Debian's names and versions hold characters that a repository's name must not hold. None of them
@@ -93,10 +140,12 @@ debian = module_extension(
         "lock": tag_class(
             doc = "A lock and the manifest that it was made from.",
             attrs = {
-                "lock": attr.label(doc = "The lock, written by the stage lock.", mandatory = True),
+                "lock": attr.label(doc = "The lock, which `bazel run @NAME//:lock` writes.", mandatory = True),
                 "manifest": attr.label(doc = "The manifest, debian.toml.", mandatory = True),
                 "name": attr.string(doc = "Name of the hub repository.", mandatory = True),
-                "relock": attr.string(doc = "The command that writes the lock anew, for messages."),
+                "relock": attr.string(
+                    doc = "The command that writes the lock anew, for messages, if it is not `bazel run @NAME//:lock`.",
+                ),
             },
         ),
     },

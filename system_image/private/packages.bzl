@@ -97,3 +97,15 @@ debian_packages = rule(
     },
     provides = [DebianPackagesInfo],
 )
+
+def _unlocked_packages_impl(ctx):
+    fail(ctx.attr.problem)
+
+unlocked_packages = rule(
+    implementation = _unlocked_packages_impl,
+    doc = "A set of a manifest that has no lock yet: what uses it fails. Written by the module extension `debian`.",
+    attrs = {
+        "problem": attr.string(doc = "What is wrong with the lock, and the remedy.", mandatory = True),
+    },
+    provides = [DebianPackagesInfo],
+)

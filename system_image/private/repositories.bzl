@@ -31,15 +31,12 @@ def _package_impl(rctx):
         # buildifier: disable=print
         print("{} {}: not from {}: down, gone, or not what the lock says".format(attr.package, attr.version, url))
     if not rctx.path(deb).exists:
-        fail(("{package} {version} can't be fetched (SHA-256 {sha256}), tried: {failures}; either add a mirror that has it, with " +
-              "--repo_env=DEBIAN_MIRRORS={archive}=URL (a snapshot mirror keeps every version), or lock what " +
-              "the mirrors have now with `{relock}`").format(
-            archive = attr.archive,
-            failures = ", ".join(failures),
-            relock = attr.relock,
-            package = attr.package,
-            sha256 = attr.sha256,
-            version = attr.version,
+        fail("{} {} can't be fetched (SHA-256 {}), tried: {}; {}".format(
+            attr.package,
+            attr.version,
+            attr.sha256,
+            ", ".join(failures),
+            _ways_out(attr),
         ))
     rctx.file("BUILD.bazel", _PACKAGE_BUILD.format(
         architecture = repr(attr.architecture),
@@ -51,12 +48,22 @@ def _package_impl(rctx):
     ))
     return _reproducible(rctx)
 
+def _ways_out(attr):
+    relock = "`{} -- --update {}`".format(attr.relock, attr.package)
+    if attr.owner:
+        second = "take a version of the module {} that locks what the mirrors have now (there: {})".format(attr.owner, relock)
+    else:
+        second = "lock what the mirrors have now with " + relock
+    return ("either name a snapshot mirror, which keeps every version, with " +
+            "--repo_env=DEBIAN_MIRRORS={}=URL, or {}").format(attr.archive, second)
+
 package_repository = repository_rule(
     implementation = _package_impl,
     doc = "One locked .deb, fetched when it is needed from the first mirror that has it.",
     attrs = {
         "architecture": attr.string(mandatory = True),
         "archive": attr.string(mandatory = True),
+        "owner": attr.string(doc = "The module whose lock it is, if not the main one's."),
         "package": attr.string(mandatory = True),
         "pool_path": attr.string(mandatory = True),
         "relock": attr.string(mandatory = True),
@@ -67,9 +74,25 @@ package_repository = repository_rule(
 )
 
 _HUB_HEADER = """\
-load({rules}, "debian_packages")
+load({packages}, "debian_packages", "unlocked_packages")
+load({lock}, "lock_program")
 
 package(default_visibility = ["//visibility:public"])
+"""
+
+_HUB_LOCK = """
+lock_program(
+    name = "lock",
+    lock = {lock},
+    manifest = {manifest},
+)
+"""
+
+_HUB_UNLOCKED = """
+unlocked_packages(
+    name = {name},
+    problem = {problem},
+)
 """
 
 _HUB_SET = """
@@ -99,8 +122,39 @@ alias(
 _CPUS = {"amd64": "x86_64", "arm64": "aarch64"}
 
 def _hub_impl(rctx):
+    parts = [_HUB_HEADER.format(
+        lock = repr(str(Label("//system_image/private:lock.bzl"))),
+        packages = repr(str(Label("//system_image/private:packages.bzl"))),
+    )]
+    if rctx.attr.writable:
+        parts.append(_HUB_LOCK.format(
+            lock = repr(_path(rctx.attr.lock)),
+            manifest = repr(_path(rctx.attr.manifest)),
+        ))
+    parts.extend(_unlocked(rctx) if rctx.attr.problem else _locked(rctx))
+    rctx.file("BUILD.bazel", "".join(parts))
+    return _reproducible(rctx)
+
+def _unlocked(rctx):
+    # For the message alone, so this need not be TOML's whole grammar: a set that is missed here is one of
+    # which Bazel says that it does not exist.
+    names = {}
+    for line in rctx.read(rctx.attr.manifest).splitlines():
+        name = line.removeprefix("[set.").partition("]")[0]
+        if line.startswith("[set.") and name.replace("-", "").replace("_", "").isalnum() and name != "lock":
+            names[name] = True
+    return [_HUB_UNLOCKED.format(name = repr(name), problem = repr(rctx.attr.problem)) for name in names]
+
+def _locked(rctx):
+    parts = []
     sets = json.decode(rctx.attr.sets)
-    parts = [_HUB_HEADER.format(rules = repr(str(Label("//system_image/private:packages.bzl"))))]
+    if "lock" in sets and rctx.attr.writable:
+        fail(("{}: a set can't be called lock, as the program that locks is; rename it, " +
+              "remove {} and write it anew with `{}`").format(
+            shown(rctx.attr.manifest),
+            shown(rctx.attr.lock),
+            rctx.attr.relock,
+        ))
     for name in sorted(sets):
         actual = {}
         for architecture in sorted(sets[name]):
@@ -109,8 +163,8 @@ def _hub_impl(rctx):
                 name = repr(target),
                 architecture = repr(architecture),
                 relock = repr(rctx.attr.relock),
-                lock_label = repr(_shown(rctx.attr.lock)),
-                manifest_label = repr(_shown(rctx.attr.manifest)),
+                lock_label = repr(shown(rctx.attr.lock)),
+                manifest_label = repr(shown(rctx.attr.manifest)),
                 packages = repr(["@{}//:package".format(repository) for repository in sets[name][architecture]]),
                 set = repr(name),
             ))
@@ -120,29 +174,41 @@ def _hub_impl(rctx):
             error = repr("set {} is locked for {} only".format(name, ", ".join(sorted(sets[name])))),
             name = repr(name),
         ))
-    rctx.file("BUILD.bazel", "".join(parts))
 
     # Copies, so that users need not export the two files from their package.
     # rctx.read gives bytes as Latin-1, which must not be encoded once more (Bazel 7 would).
     for name, label in (("debian.lock.json", rctx.attr.lock), ("debian.toml", rctx.attr.manifest)):
         rctx.file(name, rctx.read(label), executable = False, legacy_utf8 = False)
-    return _reproducible(rctx)
+    return parts
 
 hub_repository = repository_rule(
     implementation = _hub_impl,
-    doc = "A target for each package set of a lock: `@HUB//:SET`, and `@HUB//:SET_ARCHITECTURE`.",
+    doc = "Targets for the sets of a lock, `@HUB//:SET` and `@HUB//:SET_ARCHITECTURE`, and `@HUB//:lock`, which writes it.",
     attrs = {
         "lock": attr.label(mandatory = True),
         "manifest": attr.label(mandatory = True),
+        "problem": attr.string(doc = "Why there are no packages, if there are none, with the remedy."),
         "relock": attr.string(mandatory = True),
-        "sets": attr.string(doc = "JSON: set → architecture → list of repository names.", mandatory = True),
+        "sets": attr.string(doc = "JSON: set → architecture → list of repository names."),
+        "writable": attr.bool(doc = "Whether both files are in the main repository, so that `:lock` can be run."),
     },
 )
+
+def shown(label):
+    """A label as the user writes it: the main repository has no name on the command line.
+
+    Args:
+      label: the label.
+
+    Returns:
+      A string.
+    """
+    return str(label).removeprefix("@@") if str(label).startswith("@@//") else str(label)
+
+def _path(label):
+    # Relative to its repository.
+    return label.package + "/" + label.name if label.package else label.name
 
 def _reproducible(rctx):
     # Bazel 8.3 and later may share what says so of itself; Bazel 7.7 does not know the word.
     return rctx.repo_metadata(reproducible = True) if hasattr(rctx, "repo_metadata") else None
-
-def _shown(label):
-    # As the user writes it: the main repository has no name on the command line.
-    return str(label).removeprefix("@@") if str(label).startswith("@@//") else str(label)
