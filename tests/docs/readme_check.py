@@ -12,20 +12,35 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[2]
+SMOKE = HERE / "tests/smoke"
+EXAMPLES = {"BUILD.bazel", "MODULE.bazel", "debian.toml", "tools/BUILD.bazel"}
 COMMANDS = ["tools/bazel build //system_image:vanilla", "tools/bazel test //..."]
 
 
-def block(readme: str, caption: str) -> str:
-    """The code block that follows a line with `caption`, or what no file contains."""
-    match = re.search(rf"^`{re.escape(caption)}`:\n\n```starlark\n(.*?)```", readme, re.MULTILINE | re.DOTALL)
-    return match[1] if match else f"(no block {caption})"
+def example(readme: str) -> Iterator[str]:
+    """Yields a line for each part of the consumer's example that tests/smoke does not have, or run."""
+    section = re.search(r"^## In a repository of your own\n(.*?)^## ", readme, re.MULTILINE | re.DOTALL)
+    text = section[1] if section else ""
+    # The file is the last that the line before the block names.
+    blocks = re.findall(r"`([^`\n]+)`[^`\n]*:\n\n```\w+\n(.*?)```", text, re.DOTALL)
+    if len(blocks) != text.count("```") // 2 or {name for name, _ in blocks} != EXAMPLES:
+        yield f"the example's blocks are not those of {', '.join(sorted(EXAMPLES))}, each with its name before it"
+        return
+    for name, block in blocks:
+        if block not in (SMOKE / name).read_text():
+            yield f"the example's {name} is not the one of tests/smoke, verbatim:\n{block}"
+    commands = re.findall(r"^    bazel (.*?)(?:\s+#.*)?$", text, re.MULTILINE)
+    if not commands:
+        yield "the example has no command that locks"
+    script = (HERE / "tests/lock/first_lock_check.sh").read_text()
+    for command in commands:
+        if not re.search(rf"^bazel {re.escape(command)}$", script, re.MULTILINE):
+            yield f"`bazel {command}` is not what tests/lock/first_lock_check.sh runs"
 
 
 def problems(readme: str) -> Iterator[str]:
     """Yields a line for each thing that is not as the README says."""
-    for name in ("MODULE.bazel", "BUILD.bazel"):
-        if block(readme, name) not in (HERE / "tests/smoke" / name).read_text():
-            yield f"the example's {name} is not the one of tests/smoke, verbatim"
+    yield from example(readme)
     table = re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)
     exported = re.findall(r"^(\w+) = _\w+$", (HERE / "system_image/defs.bzl").read_text(), re.MULTILINE)
     for name in sorted(set(table) ^ set(exported)):
