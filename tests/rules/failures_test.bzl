@@ -1,7 +1,10 @@
 """Builds that must fail, with the message that they must fail with."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//system_image:defs.bzl", "flatten", "inject")
+load("//system_image:defs.bzl", "flatten", "inject", "rootfs")
+
+# buildifier: disable=bzl-visibility
+load("//system_image/private:packages.bzl", "unlocked_packages")
 
 def _failure_impl(ctx):
     env = analysistest.begin(ctx)
@@ -28,11 +31,16 @@ def _refused(name, message, rule, **kwargs):
     return name
 
 def failures_test_suite(name):
-    """Each misuse of a rule's attributes is refused with the attribute's name and the remedy.
+    """Each misuse of a rule is refused with its name, or the attribute's, and the remedy.
 
     Args:
       name: name of the suite.
     """
+    unlocked_packages(
+        name = name + "_unlocked",
+        problem = "//:debian.lock.json: there is no such lock yet; write it with `bazel run @trixie//:lock`",
+        tags = ["manual"],
+    )
     native.test_suite(
         name = name,
         tests = [
@@ -62,6 +70,12 @@ def failures_test_suite(name):
                 inject,
                 base = "base.tar",
                 replace = ["etc/y"],
+            ),
+            _refused(
+                "rootfs_refuses_a_set_that_is_not_locked_test",
+                "write it with `bazel run @trixie//:lock`",
+                rootfs,
+                packages = ":" + name + "_unlocked",
             ),
         ],
     )
