@@ -33,6 +33,7 @@ grep -F 'write it with `bazel run @trixie//:lock`' "$module/log" || fail "a buil
 bazel run @trixie//:lock
 [[ $(fit debian.lock.json) == "$(fit "$module/committed")" ]] || fail "the new lock is of another manifest"
 bazel run @trixie//:lock -- --check
+bazel run @trixie//:lock -- --update
 bazel test //tools:tools_test
 
 # A build fetches nothing of the lock tool's.
