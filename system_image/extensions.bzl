@@ -13,8 +13,8 @@ use_repo(debian, "trixie")
 makes `@trixie//:SET` for each package set of the lock, for the architecture of the target platform.
 Packages are fetched when a build needs them, each from the first mirror that has it.
 
-`bazel run @trixie//:lock` writes the lock, the first time and whenever the manifest has changed. Where there
-is no lock yet, or none that can be read, that is all that `@trixie` has.
+`bazel run @trixie//:lock` writes the lock, the first time and when the manifest has changed. As long as there is none,
+or none that can be read, `@trixie` has this program alone, and its sets fail with the command to run.
 """
 
 load("//system_image/private:repositories.bzl", "hub_repository", "package_repository", "shown")
