@@ -129,6 +129,7 @@ def test_the_order_within_a_list_means_something() -> None:
             r"\[set\.base\] esential is not known \(did you mean essential\?\); valid are",
         ),
         ("[set.more]", "[sets.more]", r"\[sets\] is not known \(did you mean set\?\)"),
+        ("[set.more]", "[set.lock]", r"a set can't be called lock, as the target that locks is; rename it$"),
         ("[set.more]", '[set."a b"]', r"\[set\] a b is not a plain name"),
         ('"keys/archive.asc"', '""', r"\[lock\] keyring is to be a non-empty string$"),
         ("keys/archive.asc", "/keys/archive.asc", r"\[lock\] keyring is to be relative to the manifest"),

@@ -209,6 +209,8 @@ def _archive(table: _Table) -> Archive:
 
 
 def _package_set(table: _Table) -> PackageSet:
+    if table.path == "set.lock":
+        raise ToolError(f"{table.where}: a set can't be called lock, as the target that locks is; rename it")
     table.only("packages", "essential", "required", "extends", "exclude")
     exclude = _Table(table.values.get("exclude", {}), table.where, f"{table.path}.exclude")
     for package in exclude.values:
