@@ -1,13 +1,16 @@
 """Stage lock: an imported manifest that means something else than the old one makes another image."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.lock.archives import KEY, Mirror, fingerprint
 from tools.sysimage.errors import ToolError
-from tools.sysimage.lock import manifest
+from tools.sysimage.lock import distroless, lockfile, manifest
 from tools.sysimage.lock.debiankeys import AUTOMATIC, KEYS, SECURITY, STABLE, signers
 from tools.sysimage.lock.distroless import convert
+from tools.sysimage.lock.main import main
 from tools.sysimage.lock.manifest import PackageSet
 from tools.sysimage.lock.signature import SHIPPED, Keyring
 from tools.sysimage.mirrors import parse_variable
@@ -365,3 +368,105 @@ def test_the_releases_that_have_no_keys_yet_are_pinned_to_those_that_sign_them()
     assert signers("debian-security", "forky-security").keys() == {
         KEYS[release][SECURITY] for release in both
     }
+
+
+class Workspace:
+    """A folder with a manifest to import, and mirrors whose key is taken for Debian's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.yaml = folder / "bookworm.yaml"
+        self.toml = folder / "debian.toml"
+        self.lock = folder / "debian.lock.json"
+        self.yaml.write_text(BOOKWORM.replace("main contrib", "main"))
+
+    def run(self, *flags: str) -> int:
+        return main(["--manifest", str(self.toml), "--lock", str(self.lock), *flags])
+
+    def import_(self) -> int:
+        return self.run("--import", str(self.yaml))
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.delenv("BUILD_WORKSPACE_DIRECTORY", raising=False)
+    (tmp_path / "ws").mkdir()
+    return Workspace(tmp_path / "ws")
+
+
+def test_what_is_imported_can_be_locked(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debian, security = Mirror(tmp_path / "debian"), Mirror(tmp_path / "debian-security")
+    both = ("amd64", "arm64")
+    text = "ncurses-base\ncoreutils Depends: libc6\ndpkg\nlibstdc++6\nlibc6\nbash Essential: yes"
+    debian.publish(text, "bookworm", architectures=both)
+    debian.publish("", "bookworm-updates", architectures=both)
+    security.publish("libc6=2", "bookworm-security", architectures=both)
+    monkeypatch.setenv("DEBIAN_MIRRORS", f"debian={debian.url} debian-security={security.url}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    keyring = tmp_path / "keyring.asc"
+    keyring.write_text(str(KEY.extract_certificate()))
+    monkeypatch.setattr("tools.sysimage.lock.main.SHIPPED", keyring)
+    monkeypatch.setattr(distroless, "signers", lambda *_: {fingerprint(KEY): "our key"})
+    assert workspace.import_() == 0
+    assert workspace.files() == ["bookworm.yaml", "debian.toml"]
+    assert workspace.run() == 0
+    lock: Any = lockfile.load(workspace.lock)
+    expected = ["coreutils", "dpkg", "libc6", "libstdc++6", "ncurses-base"]
+    assert lock["sets"]["bookworm"]["packages"] == {"amd64": expected, "arm64": expected}
+    assert lock["packages"]["arm64"]["libc6"]["suite"] == "bookworm-security"
+
+
+def test_the_next_step_is_told_and_never_overwrites_another_lock(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.import_()
+    wrote, following = capsys.readouterr().out.splitlines()
+    assert wrote == (
+        f"wrote {workspace.toml}: set bookworm, 4 packages of bookworm, bookworm-updates, bookworm-security "
+        "for amd64, arm64"
+    )
+    assert following == (
+        f"next, lock it: the same command, with --manifest={workspace.toml} --lock={workspace.lock} "
+        "instead of --import"
+    )
+    workspace.lock.touch()
+    workspace.toml = workspace.folder / "base.toml"
+    workspace.import_()
+    assert f"--lock={workspace.folder}/base.lock.json instead" in capsys.readouterr().out
+
+
+def test_a_manifest_that_is_there_already_is_left_alone(workspace: Workspace) -> None:
+    workspace.toml.write_text("mine")
+    with pytest.raises(
+        ToolError, match=r"debian\.toml: it is there already; remove it, or name another file"
+    ):
+        workspace.import_()
+    assert workspace.toml.read_text() == "mine"
+
+
+def test_nothing_is_written_of_a_manifest_that_is_refused(workspace: Workspace) -> None:
+    workspace.yaml.write_text(BOOKWORM.replace("version: 1", "version: 2"))
+    with pytest.raises(ToolError, match=r"bookworm\.yaml:2: only version 1"):
+        workspace.import_()
+    assert workspace.files() == ["bookworm.yaml"]
+
+
+def test_files_that_can_not_be_read_or_written_are_named(workspace: Workspace) -> None:
+    workspace.yaml.write_bytes(b"version: \xff")
+    with pytest.raises(ToolError, match=r"bookworm\.yaml: byte 9 is not UTF-8"):
+        workspace.import_()
+    workspace.yaml.unlink()
+    with pytest.raises(
+        ToolError, match=r"bookworm\.yaml: no such file; --import names a manifest of rules_dis"
+    ):
+        workspace.import_()
+    workspace.toml = workspace.folder / "none/debian.toml"
+    with pytest.raises(
+        ToolError, match=r"ws/none: no such folder; make it, or name another file with --mani"
+    ):
+        workspace.import_()

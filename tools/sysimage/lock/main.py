@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tools.sysimage.lock import lockfile, manifest
 from tools.sysimage.lock.check import check
+from tools.sysimage.lock.distroless import import_manifest
 from tools.sysimage.lock.make import make
 from tools.sysimage.lock.why import explain
 
@@ -39,12 +40,22 @@ def main(argv: Sequence[str]) -> int:
     mode.add_argument(
         "--why", metavar="PACKAGE", help="tell what brings a package into each set; needs no network"
     )
+    mode.add_argument(
+        "--import",
+        dest="imported",
+        type=_workspace_path,
+        metavar="FILE",
+        help="write the manifest from FILE, a YAML manifest of rules_distroless, and lock nothing yet",
+    )
     parser.add_argument(
         "--allow-rollback",
         action="store_true",
         help="take a Release that is older than the lock's, as a snapshot of the archive has it",
     )
     arguments = parser.parse_args(argv)
+    if arguments.imported:
+        print(import_manifest(arguments.imported, arguments.manifest, arguments.lock))
+        return 0
     wanted = manifest.load(arguments.manifest)
     old = lockfile.load(arguments.lock)
     if arguments.check or arguments.why:
