@@ -139,7 +139,10 @@ def _unlocked(rctx):
     # For the message alone, so this need not be TOML's whole grammar: a set that is missed here is one of
     # which Bazel says that it does not exist.
     names = {}
-    for line in rctx.read(rctx.attr.manifest).splitlines():
+    manifest = rctx.path(rctx.attr.manifest)
+
+    # There is none before `--import` has written it.
+    for line in rctx.read(manifest).splitlines() if manifest.exists else []:
         name = line.removeprefix("[set.").partition("]")[0]
         if line.startswith("[set.") and name.replace("-", "").replace("_", "").isalnum() and name != "lock":
             names[name] = True

@@ -410,7 +410,7 @@ def test_what_is_imported_can_be_locked(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     keyring = tmp_path / "keyring.asc"
     keyring.write_text(str(KEY.extract_certificate()))
-    monkeypatch.setattr("tools.sysimage.lock.main.SHIPPED", keyring)
+    monkeypatch.setattr("tools.sysimage.lock.make.SHIPPED", keyring)
     monkeypatch.setattr(distroless, "signers", lambda *_: {fingerprint(KEY): "our key"})
     assert workspace.import_() == 0
     assert workspace.files() == ["bookworm.yaml", "debian.toml"]

@@ -36,6 +36,21 @@ bazel run @trixie//:lock -- --check
 bazel run @trixie//:lock -- --update
 bazel test //tools:tools_test
 
+# Nor does an import need what it is to write.
+mv debian.toml debian.lock.json "$module"
+cat >manifest.yaml <<'YAML'
+version: 1
+sources:
+  - channel: trixie main
+    url: https://mirror.example/debian
+archs: [amd64]
+packages: [busybox-static]
+YAML
+bazel run @trixie//:lock -- --import manifest.yaml
+grep -F '"busybox-static"' debian.toml || fail "the import wrote: $(cat debian.toml)"
+bazel run @trixie//:lock
+mv "$module/debian.toml" .
+
 # A build fetches nothing of the lock tool's.
 bazel clean --expunge
 cp "$module/committed" debian.lock.json
