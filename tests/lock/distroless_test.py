@@ -194,9 +194,11 @@ UPDATES = "bookworm-updates main contrib"
         ("  - dpkg", "  - coreutils", "21: coreutils is in line 18, too; once is enough"),
         (
             "  - dpkg",
-            "  - dpkg (= 1.2)",
-            "21: 'dpkg (= 1.2)' asks for a version; name the package alone, and pin",
+            "  - dpkg (>= 1.2)",
+            "21: 'dpkg (>= 1.2)' asks for a range of versions; name the package alone, or",
         ),
+        ("  - dpkg", "  - coreutils (= 1)", "21: coreutils is here for the second time; once is enough"),
+        ("  - dpkg", '  - "dpkg (= 1\\")"', "21: 'dpkg (= 1\")' asks for a range of versions"),
         (
             "  - dpkg",
             "  - dpkg:amd64",
@@ -325,6 +327,14 @@ def test_what_is_no_manifest_at_all_is_refused(text: str) -> None:
         ToolError, match=r"^b\.yaml:1: a mapping is to be here, with version, sources, archs, pac"
     ):
         convert(text, Path("b.yaml"))
+
+
+def test_a_version_becomes_a_pin() -> None:
+    parsed = parse(
+        BOOKWORM.replace("  - dpkg", "  - dpkg (= 1:1.2~b-3+x)").replace('"ncurses-base"', "a (=1)")
+    )
+    assert parsed.sets[0].packages == ("a", "coreutils", "dpkg", "libstdc++6")
+    assert parsed.pins == (manifest.Pin(("a",), None, "1"), manifest.Pin(("dpkg",), None, "1:1.2~b-3+x"))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tools.sysimage.mirrors import VARIABLE, is_security, snapshot_mirror
 
 _COMPONENTS = ("main", "contrib", "non-free", "non-free-firmware")
 _STAMP = re.compile(r"[0-9]{8}(T[0-9]{6}Z)?")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+_PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]*)( *\(= *(?P<version>[A-Za-z0-9.+~:-]+) *\))?")
 _ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
 _SERVER = re.compile(r"://|[a-z0-9-]\.[a-z]{2,}", re.IGNORECASE)
 _WIDTH = 100  # characters of a list that stands in one line
@@ -82,13 +82,14 @@ def convert(text: str, source: Path) -> str:
         fields["version"].fail("only version 1 is known here")
     archives = _archives(fields["sources"].items())
     architectures = [_architecture(node) for node in _distinct(fields["archs"])]
-    packages = _packages(_distinct(fields["packages"]))
+    packages, pins = _packages(_distinct(fields["packages"]))
     lines = (
         *_head(source.name, archives),
         *_tables(archives),
         "[lock]",
         *_array("architectures", architectures),
         "",
+        *pins,
         "# As in rules_distroless, what others may use without naming it is not added (essential = true).",
         f"[set.{name}]",
         *packages,
@@ -188,13 +189,19 @@ def _architecture(node: Node) -> str:
     return name
 
 
-def _packages(nodes: Iterable[Node]) -> list[str]:
-    """The lines of the list of packages, with the comments that they have."""
-    names, lines = [], []
+def _packages(nodes: Iterable[Node]) -> tuple[list[str], list[str]]:
+    """The lines of the list of packages, with the comments that they have, and those of their pins."""
+    names: list[str] = []
+    lines, pins = [], []
     for node in nodes:
-        name = node.text()
-        if not _PACKAGE.fullmatch(name):
-            node.fail(f"'{name}' {_not_a_name(name)}")
+        match = _PACKAGE.fullmatch(node.text())
+        if not match:
+            node.fail(f"'{node.text()}' {_not_a_name(node.text())}")
+        name = match["name"]
+        if name in names:
+            node.fail(f"{name} is here for the second time; once is enough")
+        if match["version"]:
+            pins += ["[[pin]]", f'packages = ["{name}"]', f'version = "{match["version"]}"', ""]
         above, beside = node.comments()
         # No server is named in a manifest, not even in a comment.
         if not any(map(_SERVER.search, above)):
@@ -202,8 +209,8 @@ def _packages(nodes: Iterable[Node]) -> list[str]:
         lines.append(f'    "{name}",' + (f" {beside}" if beside and not _SERVER.search(beside) else ""))
         names.append(name)
     if any("#" in line for line in lines):
-        return ["packages = [", *lines, "]"]
-    return _array("packages", names)
+        return ["packages = [", *lines, "]"], pins
+    return _array("packages", names), pins
 
 
 def _not_a_name(entry: str) -> str:
@@ -211,7 +218,7 @@ def _not_a_name(entry: str) -> str:
     if "," in entry or "|" in entry:
         return "is more than one package; name the one that is wanted"
     if "(" in entry:
-        return "asks for a version; name the package alone, and pin it with a [[pin]] in what is written"
+        return "asks for a range of versions; name the package alone, or one version with (= VERSION)"
     if "[" in entry or ":" in entry:
         return "names an architecture, which rules_distroless overlooks; name the package alone"
     return "is not the name of a package"
