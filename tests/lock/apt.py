@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from urllib.parse import unquote
 
 from tools.sysimage.errors import ToolError
@@ -19,25 +19,18 @@ PROGRAM = Path(__file__).parent / "apt_get"
 """The folder of the locked program, //tests/lock:apt_get."""
 
 _MIRROR = "mirror.example"
-_URI = re.compile(r"'\S+' (?P<name>[^_]+)_(?P<version>[^_]+)_[^_]+\.deb [0-9]+ SHA256:(?P<sha256>[0-9a-f]{64})")
+_FILE = re.compile(r"'\S+' (?P<name>[^_]+)_(?P<version>[^_]+)_[^_]+\.deb [0-9]+ .*")
 _FALLBACK = "Result calculated by the 3.0 solver."
 # Every pin beats every priority that a suite can have (apt_preferences(5)).
 _PINNED = 1001
-
-
-class Deb(NamedTuple):
-    """Which file of a package."""
-
-    version: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What apt would do."""
 
-    packages: Mapping[str, Deb] | None
-    """By name; None if apt refuses."""
+    packages: Mapping[str, str] | None
+    """Name → version; None if apt refuses."""
     messages: str
     """What apt says on standard error."""
     seconds: float
@@ -50,7 +43,7 @@ class Answer:
 
 @dataclass
 class Root:
-    """A root for apt-get of one architecture; where no package is installed, and no other one configured."""
+    """A root for apt-get: nothing is installed, and no other architecture configured."""
 
     folder: Path
     """Empty at first."""
@@ -82,12 +75,17 @@ class Root:
         (self.folder / "sources.list").write_text("".join(self.sources))
         (self.folder / "preferences").write_text(self.preferences)
         (self.folder / "status").touch()
+        method = self.folder / "methods/http"
+        method.parent.mkdir(exist_ok=True)
+        method.write_text(_METHOD)
+        method.chmod(0o755)
         config = self.folder / "apt.conf"
         config.write_text(_CONFIG.format(folder=self.folder.absolute(), architecture=self.architecture))
         started = time.monotonic()
-        # It tells the files, and does without the simulation of an installation, which takes ten times as long.
+        # Like --simulate, but that refuses what has no order of installation, and takes ten times as long.
         result = subprocess.run(
             [*self._start(), "-qq", "--audit", "--print-uris", "install", *arguments],
+            check=False,
             env={"APT_CONFIG": str(config), "LC_ALL": "C", "TMPDIR": str(self.folder)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -97,11 +95,11 @@ class Root:
         if result.returncode == 100 and "E: " in result.stderr:
             return Answer(None, result.stderr, seconds)
         lines = result.stdout.splitlines()
-        found = [match for line in lines if (match := _URI.fullmatch(line))]
+        found = [match for line in lines if (match := _FILE.fullmatch(line))]
         if result.returncode or len(found) < len(lines):
             raise ToolError(f"apt-get ended with {result.returncode}: {result.stderr}{result.stdout}")
-        debs = {match["name"]: Deb(unquote(match["version"]), match["sha256"]) for match in found}
-        return Answer(debs, result.stderr, seconds)
+        versions = {match["name"]: unquote(match["version"]) for match in found}
+        return Answer(versions, result.stderr, seconds)
 
     @property
     def _lists(self) -> Path:
@@ -111,7 +109,14 @@ class Root:
         """The command line that starts apt-get through its own loader."""
         [loader] = self.program.glob("lib/ld-linux-*.so.*")
         library_path = str(self.program / "lib")
-        return [str(loader), "--library-path", library_path, "--argv0", "apt-get", str(self.program / "bin/apt-get")]
+        return [
+            str(loader),
+            "--library-path",
+            library_path,
+            "--argv0",
+            "apt-get",
+            str(self.program / "bin/apt-get"),
+        ]
 
 
 # Whatever apt would take from the host or ask a helper for is named, so that it doesn't.
@@ -125,7 +130,10 @@ Dir::State "";
 Dir::State::lists "lists";
 Dir::State::status "{folder}/status";
 Dir::Cache "";
+Dir::Cache::pkgcache "pkgcache.bin";
+Dir::Cache::srcpkgcache "srcpkgcache.bin";
 Dir::Bin::dpkg "/dev/null";
+Dir::Bin::methods "{folder}/methods";
 Dir::dpkg::cputable "/dev/null";
 Dir::dpkg::tupletable "/dev/null";
 Dir::dpkg::triplettable "/dev/null";
@@ -134,9 +142,16 @@ APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "false";
 APT::Sandbox::User "";
 Acquire::Languages "none";
-Acquire::ForceHash "SHA256";
 # For itself, apt takes itself for essential.
 pkgCacheGen::ForceEssential "";
+"""
+
+
+# apt-get wants to know what the mirror's method can do, although nothing is fetched by it.
+_METHOD = """\
+#!/bin/sh
+printf '100 Capabilities\\nVersion: 1.0\\nSingle-Instance: true\\n\\n'
+exec cat >/dev/null
 """
 
 
@@ -164,7 +179,7 @@ def preferences(pins: Sequence[Pin]) -> str:
     """
     stanzas = []
     for place, pin in enumerate(pins):
-        # A mere `*` is no pattern to apt, but the default of whole suites, to which any other pin is preferred.
+        # A mere `*` is no pattern to apt, but the default of whole suites: any other pin is preferred to it.
         names = " ".join("?*" if name == "*" else name for name in pin.packages)
         which = f"release {pin.suite}" if pin.suite else f"version {pin.version}"
         priority = _PINNED + len(pins) - place

@@ -14,6 +14,7 @@ from tools.sysimage.lock.packages import GONE, Origin, Package, parse_stanza
 from tools.sysimage.lock.relations import Relation, parse_relations, parse_version
 
 _CHUNK = 1 << 20
+_PRIORITIES = ("", "required", "important", "standard", "optional", "extra")
 _FIELD = re.compile(rb"^([!-9;-~]+):[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
 # The fields in which apt meets the names of packages, in the order in which it reads them.
 _MENTIONS = (
@@ -155,13 +156,13 @@ class Index:
         Essential packages come first, then by Priority; of equals the one that the indexes mention last,
         in whatever field: arbitrary, but it is apt's choice, and costs a search (0.1 s for Debian's main).
         """
-        if len({package.rank for package in providers}) == len(providers):
-            return sorted(providers, key=lambda package: package.rank)
+        if len({self._rank(package) for package in providers}) == len(providers):
+            return sorted(providers, key=self._rank)
         self._find_mentions({package.name for package in providers})
         nowhere = (len(self._order), 0)
         return sorted(
             sorted(providers, key=lambda package: self._mentions.get(package.name, nowhere), reverse=True),
-            key=lambda package: package.rank,
+            key=self._rank,
         )
 
     def essential(self) -> list[str]:
@@ -241,6 +242,27 @@ class Index:
                 best, highest = stanza, rank
         return parse_stanza(best.text, best.origin) if best else None
 
+    def _rank(self, package: Package) -> tuple[bool, bool, int]:
+        """Its place among packages that provide the same, the smallest first: what apt trusts more."""
+        # For apt, a package without a Priority stands above those that are required.
+        priority = package.fields.get("priority", "")
+        place = _PRIORITIES.index(priority if priority in _PRIORITIES else "extra")
+        essential = self._last_says(package.name, b"Essential")
+        return not essential, not self._last_says(package.name, b"Important", b"Protected"), place
+
+    def _last_says(self, name: str, *fields: bytes) -> bool:
+        """Whether the last of a package's versions that has one of `fields` says yes.
+
+        What apt ranks by are flags of the package, not of a version.
+        """
+        said = (
+            value
+            for stanza in reversed(self._stanzas.get(name, ()))
+            for field in reversed(fields)
+            if (value := _field(stanza.text, field))
+        )
+        return next(said, "") == "yes"
+
     def _find_mentions(self, names: set[str]) -> None:
         """Notes where the indexes first mention each of `names`, which are packages."""
         missing = {name: name.encode() for name in names if name not in self._mentions}
@@ -259,7 +281,7 @@ class Index:
             ]
             for order, relation in enumerate(relations):
                 # apt takes `NAME:any` for the name of another package.
-                if relation.name in here and relation.qualifier in (None, self.architecture):
+                if relation.name in here and relation.qualifier in (None, "native", self.architecture):
                     self._mentions.setdefault(relation.name, (place, order))
                     missing.pop(relation.name, None)
 

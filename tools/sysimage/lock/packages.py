@@ -15,7 +15,6 @@ DEFAULT_PRIORITY = 500
 GONE = -1
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PRIORITIES = ("", "required", "important", "standard", "optional", "extra")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +79,6 @@ class Package:
         """Bytes that it takes when it is unpacked, as dpkg estimates them; 0 if it does not say."""
         kibibytes = self.fields.get("installed-size", "")
         return int(kibibytes) * 1024 if kibibytes.isdecimal() else 0
-
-    @property
-    def rank(self) -> tuple[bool, bool, int]:
-        """Its place among packages that provide the same, the smallest first: what apt trusts more."""
-        important = "yes" in (self.fields.get("important"), self.fields.get("protected"))
-        # For apt, a package without a Priority stands above those that are required.
-        priority = self.fields.get("priority", "")
-        place = _PRIORITIES.index(priority) if priority in _PRIORITIES else len(_PRIORITIES)
-        return not self.essential, not important, place
 
     def relations(self, *fields: str) -> tuple[Alternatives, ...]:
         """The parsed relations of `fields` (`pre-depends`, `depends`…), in that order. Raises ToolError."""

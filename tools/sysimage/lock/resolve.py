@@ -22,7 +22,7 @@ from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet, nearest
 from tools.sysimage.lock.packages import Package
 from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
-from tools.sysimage.lock.selection import Conflict, Selection, provides
+from tools.sysimage.lock.selection import Conflict, Selection
 
 # A chain of dependencies is a recursion of two frames a package: Debian's longest are beyond the
 # interpreter's 1,000. Python's own frames don't use the C stack.
@@ -101,7 +101,7 @@ def _resolve(index: Index, wanted: PackageSet, base: Closure | None) -> Closure:
     where = f"set {wanted.name} ({index.architecture})"
     sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
     # Each round puts one more package last among alternatives, so that there is an end.
-    avoid: set[str] = set()
+    avoid: list[str] = []
     first: Conflict | None = None
     while True:
         resolver = _Resolver(index, wanted, base, avoid)
@@ -124,13 +124,13 @@ def _resolve(index: Index, wanted: PackageSet, base: Closure | None) -> Closure:
                 f"{where}: {first.one.name} and {first.other.name} can't be installed together: {first}; "
                 f"ask for one of them only, or exclude what brings in the other"
             )
-        avoid.add(culprit)
+        avoid.append(culprit)
 
 
 class _Resolver:
     """One attempt: the packages selected so far, and why."""
 
-    def __init__(self, index: Index, wanted: PackageSet, base: Closure | None, avoid: set[str]) -> None:
+    def __init__(self, index: Index, wanted: PackageSet, base: Closure | None, avoid: list[str]) -> None:
         self.index = index
         self.wanted = wanted
         self.avoid = avoid
@@ -263,12 +263,12 @@ class _Resolver:
             [
                 provider
                 for provider, entry in self.index.providers(relation.name)
-                if provides(provider, entry, relation)
+                if self.selection.provides(provider, entry, relation)
             ],
         )
 
     def _choices(self, alternatives: Alternatives) -> Iterator[Package]:
-        """The candidates in the order in which to try them, those to avoid last.
+        """The candidates in the order in which to try them; those to avoid come last, as they were found.
 
         Raises _HeldBackError where one comes in between that is held at a version which won't do.
         """
@@ -279,14 +279,16 @@ class _Resolver:
                 self._release(relation, [relation.name])
             if not real and not providing:
                 self._release(relation, self.index.provider_names(relation.name))
+            # For apt, a name with a qualifier is another name, which the real package provides as others do.
+            groups = [real + providing] if relation.qualifier else [real, providing]
             # In order only when it is reached: the order among providers is costly.
-            for group in (real, providing):
+            for group in groups:
                 for choice in self.index.best_first(group):
                     if choice.name in self.avoid:
                         last.append(choice)
                     else:
                         yield choice
-        yield from last
+        yield from sorted(last, key=lambda choice: self.avoid.index(choice.name))
 
     def _release(self, relation: Relation, names: Iterable[str]) -> None:
         """Raises _HeldBackError for the first of `names` whose latest version would fulfil `relation`."""

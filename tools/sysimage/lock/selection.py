@@ -50,27 +50,37 @@ class Selection:
             if package and self.bears(package, relation):
                 yield package
             for provider, entry in self._provided.get(relation.name, ()):
-                if provides(provider, entry, relation):
+                if self.provides(provider, entry, relation):
                     yield provider
 
     def bears(self, package: Package, relation: Relation) -> bool:
-        """Whether `package`, which bears the relation's name, fulfils it (deb-control(5), Multi-Arch)."""
-        match relation.qualifier:
-            case None:
-                fits = True
-            case "any":
-                fits = package.multi_arch == "allowed"
-            case qualifier:
-                # A root filesystem has one architecture, which is the native one of `all` packages.
-                fits = qualifier in ("native", self.architecture)
+        """Whether `package`, which has the relation's name, is what it means (deb-control(5), Multi-Arch)."""
+        kind = self._kind(relation)
+        fits = kind == self.architecture or (kind == "any" and package.multi_arch == "allowed")
         return fits and relation.admits(package.version)
+
+    def provides(self, provider: Package, entry: Relation, relation: Relation) -> bool:
+        """Whether `relation` means what an entry of `provider`'s Provides stands for.
+
+        A version is only met by a versioned entry. With `:any`, a name is another name: what is provided as
+        such, and what a package that is Multi-Arch: allowed is or provides.
+        """
+        kind = self._kind(relation)
+        allowed = kind == "any" and entry.qualifier is None and provider.multi_arch == "allowed"
+        return (allowed or kind == self._kind(entry)) and relation.admits(entry.version)
+
+    def _kind(self, relation: Relation) -> str:
+        """The relation's architecture, or `any`."""
+        # A root filesystem has one architecture, which is the native one of `all` packages.
+        qualifier = relation.qualifier
+        return self.architecture if qualifier is None or qualifier == "native" else qualifier
 
     def conflicts(self) -> Iterator[Conflict]:
         """Pairs of selected packages of which the first conflicts with or breaks the second."""
         for package in self.packages.values():
             for field, verb in (("conflicts", "conflicts with"), ("breaks", "breaks")):
                 for alternatives in package.relations(field):
-                    for other in self._hit(alternatives[0]):
+                    for other in self.fulfilling(alternatives):
                         if other is not package:
                             yield Conflict(package, other, f"{verb} {alternatives[0]}")
 
@@ -98,22 +108,3 @@ class Selection:
             if missing:
                 unmet[name] = tuple(dict.fromkeys(missing))
         return unmet
-
-    def _hit(self, relation: Relation) -> Iterator[Package]:
-        """The selected packages that a relation of Conflicts or Breaks is about."""
-        package = self.packages.get(relation.name)
-        here = relation.qualifier in (None, "any", "native", self.architecture)
-        if package and here and relation.admits(package.version):
-            yield package
-        for provider, entry in self._provided.get(relation.name, ()):
-            if relation.admits(entry.version):
-                yield provider
-
-
-def provides(provider: Package, entry: Relation, relation: Relation) -> bool:
-    """Whether an entry of `provider`'s Provides fulfils `relation`: a version only by a versioned one."""
-    if relation.qualifier == "any":
-        fits = entry.qualifier == "any" or provider.multi_arch == "allowed"
-    else:
-        fits = entry.qualifier != "any"
-    return fits and relation.admits(entry.version)
