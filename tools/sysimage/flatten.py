@@ -38,16 +38,28 @@ def flatten(layout: Path, platform: oci.Platform, output: Path, limit: int = _LI
     a temporary file without a name beside `output`. `limit` is in bytes, for all layers together.
     Raises ToolError for what is no image layout, is damaged, or breaks layer.md.
     """
-    image = oci.Layout(layout).image(platform)
-    budget = oci.Budget(limit)
     with ExitStack() as files:
-        spool = files.enter_context(tempfile.TemporaryFile(dir=output.parent))
-        tree = Tree()
-        for item in image.layers:
-            blob = files.enter_context(oci.open_blob(item))
-            layer.apply(tree, _entries(blob, item, budget, cast(BinaryIO, spool)), item.where)
+        tree = load(layout, platform, files, output.parent, limit)
         with atomic.output(output) as stream:
             tar.write(tree, stream)
+
+
+def load(
+    layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, limit: int = _LIMIT
+) -> Tree:
+    """The filesystem of the layout's image for `platform`, as `flatten` describes it.
+
+    The content of its files is in files that stay open as long as `files`; those that are temporary are in
+    the folder `scratch`.
+    """
+    image = oci.Layout(layout).image(platform)
+    budget = oci.Budget(limit)
+    spool = files.enter_context(tempfile.TemporaryFile(dir=scratch))
+    tree = Tree()
+    for item in image.layers:
+        blob = files.enter_context(oci.open_blob(item))
+        layer.apply(tree, _entries(blob, item, budget, cast(BinaryIO, spool)), item.where)
+    return tree
 
 
 def _entries(blob: BinaryIO, item: oci.Layer, budget: oci.Budget, spool: BinaryIO) -> Iterator[tar.Entry]:

@@ -14,7 +14,7 @@ from tools.sysimage.dpkg import Package
 from tools.sysimage.errors import ToolError, run
 from tools.sysimage.tree import Inode, Kind, Tree
 
-_TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 LOADERS = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
 
 
@@ -23,26 +23,33 @@ def build(packages: Sequence[Package], architecture: str, program: str, folder: 
 
     Raises ToolError if no package has the program or the loader, and what unpacking raises.
     """
-    tree = Tree()
-    unpacker = unpack.Unpacker(tree)
-    places = unpack.spool(packages, folder.parent)
-    for package in packages:
-        archive, offset = places[package.name]
-        archive.seek(offset)
-        unpacker.unpack(package, archive)
+    tree = load(packages, folder.parent)
     inode = tree.find(program)
     if inode is None or inode.kind is not Kind.FILE:
         raise ToolError(f"{program}: no package of the set has it; name a program that one of them has")
-    _copy(inode, folder / "bin" / Path(program).name)
-    for path in tree.children(f"usr/lib/{_TRIPLETS[architecture]}"):
+    copy(inode, folder / "bin" / Path(program).name)
+    for path in tree.children(f"usr/lib/{TRIPLETS[architecture]}"):
         library = tree.find(path)
         if ".so" in path.rpartition("/")[2] and library and library.kind is Kind.FILE:
-            _copy(library, folder / "lib" / path.rpartition("/")[2])
+            copy(library, folder / "lib" / path.rpartition("/")[2])
     if not (folder / "lib" / LOADERS[architecture]).exists():
         raise ToolError(f"{LOADERS[architecture]}: no package of the set has it; add libc6 to the set")
 
 
-def _copy(inode: Inode, path: Path) -> None:
+def load(packages: Sequence[Package], scratch: Path) -> Tree:
+    """The files of the packages; their content is in temporary files in the folder `scratch`."""
+    tree = Tree()
+    unpacker = unpack.Unpacker(tree)
+    places = unpack.spool(packages, scratch)
+    for package in packages:
+        archive, offset = places[package.name]
+        archive.seek(offset)
+        unpacker.unpack(package, archive)
+    return tree
+
+
+def copy(inode: Inode, path: Path) -> None:
+    """Writes a file to disk, with the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream:
         for chunk in inode.content.chunks():

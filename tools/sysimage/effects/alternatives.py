@@ -8,7 +8,9 @@ from tools.sysimage.errors import ToolError
 from tools.sysimage.tree import directory, file
 
 _ADMIN = "var/lib/dpkg/alternatives"
-_CALL = re.compile(r"^[ \t]*update-alternatives[ \t]+(--install\b.*(?:(?<=\\)\n.*)*)", re.MULTILINE)
+_CALL = re.compile(
+    r"^[ \t]*update-alternatives(?:[ \t]+(?:--quiet\b|\\\n))*[ \t]+(--install\b.*(?:(?<=\\)\n.*)*)", re.MULTILINE
+)
 
 
 def calls(script: str) -> list[list[str]]:

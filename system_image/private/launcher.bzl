@@ -1,0 +1,52 @@
+"""Stage launcher: the program that starts a sysroot's programs, compiled by locked packages."""
+
+load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load(":manifest.bzl", "packages_manifest")
+load(":packages.bzl", "DebianPackagesInfo")
+
+def _launcher_impl(ctx):
+    packages = ctx.attr.packages[DebianPackagesInfo]
+    manifest = packages_manifest(ctx, packages, {})
+    program = ctx.actions.declare_file(ctx.label.name)
+    args = ctx.actions.args()
+    args.add("--manifest", manifest)
+    args.add("--architecture", target_architecture(ctx))
+    args.add("--source", ctx.file.src)
+    args.add("--output", program)
+    ctx.actions.run(
+        executable = ctx.executable._launcher,
+        arguments = [args],
+        inputs = [manifest, ctx.file.src, packages.checked] + [package.deb for package in packages.packages],
+        outputs = [program],
+        mnemonic = "SystemImageLauncher",
+        progress_message = "Compiling %{label}",
+        toolchain = None,
+    )
+    return [DefaultInfo(files = depset([program]))]
+
+launcher = rule(
+    implementation = _launcher_impl,
+    doc = """The program that starts a sysroot's programs, for the target platform.
+
+    It is made without a toolchain, since the toolchain is made of it.
+    """,
+    attrs = dict(
+        ARCHITECTURE_ATTRS,
+        packages = attr.label(
+            doc = "A set with a compiler that runs on the execution platform and compiles for the target.",
+            mandatory = True,
+            cfg = "exec",
+            providers = [DebianPackagesInfo],
+        ),
+        src = attr.label(
+            doc = "The source in C.",
+            mandatory = True,
+            allow_single_file = [".c"],
+        ),
+        _launcher = attr.label(
+            default = Label("//tools/sysimage:launcher"),
+            cfg = "exec",
+            executable = True,
+        ),
+    ),
+)

@@ -1,0 +1,139 @@
+"""Stage sysroot: what compiling for an image needs, extracted from the image."""
+
+load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load(":layout.bzl", "IMAGE", "image_layout")
+
+SysrootInfo = provider(
+    doc = "A sysroot, or the compiler of one.",
+    fields = {
+        "gcc": "string: version of gcc, as in the names of its folders.",
+        "headers": "list of Files: folders with headers; none if it is a compiler only.",
+        "libraries": "list of Files: folders with libraries and start files; none if it is a compiler only.",
+        "path": "string: where the sysroot is, relative to the execution root.",
+        "programs": "File: the folder with the programs that the launchers start, and their libraries.",
+        "tools": "dict: name of a program, such as `gcc` or `ld` → File, its launcher.",
+        "triplet": "string: what is compiled for, such as `x86_64-linux-gnu`.",
+    },
+)
+
+_TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+
+# As in sysroot.py.
+_TOOLS = [
+    "addr2line",
+    "ar",
+    "as",
+    "c++filt",
+    "cc1",
+    "cc1plus",
+    "collect2",
+    "cpp",
+    "g++",
+    "gcc",
+    "gcov",
+    "gcov-tool",
+    "ld",
+    "lto-wrapper",
+    "lto1",
+    "nm",
+    "objcopy",
+    "objdump",
+    "ranlib",
+    "readelf",
+    "size",
+    "strings",
+    "strip",
+]
+
+def _sysroot_impl(ctx):
+    layout, inputs = image_layout(ctx)
+    architecture = target_architecture(ctx)
+    target = ctx.attr.compiler_for or architecture
+    triplet = _TRIPLETS[target]
+    root = ctx.label.name
+    headers = []
+    libraries = []
+    if target == architecture:
+        compiler = ctx.actions.declare_directory(root + "/usr/lib/gcc/" + triplet)
+        headers = [ctx.actions.declare_directory(root + "/usr/include"), compiler]
+        libraries = [ctx.actions.declare_directory(root + "/usr/lib/" + triplet), compiler]
+    programs = ctx.actions.declare_directory(root + "/usr/libexec")
+    tools = {name: ctx.actions.declare_file(root + "/usr/bin/" + name) for name in _TOOLS}
+    path = programs.path.removesuffix("/usr/libexec")
+    outputs = headers + libraries[:1] + [programs] + tools.values()
+
+    args = ctx.actions.args()
+    args.add_all("--layout", [layout], expand_directories = False)
+    args.add("--architecture", architecture)
+    args.add("--target", target)
+    args.add("--gcc", ctx.attr.gcc)
+    args.add("--launcher", ctx.file.launcher)
+    output = ctx.actions.args()
+    output.add("--output", path)
+    ctx.actions.run(
+        executable = ctx.executable._sysroot,
+        arguments = [args, output],
+        inputs = depset([ctx.file.launcher], transitive = [inputs]),
+        outputs = outputs,
+        mnemonic = "SystemImageSysroot",
+        progress_message = "Extracting the sysroot %{label}",
+        toolchain = None,
+    )
+    tar = ctx.actions.declare_file(root + ".tar")
+    output = ctx.actions.args()
+    output.add("--tar", tar)
+    ctx.actions.run(
+        executable = ctx.executable._sysroot,
+        arguments = [args, output],
+        inputs = depset([ctx.file.launcher], transitive = [inputs]),
+        outputs = [tar],
+        mnemonic = "SystemImageSysrootTar",
+        progress_message = "Packing the sysroot %{label}",
+        toolchain = None,
+    )
+    return [
+        DefaultInfo(files = depset(outputs)),
+        OutputGroupInfo(tar = depset([tar])),
+        SysrootInfo(
+            gcc = ctx.attr.gcc,
+            headers = headers,
+            libraries = libraries,
+            path = path,
+            programs = programs,
+            tools = tools,
+            triplet = triplet,
+        ),
+    ]
+
+sysroot = rule(
+    implementation = _sysroot_impl,
+    doc = """Extracts headers, libraries, start files and compilers from an image, into the folder `NAME`.
+
+    The image has gcc, g++ and binutils, of one version, and the development packages of what is to be linked
+    with. The programs, in `NAME/usr/bin`, run from any folder on any host of the image's architecture. The
+    output group `tar` has it all as a tarball, for use outside of Bazel.
+    """,
+    attrs = dict(
+        ARCHITECTURE_ATTRS,
+        compiler_for = attr.string(
+            doc = "Of an image with a compiler for another architecture, which one; then its programs alone are taken.",
+            values = ["", "amd64", "arm64"],
+        ),
+        gcc = attr.string(
+            doc = "The version of the image's gcc, as in the names of its folders, such as \"14\".",
+            mandatory = True,
+        ),
+        image = IMAGE,
+        launcher = attr.label(
+            doc = "What starts the programs, for the image's architecture.",
+            default = Label("//toolchains:launcher"),
+            allow_single_file = True,
+        ),
+        _sysroot = attr.label(
+            default = Label("//tools/sysimage:sysroot"),
+            cfg = "exec",
+            executable = True,
+        ),
+    ),
+    provides = [SysrootInfo],
+)
