@@ -1,0 +1,78 @@
+"""A sysroot as a toolchain of C and C++, for rules_cc."""
+
+load("@rules_cc//cc/toolchains:cc_toolchain.bzl", "cc_toolchain")
+load(":config.bzl", "toolchain_config")
+load(":parts.bzl", "toolchain_parts")
+
+def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = None, **kwargs):
+    """Makes a toolchain, `NAME`, for `register_toolchains`.
+
+    It compiles on Linux for `@rules_system_image//toolchains:guest_TARGET_CPU`, a platform that no host is, so
+    that programs of the build itself stay the host's compiler's.
+
+    Args:
+      name: name of the target.
+      execution_cpu: where it runs, "x86_64" or "aarch64".
+      target_cpu: what it compiles for, "x86_64" or "aarch64".
+      sysroot: label of a `sysroot`. It is built for the target platform.
+      compiler: label of a `sysroot` of which the programs are used, if that is another one. It is built for
+        the execution platform.
+      **kwargs: attributes that every rule has.
+    """
+    parts = dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
+    toolchain_parts(
+        name = name + "_parts",
+        compiler = compiler or sysroot,
+        execution_platform = _platform(execution_cpu),
+        sysroot = sysroot,
+        target_platform = _platform(target_cpu),
+        **parts
+    )
+    groups = {group: "{}_{}".format(name, group) for group in ["compile", "link", "programs"]}
+    for group, target in groups.items():
+        native.filegroup(
+            name = target,
+            srcs = [name + "_parts"],
+            output_group = group,
+            **parts
+        )
+    toolchain_config(
+        name = name + "_config",
+        parts = name + "_parts",
+        **parts
+    )
+    cc_toolchain(
+        name = name + "_cc",
+        all_files = name + "_parts",
+        ar_files = groups["programs"],
+        as_files = groups["compile"],
+        compiler_files = groups["compile"],
+        dwp_files = groups["programs"],
+        # The parts choose their platforms themselves, the same for the files and for the configuration.
+        exec_transition_for_inputs = False,
+        linker_files = groups["link"],
+        objcopy_files = groups["programs"],
+        strip_files = groups["programs"],
+        supports_header_parsing = True,
+        supports_param_files = True,
+        toolchain_config = name + "_config",
+        **parts
+    )
+    native.toolchain(
+        name = name,
+        exec_compatible_with = [
+            "@platforms//cpu:" + execution_cpu,
+            "@platforms//os:linux",
+        ],
+        target_compatible_with = [
+            Label("//toolchains:guest"),
+            "@platforms//cpu:" + target_cpu,
+            "@platforms//os:linux",
+        ],
+        toolchain = name + "_cc",
+        toolchain_type = "@bazel_tools//tools/cpp:toolchain_type",
+        **kwargs
+    )
+
+def _platform(cpu):
+    return str(Label("//toolchains:guest_" + cpu))

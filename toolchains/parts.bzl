@@ -1,0 +1,94 @@
+"""The sysroot and the compiler of a toolchain, each for its own platform."""
+
+load("//system_image:providers.bzl", "SysrootInfo")
+
+ToolchainPartsInfo = provider(
+    doc = "What a toolchain is made of.",
+    fields = {
+        "compiler": "SysrootInfo: for the execution platform; of it the programs are used.",
+        "sysroot": "SysrootInfo: for the target platform; of it headers and libraries are used.",
+    },
+)
+
+# Whatever of the command line reaches the programs of the user is not to build a sysroot of its own.
+_SAME = {
+    "//command_line_option:compilation_mode": "fastbuild",
+    "//command_line_option:conlyopt": [],
+    "//command_line_option:copt": [],
+    "//command_line_option:cxxopt": [],
+    "//command_line_option:features": [],
+    "//command_line_option:linkopt": [],
+    "//command_line_option:strip": "sometimes",
+}
+
+_OUTPUTS = _SAME.keys() + ["//command_line_option:platforms"]
+
+def _on(platform):
+    return dict(_SAME, **{"//command_line_option:platforms": [platform]})
+
+_compiler_transition = transition(
+    implementation = lambda _settings, attr: _on(attr.execution_platform),
+    inputs = [],
+    outputs = _OUTPUTS,
+)
+
+_sysroot_transition = transition(
+    implementation = lambda _settings, attr: _on(attr.target_platform),
+    inputs = [],
+    outputs = _OUTPUTS,
+)
+
+def _parts_impl(ctx):
+    sysroot = ctx.attr.sysroot[0][SysrootInfo]
+    compiler = ctx.attr.compiler[0][SysrootInfo]
+    if not sysroot.libraries:
+        fail("sysroot: {} has programs only; name a sysroot without compiler_for".format(ctx.attr.sysroot[0].label))
+    if (sysroot.triplet, sysroot.gcc) != (compiler.triplet, compiler.gcc):
+        fail("compiler: {} is gcc {} for {}, but the sysroot is of gcc {} for {}; give both the same".format(
+            ctx.attr.compiler[0].label,
+            compiler.gcc,
+            compiler.triplet,
+            sysroot.gcc,
+            sysroot.triplet,
+        ))
+    launchers = compiler.tools.values()
+    programs = depset([compiler.programs] + launchers)
+    compile = depset(sysroot.headers, transitive = [programs])
+    link = depset(sysroot.libraries, transitive = [programs])
+    return [
+        DefaultInfo(files = depset(transitive = [compile, link])),
+        OutputGroupInfo(
+            compile = compile,
+            link = link,
+            programs = programs,
+        ),
+        ToolchainPartsInfo(
+            compiler = compiler,
+            sysroot = sysroot,
+        ),
+    ]
+
+toolchain_parts = rule(
+    implementation = _parts_impl,
+    doc = "A sysroot, and a compiler for it that runs on the execution platform.",
+    attrs = {
+        "compiler": attr.label(
+            doc = "The compiler.",
+            mandatory = True,
+            cfg = _compiler_transition,
+            providers = [SysrootInfo],
+        ),
+        "execution_platform": attr.string(doc = "Label of the platform that it runs on.", mandatory = True),
+        "sysroot": attr.label(
+            doc = "The sysroot.",
+            mandatory = True,
+            cfg = _sysroot_transition,
+            providers = [SysrootInfo],
+        ),
+        "target_platform": attr.string(doc = "Label of the platform that it compiles for.", mandatory = True),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+        ),
+    },
+    provides = [ToolchainPartsInfo],
+)
