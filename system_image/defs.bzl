@@ -1,6 +1,7 @@
 """The public rules and macros, in the order of the pipeline."""
 
 load("//system_image/private:compress.bzl", _compress = "compress")
+load("//system_image/private:elf_dependencies_test.bzl", _elf_dependencies_test = "elf_dependencies_test")
 load("//system_image/private:emit.bzl", _emit = "emit")
 load("//system_image/private:flatten.bzl", _flatten = "flatten")
 load("//system_image/private:inject.bzl", _inject = "inject")
@@ -17,3 +18,4 @@ inject = _inject
 emit = _emit
 system_image = _system_image
 sysroot = _sysroot
+elf_dependencies_test = _elf_dependencies_test

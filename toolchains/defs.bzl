@@ -2,7 +2,10 @@
 
 load("@rules_cc//cc/toolchains:cc_toolchain.bzl", "cc_toolchain")
 load(":config.bzl", "toolchain_config")
+load(":guest_test.bzl", _guest_test = "guest_test")
 load(":parts.bzl", "toolchain_parts")
+
+guest_test = _guest_test
 
 def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = None, **kwargs):
     """Makes a toolchain, `NAME`, for `register_toolchains`.
@@ -53,7 +56,6 @@ def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = No
         linker_files = groups["link"],
         objcopy_files = groups["programs"],
         strip_files = groups["programs"],
-        supports_header_parsing = True,
         supports_param_files = True,
         toolchain_config = name + "_config",
         **parts

@@ -23,7 +23,6 @@ ASSEMBLE = [
 
 CPP = [
     ACTION_NAMES.cpp_compile,
-    ACTION_NAMES.cpp_header_parsing,
     ACTION_NAMES.linkstamp_compile,
 ]
 
@@ -222,16 +221,11 @@ def _link(libraries):
         _libraries_to_link(),
         _simple("force_pic_flags", [ACTION_NAMES.cpp_link_executable], ["-pie"], variable = "force_pic"),
         _each("user_link_flags", LINK, ["%{user_link_flags}"]),
+        # For images without libstdc++6.
         feature(
-            name = "static_libgcc",
-            enabled = True,
-            flag_sets = [flag_set(
-                actions = LINK,
-                flag_groups = [flag_group(flags = ["-static-libgcc"])],
-                with_features = [with_feature_set(features = ["static_link_cpp_runtimes"])],
-            )],
+            name = "static_cpp_runtime",
+            flag_sets = [_set(LINK, ["-static-libstdc++", "-static-libgcc"])],
         ),
-        feature(name = "static_link_cpp_runtimes", flag_sets = [_set(LINK, ["-static-libstdc++"])]),
         feature(
             name = "fully_static_link",
             flag_sets = [_set([ACTION_NAMES.cpp_link_executable], ["-static"])],

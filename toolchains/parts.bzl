@@ -32,7 +32,7 @@ _compiler_transition = transition(
     outputs = _OUTPUTS,
 )
 
-_sysroot_transition = transition(
+sysroot_transition = transition(
     implementation = lambda _settings, attr: _on(attr.target_platform),
     inputs = [],
     outputs = _OUTPUTS,
@@ -82,7 +82,7 @@ toolchain_parts = rule(
         "sysroot": attr.label(
             doc = "The sysroot.",
             mandatory = True,
-            cfg = _sysroot_transition,
+            cfg = sysroot_transition,
             providers = [SysrootInfo],
         ),
         "target_platform": attr.string(doc = "Label of the platform that it compiles for.", mandatory = True),

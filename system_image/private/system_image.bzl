@@ -1,8 +1,10 @@
 """The macro that composes flatten, compress, inject and emit."""
 
 load(":compress.bzl", "compress")
+load(":elf_dependencies_test.bzl", "elf_dependencies_test")
 load(":emit.bzl", "emit")
 load(":flatten.bzl", "flatten")
+load(":guest.bzl", "guest_programs")
 load(":inject.bzl", "inject")
 load(":release.bzl", "image_release")
 
@@ -25,6 +27,9 @@ def system_image(
         compression = "xz",
         **kwargs):
     """Makes a system image, `NAME.tar.xz`, of a base image and what is built to run in it.
+
+    The programs are built for the guest's platform, and so with the sysroot's toolchain, whatever the command
+    line says; the test `NAME_elf_dependencies_test` proves that the image has the libraries that they need.
 
     Beside the tarball stand its digest, `NAME.tar.xz.sha256`, and a manifest of what is in it,
     `NAME.mtree`; they are the output groups `digest` and `mtree`. The image knows its name: it is
@@ -62,12 +67,13 @@ def system_image(
         image = base,
         **parts
     )
+    programs = guest_programs(name, {_ORCHESTRATOR: orchestrator} | binaries, **parts)
     inject(
         name = name + "_overlay",
         base = name + "_flat",
         disable = disable,
         enable = services,
-        files = {_ORCHESTRATOR: orchestrator, _RELEASE: name + "_release"} | binaries | files,
+        files = {_RELEASE: name + "_release"} | programs | files,
         mask = mask,
         modes = {path: "0755" for path in binaries} | modes,
         replace = replace,
@@ -87,5 +93,11 @@ def system_image(
         compressed = None if compression == "none" else name + "_compressed",
         compression = compression,
         overlay = name + "_overlay",
+        **kwargs
+    )
+    elf_dependencies_test(
+        name = name + "_elf_dependencies_test",
+        binaries = programs.values(),
+        image = name,
         **kwargs
     )

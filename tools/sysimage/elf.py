@@ -110,7 +110,7 @@ def closure(tree: Tree, programs: Iterable[Inode], triplet: str) -> dict[str, In
         for name in linked.needed if linked else ():
             if name in found:
                 continue
-            inode = _library(tree, name, (*(linked.search if linked else ()), *folders(triplet)))
+            inode = library(tree, name, (*(linked.search if linked else ()), *folders(triplet)))
             if inode is None:
                 raise ToolError(f"{name}: a program needs this library, which the image lacks; add its package")
             found[name] = inode
@@ -123,7 +123,7 @@ def folders(triplet: str) -> tuple[str, ...]:
     return (f"usr/lib/{triplet}", f"lib/{triplet}", "usr/lib", "lib", "usr/lib64", "lib64")
 
 
-def _library(tree: Tree, name: str, places: Iterable[str]) -> Inode | None:
+def library(tree: Tree, name: str, places: Iterable[str]) -> Inode | None:
     for place in places:
         inode = None if "$" in place else tree.find(f"{place.strip('/')}/{name}")
         if inode is not None and inode.kind is Kind.FILE:

@@ -1,0 +1,41 @@
+"""The test that what is injected finds its libraries in the image."""
+
+load("@rules_python//python:py_test.bzl", "py_test")
+load(":guest.bzl", "guest_programs")
+
+def elf_dependencies_test(*, name, image, binaries, sysroot = None, size = "small", **kwargs):
+    """Proves that each library that programs need is in the image, with the symbol versions that they need.
+
+    Libraries of libraries are looked at, too. What is linked statically, and a script, need none.
+
+    Args:
+      name: name of the target.
+      image: label of what is looked into: a `system_image`, a tar from `flatten`, or an OCI image.
+      binaries: list of labels of programs or shared libraries. They are built for the guest.
+      sysroot: label of the `sysroot` that they are linked with. Then each library in the image has to be the
+        very file that is in there.
+      size: as every test has it.
+      **kwargs: attributes that every test has.
+    """
+    parts = {key: value for key, value in kwargs.items() if key in ("testonly", "visibility", "target_compatible_with")}
+    programs = guest_programs(
+        name,
+        {str(number): binary for number, binary in enumerate(binaries)},
+        tags = ["manual"],
+        **dict(parts, testonly = True)
+    ).values()
+    py_test(
+        name = name,
+        size = size,
+        srcs = [Label("//tools/sysimage:elf_dependencies.py")],
+        args = ["--image", "$(rootpath {})".format(image)] +
+               (["--sysroot", "$(rootpaths {})".format(sysroot)] if sysroot else []) +
+               ["--program"] + ["$(rootpath {})".format(program) for program in programs],
+        data = [image] + ([sysroot] if sysroot else []) + programs,
+        # As the tools have it.
+        legacy_create_init = 0,
+        main = Label("//tools/sysimage:elf_dependencies.py"),
+        python_version = "3.14",
+        deps = [Label("//tools/sysimage")],
+        **kwargs
+    )

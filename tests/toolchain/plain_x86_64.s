@@ -1,0 +1,7 @@
+	.text
+	.globl plain
+	.type plain, @function
+plain:
+	movl $1, %eax
+	ret
+	.section .note.GNU-stack, "", @progbits

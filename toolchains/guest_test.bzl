@@ -1,0 +1,61 @@
+"""Tests of guest's programs that run on the host."""
+
+load("@rules_python//python:py_test.bzl", "py_test")
+load("//system_image:providers.bzl", "SysrootInfo")
+load("//system_image/private:guest.bzl", "GUEST_PLATFORM", "guest_programs")
+load(":parts.bzl", "sysroot_transition")
+
+def _runtime_impl(ctx):
+    libraries = ctx.attr.sysroot[0][SysrootInfo].libraries[0]
+    return [DefaultInfo(files = depset([libraries]))]
+
+_runtime = rule(
+    implementation = _runtime_impl,
+    doc = "The libraries of a sysroot, the loader among them.",
+    attrs = {
+        "sysroot": attr.label(mandatory = True, cfg = sysroot_transition, providers = [SysrootInfo]),
+        "target_platform": attr.string(mandatory = True),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+        ),
+    },
+)
+
+def guest_test(*, name, program, sysroot = Label("//system_image:sysroot"), data = [], args = [], size = "small", **kwargs):
+    """Runs a program of the guest on the host, with the loader and the libraries of the sysroot.
+
+    The host has to be of the guest's architecture; it need not have the guest's libraries.
+
+    Args:
+      name: name of the target.
+      program: label of a `cc_test` or `cc_binary`, which is built for the guest. Its libraries of cc_library
+        have to be in it: `linkstatic = True`.
+      sysroot: label of the `sysroot`.
+      data: labels of what it reads.
+      args: its arguments.
+      size: as every test has it.
+      **kwargs: attributes that every test has.
+    """
+    parts = {key: value for key, value in kwargs.items() if key in ("visibility", "target_compatible_with")}
+    _runtime(
+        name = name + "_libraries",
+        testonly = True,
+        sysroot = sysroot,
+        tags = ["manual"],
+        target_platform = select(GUEST_PLATFORM),
+        **parts
+    )
+    built = guest_programs(name, {"program": program}, tags = ["manual"], testonly = True, **parts)["program"]
+    py_test(
+        name = name,
+        size = size,
+        srcs = [Label("//tools/sysimage:guest_test.py")],
+        args = ["$(rootpath {}_libraries)".format(name), "$(rootpath {})".format(built)] + args,
+        data = [name + "_libraries", built] + data,
+        # As the tools have it.
+        legacy_create_init = 0,
+        main = Label("//tools/sysimage:guest_test.py"),
+        python_version = "3.14",
+        deps = [Label("//tools/sysimage")],
+        **kwargs
+    )
