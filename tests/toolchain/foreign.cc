@@ -1,5 +1,6 @@
 // A library of another module, with that module's own BUILD file.
 
+#include <iostream>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@ using bazel::tools::cpp::runfiles::Runfiles;
 
 int main(int, char** argv) {
   std::string error;
-  const std::unique_ptr<Runfiles> runfiles(Runfiles::Create(argv[0], "", "/nonexistent", &error));
-  return runfiles != nullptr && runfiles->Rlocation("a/b") == "/nonexistent/a/b" ? 0 : 1;
+  const std::unique_ptr<Runfiles> runfiles(Runfiles::Create(argv[0], "", "/proc", &error));
+  std::cerr << error << std::endl;
+  return runfiles != nullptr && runfiles->Rlocation("a/b") == "/proc/a/b" ? 0 : 1;
 }

@@ -1,6 +1,6 @@
-// Does what a sanitizer has to notice. It ends with status 0 if that was noticed.
+// Does what a sanitizer has to notice, in a process of its own. It ends with status 0 if that was noticed.
 
-#include <sanitizer/common_interface_defs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <climits>
@@ -13,13 +13,11 @@ namespace {
 
 volatile int zero = 0;
 volatile int largest = INT_MAX;
-
-void Noticed() { _exit(0); }
+char* volatile kept = nullptr;
 
 void Overflow() {
-  char* const bytes = static_cast<char*>(std::malloc(8));
-  bytes[8 + zero] = 1;
-  std::free(bytes);
+  kept = static_cast<char*>(std::malloc(8));
+  kept[8 + zero] = 1;
 }
 
 void Race() {
@@ -30,17 +28,26 @@ void Race() {
 }
 
 void Leak() {
-  char* volatile lost = static_cast<char*>(std::malloc(8));
-  lost = nullptr;
+  kept = static_cast<char*>(std::malloc(8));
+  kept = nullptr;
+}
+
+void Misbehave(const char* sanitizer) {
+  if (std::strcmp(sanitizer, "asan") == 0) Overflow();
+  if (std::strcmp(sanitizer, "lsan") == 0) Leak();
+  if (std::strcmp(sanitizer, "tsan") == 0) Race();
+  if (std::strcmp(sanitizer, "ubsan") == 0) std::printf("%d\n", largest + 1);
 }
 
 }  // namespace
 
 int main(int, char** argv) {
-  __sanitizer_set_death_callback(Noticed);
-  if (std::strcmp(argv[1], "asan") == 0) Overflow();
-  if (std::strcmp(argv[1], "ubsan") == 0) std::printf("%d\n", largest + 1);
-  if (std::strcmp(argv[1], "tsan") == 0) Race();
-  if (std::strcmp(argv[1], "lsan") == 0) Leak();
-  return 1;
+  const pid_t child = fork();
+  if (child == 0) {
+    Misbehave(argv[1]);
+    return 0;
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status != 0 ? 0 : 1;
 }
