@@ -6,7 +6,7 @@
 typedef unsigned long size;
 
 #if defined(__x86_64__)
-enum { kWrite = 1, kExecve = 59, kExit = 60, kReadlinkat = 267 };
+enum { kWrite = 1, kExecve = 59, kExit = 60, kReadlinkat = 267, kFaccessat = 269 };
 
 static long call(long number, long a, long b, long c, long d) {
   long result;
@@ -20,7 +20,7 @@ static long call(long number, long a, long b, long c, long d) {
 
 __asm__(".globl _start\n_start: mov %rsp, %rdi\nand $-16, %rsp\ncall start\n");
 #elif defined(__aarch64__)
-enum { kWrite = 64, kExecve = 221, kExit = 93, kReadlinkat = 78 };
+enum { kWrite = 64, kExecve = 221, kExit = 93, kReadlinkat = 78, kFaccessat = 48 };
 
 static long call(long number, long a, long b, long c, long d) {
   register long x8 __asm__("x8") = number;
@@ -82,6 +82,14 @@ static char* text(const char* a, const char* b, const char* c) {
   return start;
 }
 
+/* What gcc reads by an absolute path, whatever its options say. */
+static const char* const kSpecs[] = {
+    "/usr/lib/gcc/x86_64-linux-gnu/specs",
+    "/usr/lib/gcc/aarch64-linux-gnu/specs",
+    "/usr/lib/gcc-cross/x86_64-linux-gnu/specs",
+    "/usr/lib/gcc-cross/aarch64-linux-gnu/specs",
+};
+
 void start(size* stack) __attribute__((noreturn, used));
 
 void start(size* stack) {
@@ -115,6 +123,9 @@ void start(size* stack) {
   arguments[n++] = text(bin, program, "");
   arguments[n++] = text(usr, "libexec/bin/", program);
   if (same(program, "gcc") || same(program, "g++") || same(program, "cpp")) {
+    for (size i = 0; i < sizeof(kSpecs) / sizeof(*kSpecs); ++i) {
+      if (call(kFaccessat, kCwd, (long)kSpecs[i], 0, 0) == 0) fail(kSpecs[i], ": would change what gcc does; remove it\n");
+    }
     /* What it starts are launchers, too, not the programs that it would find beside itself. */
     arguments[n++] = text("-B", bin, "");
     arguments[n++] = text("-B", usr, "libexec/lib/");
