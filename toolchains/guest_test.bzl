@@ -5,16 +5,16 @@ load("//system_image:providers.bzl", "SysrootInfo")
 load("//system_image/private:guest.bzl", "GUEST_PLATFORM", "guest_programs")
 load(":parts.bzl", "sysroot_transition")
 
-def _runtime_impl(ctx):
+def _guest_libraries_impl(ctx):
     libraries = ctx.attr.sysroot[0][SysrootInfo].libraries[0]
     return [DefaultInfo(files = depset([libraries]))]
 
-_runtime = rule(
-    implementation = _runtime_impl,
+guest_libraries = rule(
+    implementation = _guest_libraries_impl,
     doc = "The libraries of a sysroot, the loader among them.",
     attrs = {
-        "sysroot": attr.label(mandatory = True, cfg = sysroot_transition, providers = [SysrootInfo]),
-        "target_platform": attr.string(mandatory = True),
+        "sysroot": attr.label(doc = "The sysroot.", mandatory = True, cfg = sysroot_transition, providers = [SysrootInfo]),
+        "target_platform": attr.string(doc = "Label of the guest's platform.", mandatory = True),
         "_allowlist_function_transition": attr.label(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),
@@ -37,7 +37,7 @@ def guest_test(*, name, program, sysroot = Label("//system_image:sysroot"), data
       **kwargs: attributes that every test has.
     """
     parts = {key: value for key, value in kwargs.items() if key in ("visibility", "target_compatible_with")}
-    _runtime(
+    guest_libraries(
         name = name + "_libraries",
         testonly = True,
         sysroot = sysroot,

@@ -3,7 +3,7 @@
 load("@rules_cc//cc:defs.bzl", "cc_binary")
 load("//toolchains:defs.bzl", "guest_test")
 
-_SANITIZERS = [
+SANITIZERS = [
     "asan",
     "lsan",
     "tsan",
@@ -75,7 +75,7 @@ _PROGRAMS = {
         srcs = ["sanitized.cc"],
         features = [sanitizer],
     )
-    for sanitizer in _SANITIZERS
+    for sanitizer in SANITIZERS
 }
 
 def programs():
@@ -89,6 +89,6 @@ def programs():
         )
         guest_test(
             name = name + "_test",
-            args = [name] if name in _SANITIZERS else [],
+            args = [name] if name in SANITIZERS else [],
             program = name,
         )
