@@ -2,7 +2,7 @@
 
 load("@rules_python//python:py_test.bzl", "py_test")
 load("//system_image:providers.bzl", "SysrootInfo")
-load("//system_image/private:guest.bzl", "GUEST_PLATFORM", "guest_programs")
+load(":guest.bzl", "GUEST_PLATFORM", "guest_programs")
 load(":parts.bzl", "sysroot_transition")
 
 def _guest_libraries_impl(ctx):

@@ -1,7 +1,7 @@
 """The test that what is injected finds its libraries in the image."""
 
 load("@rules_python//python:py_test.bzl", "py_test")
-load(":guest.bzl", "guest_programs")
+load("//toolchains:guest.bzl", "guest_programs")
 
 def elf_dependencies_test(*, name, image, binaries, sysroot = None, size = "small", **kwargs):
     """Proves that each library that programs need is in the image, with the symbol versions that they need.

@@ -126,7 +126,7 @@ sysroot = rule(
         image = IMAGE,
         launcher = attr.label(
             doc = "What starts the programs, for the image's architecture.",
-            default = Label("//toolchains:launcher"),
+            default = Label("//system_image:launcher"),
             allow_single_file = True,
         ),
         _sysroot = attr.label(

@@ -1,10 +1,10 @@
 """The macro that composes flatten, compress, inject and emit."""
 
+load("//toolchains:guest.bzl", "guest_programs")
 load(":compress.bzl", "compress")
 load(":elf_dependencies_test.bzl", "elf_dependencies_test")
 load(":emit.bzl", "emit")
 load(":flatten.bzl", "flatten")
-load(":guest.bzl", "guest_programs")
 load(":inject.bzl", "inject")
 load(":release.bzl", "image_release")
 

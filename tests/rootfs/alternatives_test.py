@@ -72,3 +72,13 @@ def test_call_with_a_variable_is_refused() -> None:
 def test_what_follows_the_call_is_no_argument() -> None:
     text = "update-alternatives --install \\\n  /l n /p 10 \\\n  || true\n"
     assert alternatives.calls(text) == [["--install", "/l", "n", "/p", "10"]]
+
+
+@pytest.mark.parametrize(
+    "call", ["update-alternatives --quiet --install", "update-alternatives --quiet \\\n  --install"]
+)
+def test_calls_are_found_whatever_stands_before_install(call: str) -> None:
+    assert links(installed(f"{call} /usr/bin/edit edit /usr/bin/mini 5 \\\n  #--slave ignored\n")) == {
+        "etc/alternatives/edit": "/usr/bin/mini",
+        "usr/bin/edit": "/etc/alternatives/edit",
+    }

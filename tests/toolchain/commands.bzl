@@ -3,12 +3,12 @@
 load("@rules_cc//cc:action_names.bzl", "ACTION_NAMES")
 load("@rules_cc//cc:find_cc_toolchain.bzl", "CC_TOOLCHAIN_TYPE", "find_cc_toolchain")
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
-load("//system_image/private:guest.bzl", "guest_programs")
+load("//toolchains:guest.bzl", "guest_programs")
 
 _COMPILERS = {
+    "assembler": ACTION_NAMES.preprocess_assemble,
     "c": ACTION_NAMES.c_compile,
     "c++": ACTION_NAMES.cpp_compile,
-    "assembler": ACTION_NAMES.preprocess_assemble,
 }
 
 def _commands_impl(ctx):

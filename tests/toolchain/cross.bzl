@@ -1,7 +1,7 @@
 """Programs for guests of another architecture than the one that builds."""
 
 load("@rules_python//python:py_test.bzl", "py_test")
-load("//system_image/private:guest.bzl", "GUEST_PLATFORM", "guest_program")
+load("//toolchains:guest.bzl", "GUEST_PLATFORM", "guest_program")
 load("//toolchains:guest_test.bzl", "guest_libraries")
 load(":programs.bzl", "SANITIZERS")
 
@@ -11,10 +11,11 @@ _OTHER = {
     for cpu, other in zip(GUEST_PLATFORM.keys(), reversed(GUEST_PLATFORM.keys()))
 }
 
-def emulated_tests(programs):
+def emulated_tests(name, programs):
     """Builds programs for the other architecture, and runs each in the emulator `:qemu`.
 
     Args:
+      name: name of the suite of the tests.
       programs: list of names of programs of this package.
     """
     guest_libraries(
@@ -52,3 +53,7 @@ def emulated_tests(programs):
             python_version = "3.14",
             deps = ["//tools/sysimage"],
         )
+    native.test_suite(
+        name = name,
+        tests = [program + "_emulated_test" for program in programs],
+    )

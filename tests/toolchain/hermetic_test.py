@@ -67,8 +67,7 @@ class Execroot:
 def opened(log: str) -> Iterator[str]:
     """The paths in a log of strace, in whatever call."""
     for line in log.splitlines():
-        for path in re.findall(r'"((?:[^"\\]|\\.)*)"', line.partition(" = ")[0].partition("[")[0]):
-            yield path
+        yield from re.findall(r'"((?:[^"\\]|\\.)*)"', line.partition(" = ")[0].partition("[")[0])
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +81,16 @@ def test_nothing_outside_of_the_sandbox_is_looked_for(execroot: Execroot, more: 
     log = execroot.folder / "tmp/strace"
     folder = RUNFILES / os.environ["STRACE"]
     loader = next((folder / "lib").glob("ld-linux-*"))
-    start = (str(loader), "--library-path", f"{folder}/lib", f"{folder}/bin/strace", "-f", "-qq", "-s", "4096")
+    start = (
+        str(loader),
+        "--library-path",
+        f"{folder}/lib",
+        f"{folder}/bin/strace",
+        "-f",
+        "-qq",
+        "-s",
+        "4096",
+    )
     start += ("-e", "trace=%file", "-A", "-o", str(log))
     execroot.build(*more, prefix=start)
     text = log.read_text()

@@ -78,17 +78,25 @@ _PROGRAMS = {
     for sanitizer in SANITIZERS
 }
 
-def programs():
-    """Makes a program and a test of each."""
-    for name, attributes in _PROGRAMS.items():
+def programs(name):
+    """Makes a program and a test of each.
+
+    Args:
+      name: name of the suite of the tests.
+    """
+    for program, attributes in _PROGRAMS.items():
         cc_binary(
-            name = name,
+            name = program,
             tags = ["manual"],
             target_compatible_with = ["//toolchains:guest"],
             **attributes
         )
         guest_test(
-            name = name + "_test",
-            args = [name] if name in SANITIZERS else [],
-            program = name,
+            name = program + "_test",
+            args = [program] if program in SANITIZERS else [],
+            program = program,
         )
+    native.test_suite(
+        name = name,
+        tests = [program + "_test" for program in _PROGRAMS],
+    )

@@ -112,7 +112,9 @@ def closure(tree: Tree, programs: Iterable[Inode], triplet: str) -> dict[str, In
                 continue
             inode = library(tree, name, (*(linked.search if linked else ()), *folders(triplet)))
             if inode is None:
-                raise ToolError(f"{name}: a program needs this library, which the image lacks; add its package")
+                raise ToolError(
+                    f"{name}: a program needs this library, which the image lacks; add its package"
+                )
             found[name] = inode
             todo.append(inode)
     return found
@@ -124,6 +126,7 @@ def folders(triplet: str) -> tuple[str, ...]:
 
 
 def library(tree: Tree, name: str, places: Iterable[str]) -> Inode | None:
+    """The file that a library's name leads to in the first of the folders that has it."""
     for place in places:
         inode = None if "$" in place else tree.find(f"{place.strip('/')}/{name}")
         if inode is not None and inode.kind is Kind.FILE:

@@ -37,7 +37,9 @@ def main(argv: Sequence[str]) -> int:
                 continue
             architecture = _ARCHITECTURES.get(linkage.machine, "")
             image = image or load(options.image, architecture, files)
-            problems += [f"{path}: {problem}" for problem in check(image, program, TRIPLETS[architecture], linked)]
+            problems += [
+                f"{path}: {problem}" for problem in check(image, program, TRIPLETS[architecture], linked)
+            ]
     if problems:
         raise ToolError("; ".join(problems) + "; add its package to the image, or link it statically")
     return 0

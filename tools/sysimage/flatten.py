@@ -44,9 +44,7 @@ def flatten(layout: Path, platform: oci.Platform, output: Path, limit: int = _LI
             tar.write(tree, stream)
 
 
-def load(
-    layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, limit: int = _LIMIT
-) -> Tree:
+def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, limit: int = _LIMIT) -> Tree:
     """The filesystem of the layout's image for `platform`, as `flatten` describes it.
 
     The content of its files is in files that stay open as long as `files`; those that are temporary are in

@@ -52,25 +52,29 @@ class Tools:
         self.folder, self.target = folder, target
         self._loader = folder / "lib" / LOADERS[host]
         triplet = TRIPLETS[target]
-        self._add(tree, "cc1", [f"usr/libexec/gcc/{triplet}", f"usr/libexec/gcc-cross/{triplet}"], host)
+        # A folder named by the version of gcc; a cross compiler's are apart.
+        versions = [
+            path for kind in ("gcc", "gcc-cross") for path in tree.children(f"usr/libexec/{kind}/{triplet}")
+        ]
+        self._add(tree, "cc1", [f"{path}/cc1" for path in versions], host)
         for name in ("as", "ld"):
             self._add(tree, name, [f"usr/bin/{triplet}-{name}"], host)
 
     def run(self, name: str, *arguments: str | Path) -> None:
         """Runs a program. Raises ToolError if it fails."""
-        command = [self._loader, "--library-path", self._loader.parent, self.folder / "bin" / name]
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env={})
+        loader = self._loader
+        command = [str(loader), "--library-path", str(loader.parent), str(self.folder / "bin" / name)]
+        done = subprocess.run(
+            [*command, *map(str, arguments)], capture_output=True, text=True, check=False, env={}
+        )
         if done.returncode:
             said = done.stderr.strip() or f"status {done.returncode}"
             raise ToolError(f"{name}: can't make the launcher ({said}); lock a compiler that can")
 
-    def _add(self, tree: Tree, name: str, places: Sequence[str], host: str) -> None:
-        # cc1 is in a folder named by its version.
-        paths = [path for place in places for path in ([place] if name != "cc1" else tree.children(place))]
-        paths = [path if name != "cc1" else f"{path}/cc1" for path in paths]
+    def _add(self, tree: Tree, name: str, paths: Sequence[str], host: str) -> None:
         found = next((inode for path in paths if (inode := tree.find(path))), None)
         if found is None or found.kind is not Kind.FILE:
-            raise ToolError(f"{paths or places}: no package of the set has it; add a gcc for {self.target}")
+            raise ToolError(f"{name} for {self.target}: no package of the set has it; add gcc and binutils")
         copy(found, self.folder / "bin" / name)
         for library, inode in elf.closure(tree, [found], TRIPLETS[host]).items():
             copy(inode, self.folder / "lib" / library)

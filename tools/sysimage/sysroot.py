@@ -47,7 +47,7 @@ _LEFT_OUT = re.compile(
     r"|usr/lib/gcc/[^/]+/[^/]+/(plugin|libcc1\.so|liblto_plugin\.so)"
 )
 _OTHER_TRIPLET = re.compile(r"usr/include/[a-z0-9_]+-(linux|kfreebsd|gnu)[a-z0-9_-]*")
-_SCRIPT_PATH = re.compile(r"(?<=[\s(])/(?!\*)[^\s()*]+")
+_SCRIPT_PATH = re.compile(r"/\*.*?\*/|(?<=[\s(])/[^\s()*]+", re.DOTALL)  # or a comment
 _LONGEST_SCRIPT = 4096  # bytes
 
 
@@ -58,7 +58,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--architecture", choices=sorted(LOADERS), required=True, help="the image's")
     parser.add_argument("--target", choices=sorted(LOADERS), required=True, help="what is compiled for")
     parser.add_argument("--gcc", required=True, help='version of gcc, as in its paths: "14"')
-    parser.add_argument("--launcher", type=Path, required=True, help="a launcher for the image's architecture")
+    parser.add_argument(
+        "--launcher", type=Path, required=True, help="a launcher for the image's architecture"
+    )
     parser.add_argument("--output", type=Path, help="folder to write")
     parser.add_argument("--tar", type=Path, help="tar to write")
     options = parser.parse_args(argv)
@@ -88,7 +90,9 @@ class Spec:
     def parts(self) -> tuple[str, ...]:
         """The folders that are copied from the image."""
         triplet = TRIPLETS[self.target]
-        return ("usr/include", f"usr/lib/{triplet}", f"usr/lib/gcc/{triplet}/{self.gcc}") if self.native else ()
+        return (
+            ("usr/include", f"usr/lib/{triplet}", f"usr/lib/gcc/{triplet}/{self.gcc}") if self.native else ()
+        )
 
     @property
     def native(self) -> bool:
@@ -183,6 +187,8 @@ def _relocated(image: Tree, tree: Tree, path: str, text: str) -> bytes:
     """
 
     def below(match: re.Match[str]) -> str:
+        if match[0].startswith("/*"):
+            return match[0]
         end = image.resolve(match[0].strip("/"))
         if end not in tree:
             print(f"sysroot: /{path}: names {match[0]}, which is not in the sysroot", file=sys.stderr)

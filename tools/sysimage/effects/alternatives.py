@@ -9,7 +9,8 @@ from tools.sysimage.tree import directory, file
 
 _ADMIN = "var/lib/dpkg/alternatives"
 _CALL = re.compile(
-    r"^[ \t]*update-alternatives(?:[ \t]+(?:--quiet\b|\\\n))*[ \t]+(--install\b.*(?:(?<=\\)\n.*)*)", re.MULTILINE
+    r"^[ \t]*update-alternatives(?:[ \t]+(?:--quiet\b|\\\n))*[ \t]+(--install\b.*(?:(?<=\\)\n.*)*)",
+    re.MULTILINE,
 )
 
 
