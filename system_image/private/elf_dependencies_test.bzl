@@ -1,7 +1,8 @@
 """The test that what is injected finds its libraries in the image."""
 
 load("@rules_python//python:py_test.bzl", "py_test")
-load("//toolchains:guest.bzl", "guest_programs")
+load("//toolchains:guest.bzl", "GUEST_PLATFORM", "guest_programs")
+load("//toolchains:guest_test.bzl", "guest_libraries")
 
 def elf_dependencies_test(*, name, image, binaries, sysroot = None, size = "small", **kwargs):
     """Proves that each library that programs need is in the image, with the symbol versions that they need.
@@ -24,14 +25,24 @@ def elf_dependencies_test(*, name, image, binaries, sysroot = None, size = "smal
         tags = ["manual"],
         **dict(parts, testonly = True)
     ).values()
+    linked = []
+    if sysroot:
+        linked = [name + "_libraries"]
+        guest_libraries(
+            name = linked[0],
+            sysroot = sysroot,
+            tags = ["manual"],
+            target_platform = select(GUEST_PLATFORM),
+            **dict(parts, testonly = True)
+        )
     py_test(
         name = name,
         size = size,
         srcs = [Label("//tools/sysimage:elf_dependencies.py")],
         args = ["--image", "$(rootpath {})".format(image)] +
-               (["--sysroot", "$(rootpaths {})".format(sysroot)] if sysroot else []) +
+               [word for libraries in linked for word in ["--sysroot", "$(rootpath {})".format(libraries)]] +
                ["--program"] + ["$(rootpath {})".format(program) for program in programs],
-        data = [image] + ([sysroot] if sysroot else []) + programs,
+        data = [image] + linked + programs,
         # As the tools have it.
         legacy_create_init = 0,
         main = Label("//tools/sysimage:elf_dependencies.py"),

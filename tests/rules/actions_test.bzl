@@ -23,6 +23,12 @@ _action_test = analysistest.make(
     },
 )
 
+# What a sysroot's usr/bin has.
+_PROGRAMS = (
+    "addr2line ar as c++filt cc1 cc1plus collect2 cpp g++ gcc gcov gcov-tool ld lto-wrapper lto1 nm objcopy " +
+    "objdump ranlib readelf size strings strip"
+).split(" ")
+
 def actions_test_suite(name):
     """The actions behind `//system_image:vanilla`.
 
@@ -34,9 +40,15 @@ def actions_test_suite(name):
         "Emit": ("//system_image:vanilla", ["vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256"]),
         "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),
         "Inject": ("//system_image:vanilla_overlay", ["vanilla_overlay.tar"]),
+        "Launcher": ("//system_image:launcher", ["launcher"]),
         "Packages": ("@debian//:vanilla_amd64", ["vanilla_amd64.checked"]),
         "Program": ("//system_image:xz", ["xz"]),
         "Rootfs": ("//system_image:rootfs_vanilla", ["rootfs_vanilla.mtree", "rootfs_vanilla.tar"]),
+        "Sysroot": (
+            "//system_image:sysroot",
+            ["include", "libexec"] + 2 * ["x86_64-linux-gnu"] + _PROGRAMS,
+        ),
+        "SysrootTar": ("//system_image:sysroot", ["sysroot.tar"]),
     }
     for stage, (target, outputs) in cases.items():
         _action_test(

@@ -40,7 +40,7 @@ def check(folder: Path, program: bytes, *more: tars.Entry, sysroot: dict[str, by
         place = folder / "sysroot/usr/lib" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
-        arguments += ["--sysroot", str(place.parent)]
+    arguments += ["--sysroot", str(folder / "sysroot/usr/lib")] if sysroot else []
     assert elf_dependencies.main(arguments) == 0
 
 

@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import lzma
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from compression import zstd
@@ -23,13 +22,13 @@ def main(argv: Sequence[str]) -> int:
     """Checks programs; prints what is wrong with all of them."""
     parser = argparse.ArgumentParser(prog="elf_dependencies", description=__doc__)
     parser.add_argument("--image", type=Path, required=True, help="tar, .tar.xz, .tar.zst, or an OCI layout")
-    parser.add_argument("--sysroot", type=Path, nargs="*", default=[], help="files or folders of the sysroot")
+    parser.add_argument("--sysroot", type=Path, help="folder with the libraries that were linked with")
     parser.add_argument("--program", type=Path, nargs="+", required=True, help="what is to run in the image")
     options = parser.parse_args(argv)
     problems = []
     with ExitStack() as files:
         image: Tree | None = None
-        linked = dict(_files(options.sysroot))
+        linked = _libraries(options.sysroot) if options.sysroot else {}
         for path in options.program:
             program = Inode(Kind.FILE, 0o755, content=External(path, path.stat().st_size), origin="it")
             linkage = elf.linkage(program)
@@ -87,12 +86,8 @@ def check(image: Tree, program: Inode, triplet: str, linked: Mapping[str, Path])
                 yield f"{who} needs {', '.join(sorted(missing))} of {name}, which the image's has not"
 
 
-def _files(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """The libraries of a sysroot by name: those for the target, not those of its compilers."""
-    for path in paths:
-        if path.is_dir() and "libexec" not in path.parts:
-            for folder, _, names in os.walk(path):
-                yield from ((name, Path(folder, name)) for name in names if ".so" in name)
+def _libraries(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir() if ".so" in path.name}
 
 
 def _digest(inode: Inode) -> str:
