@@ -63,13 +63,13 @@ def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = No
     native.toolchain(
         name = name,
         exec_compatible_with = [
-            "@platforms//cpu:" + execution_cpu,
-            "@platforms//os:linux",
+            Label("@platforms//cpu:" + execution_cpu),
+            Label("@platforms//os:linux"),
         ],
         target_compatible_with = [
             Label("//toolchains:guest"),
-            "@platforms//cpu:" + target_cpu,
-            "@platforms//os:linux",
+            Label("@platforms//cpu:" + target_cpu),
+            Label("@platforms//os:linux"),
         ],
         toolchain = name + "_cc",
         toolchain_type = "@bazel_tools//tools/cpp:toolchain_type",

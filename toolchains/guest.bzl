@@ -2,14 +2,27 @@
 
 # The platform of a guest, by the architecture of its image.
 GUEST_PLATFORM = {
-    "@platforms//cpu:aarch64": str(Label("//toolchains:guest_aarch64")),
-    "@platforms//cpu:x86_64": str(Label("//toolchains:guest_x86_64")),
+    Label("@platforms//cpu:aarch64"): str(Label("//toolchains:guest_aarch64")),
+    Label("@platforms//cpu:x86_64"): str(Label("//toolchains:guest_x86_64")),
 }
 
+# What compiles for it. Registering them is not enough: a host's own toolchain, which was registered before, fits a
+# guest of its architecture, too.
+GUEST_TOOLCHAINS = [str(Label("//toolchains:all"))]
+
+_PLATFORMS = "//command_line_option:platforms"
+_TOOLCHAINS = "//command_line_option:extra_toolchains"
+
+def _guest_transition_impl(settings, attr):
+    others = [toolchain for toolchain in settings[_TOOLCHAINS] if toolchain not in attr.guest_toolchains]
+
+    # The last of them comes first.
+    return {_PLATFORMS: [attr.platform], _TOOLCHAINS: others + attr.guest_toolchains}
+
 _guest_transition = transition(
-    implementation = lambda _settings, attr: {"//command_line_option:platforms": [attr.platform]},
-    inputs = [],
-    outputs = ["//command_line_option:platforms"],
+    implementation = _guest_transition_impl,
+    inputs = [_TOOLCHAINS],
+    outputs = [_PLATFORMS, _TOOLCHAINS],
 )
 
 def _guest_program_impl(ctx):
@@ -28,6 +41,10 @@ guest_program = rule(
     implementation = _guest_program_impl,
     doc = "A program, built for the guest.",
     attrs = {
+        "guest_toolchains": attr.string_list(
+            doc = "Toolchains that come before all others.",
+            default = GUEST_TOOLCHAINS,
+        ),
         "platform": attr.string(doc = "Label of the guest's platform.", mandatory = True),
         "program": attr.label(
             doc = "The program, which is one file.",
@@ -42,12 +59,13 @@ guest_program = rule(
     executable = True,
 )
 
-def guest_programs(name, programs, **kwargs):
+def guest_programs(name, programs, guest_toolchains = GUEST_TOOLCHAINS, **kwargs):
     """Makes a `guest_program`, `NAME_guest/PATH`, of each program.
 
     Args:
       name: name of the target whose programs these are.
       programs: dict, path in the image → label.
+      guest_toolchains: list of toolchains, as for --extra_toolchains, that come before all others.
       **kwargs: attributes that every rule has.
 
     Returns:
@@ -58,6 +76,7 @@ def guest_programs(name, programs, **kwargs):
         targets[path] = "{}_guest/{}".format(name, path)
         guest_program(
             name = targets[path],
+            guest_toolchains = guest_toolchains,
             platform = select(GUEST_PLATFORM),
             program = program,
             **kwargs

@@ -1,6 +1,7 @@
 """The sysroot and the compiler of a toolchain, each for its own platform."""
 
 load("//system_image:providers.bzl", "SysrootInfo")
+load(":guest.bzl", "GUEST_TOOLCHAINS")
 
 ToolchainPartsInfo = provider(
     doc = "What a toolchain is made of.",
@@ -21,21 +22,26 @@ _SAME = {
     "//command_line_option:strip": "sometimes",
 }
 
-_OUTPUTS = _SAME.keys() + ["//command_line_option:platforms"]
+_PLATFORMS = "//command_line_option:platforms"
+_TOOLCHAINS = "//command_line_option:extra_toolchains"
 
-def _on(platform):
-    return dict(_SAME, **{"//command_line_option:platforms": [platform]})
+def _on(platform, settings):
+    return dict(_SAME, **{
+        _PLATFORMS: [platform],
+        # Those that made this toolchain be used may not be there for others to whom it is the same.
+        _TOOLCHAINS: [toolchain for toolchain in settings[_TOOLCHAINS] if toolchain not in GUEST_TOOLCHAINS],
+    })
 
 _compiler_transition = transition(
-    implementation = lambda _settings, attr: _on(attr.execution_platform),
-    inputs = [],
-    outputs = _OUTPUTS,
+    implementation = lambda settings, attr: _on(attr.execution_platform, settings),
+    inputs = [_TOOLCHAINS],
+    outputs = _SAME.keys() + [_PLATFORMS, _TOOLCHAINS],
 )
 
 sysroot_transition = transition(
-    implementation = lambda _settings, attr: _on(attr.target_platform),
-    inputs = [],
-    outputs = _OUTPUTS,
+    implementation = lambda settings, attr: _on(attr.target_platform, settings),
+    inputs = [_TOOLCHAINS],
+    outputs = _SAME.keys() + [_PLATFORMS, _TOOLCHAINS],
 )
 
 def _parts_impl(ctx):

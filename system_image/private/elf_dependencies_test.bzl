@@ -1,10 +1,10 @@
 """The test that what is injected finds its libraries in the image."""
 
 load("@rules_python//python:py_test.bzl", "py_test")
-load("//toolchains:guest.bzl", "GUEST_PLATFORM", "guest_programs")
+load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_programs")
 load("//toolchains:guest_test.bzl", "guest_libraries")
 
-def elf_dependencies_test(*, name, image, binaries, sysroot = None, size = "small", **kwargs):
+def elf_dependencies_test(*, name, image, binaries, sysroot = None, guest_toolchains = GUEST_TOOLCHAINS, size = "small", **kwargs):
     """Proves that each library that programs need is in the image, with the symbol versions that they need.
 
     Libraries of libraries are looked at, too. What is linked statically, and a script, need none.
@@ -15,6 +15,7 @@ def elf_dependencies_test(*, name, image, binaries, sysroot = None, size = "smal
       binaries: list of labels of programs or shared libraries. They are built for the guest.
       sysroot: label of the `sysroot` that they are linked with. Then each library in the image has to be the
         very file that is in there.
+      guest_toolchains: list of toolchains that compile the programs, as in `system_image`.
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
@@ -22,6 +23,7 @@ def elf_dependencies_test(*, name, image, binaries, sysroot = None, size = "smal
     programs = guest_programs(
         name,
         {str(number): binary for number, binary in enumerate(binaries)},
+        guest_toolchains,
         tags = ["manual"],
         **dict(parts, testonly = True)
     ).values()

@@ -1,6 +1,6 @@
 """The macro that composes flatten, compress, inject and emit."""
 
-load("//toolchains:guest.bzl", "guest_programs")
+load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load(":compress.bzl", "compress")
 load(":elf_dependencies_test.bzl", "elf_dependencies_test")
 load(":emit.bzl", "emit")
@@ -25,6 +25,7 @@ def system_image(
         disable = [],
         mask = [],
         compression = "xz",
+        guest_toolchains = GUEST_TOOLCHAINS,
         **kwargs):
     """Makes a system image, `NAME.tar.xz`, of a base image and what is built to run in it.
 
@@ -49,6 +50,8 @@ def system_image(
       disable: list of units to disable.
       mask: list of units to mask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
+      guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
+        those of this module's sysroot.
       **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and
         the tag `manual`.
     """
@@ -67,7 +70,7 @@ def system_image(
         image = base,
         **parts
     )
-    programs = guest_programs(name, {_ORCHESTRATOR: orchestrator} | binaries, **parts)
+    programs = guest_programs(name, {_ORCHESTRATOR: orchestrator} | binaries, guest_toolchains, **parts)
     inject(
         name = name + "_overlay",
         base = name + "_flat",
@@ -98,6 +101,7 @@ def system_image(
     elf_dependencies_test(
         name = name + "_elf_dependencies_test",
         binaries = programs.values(),
+        guest_toolchains = guest_toolchains,
         image = name,
         **kwargs
     )
