@@ -5,6 +5,7 @@ load("//system_image:defs.bzl", "flatten", "inject", "rootfs")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private:packages.bzl", "unlocked_packages")
+load("//toolchains:parts.bzl", "toolchain_parts")
 
 def _failure_impl(ctx):
     env = analysistest.begin(ctx)
@@ -76,6 +77,24 @@ def failures_test_suite(name):
                 "write it with `bazel run @trixie//:lock`",
                 rootfs,
                 packages = ":" + name + "_unlocked",
+            ),
+            _refused(
+                "toolchain_refuses_a_sysroot_without_libraries_test",
+                "sysroot: @@//system_image:cross has programs only; name a sysroot without compiler_for",
+                toolchain_parts,
+                compiler = "//system_image:cross",
+                execution_platform = "//toolchains:guest_x86_64",
+                sysroot = "//system_image:cross",
+                target_platform = "//toolchains:guest_x86_64",
+            ),
+            _refused(
+                "toolchain_refuses_a_compiler_for_another_architecture_test",
+                "give both the same",
+                toolchain_parts,
+                compiler = "//system_image:cross",
+                execution_platform = "//toolchains:guest_x86_64",
+                sysroot = "//system_image:sysroot",
+                target_platform = "//toolchains:guest_x86_64",
             ),
         ],
     )

@@ -1,7 +1,7 @@
 """The command lines that a toolchain gives to actions."""
 
 load("@rules_cc//cc:action_names.bzl", "ACTION_NAMES")
-load("@rules_cc//cc:find_cc_toolchain.bzl", "CC_TOOLCHAIN_TYPE", "find_cc_toolchain")
+load("@rules_cc//cc:find_cc_toolchain.bzl", "find_cc_toolchain", "use_cc_toolchain")
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("//toolchains:guest.bzl", "guest_programs")
 
@@ -73,7 +73,7 @@ _commands = rule(
         "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
     },
     fragments = ["cpp"],
-    toolchains = [config_common.toolchain_type(CC_TOOLCHAIN_TYPE, mandatory = True)],
+    toolchains = use_cc_toolchain(mandatory = True),
 )
 
 def guest_commands(name, mode):
