@@ -128,8 +128,8 @@ def test_no_path_of_the_host_is_in_what_is_made(tmp_path: Path) -> None:
             assert b"/sysroot/usr/include" not in path.read_bytes(), path.name
 
 
-def test_it_works_where_there_is_no_libc_and_no_other_program(tmp_path: Path) -> None:
-    root = Execroot(tmp_path, "opt", links=False)
+def in_a_root_of_its_own(root: Execroot) -> int:
+    """Builds where there is nothing but the sysroot and the sources; the status, or the test is skipped."""
     child = os.fork()
     if child == 0:
         try:
@@ -137,8 +137,8 @@ def test_it_works_where_there_is_no_libc_and_no_other_program(tmp_path: Path) ->
             os.chroot(root.folder)
         except OSError:
             os._exit(77)
-        os.chdir("/")
         try:
+            os.chdir("/")
             root.folder = Path("/")
             root.build()
         except BaseException as error:
@@ -148,5 +148,20 @@ def test_it_works_where_there_is_no_libc_and_no_other_program(tmp_path: Path) ->
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status == 77:
         pytest.skip("this host lets nobody make a root of his own")
-    assert status == 0
+    return status
+
+
+def test_it_works_where_there_is_no_libc_and_no_other_program(tmp_path: Path) -> None:
+    assert in_a_root_of_its_own(Execroot(tmp_path, "opt", links=False)) == 0
     assert (tmp_path / "program").stat().st_mode & 0o111
+
+
+def test_it_refuses_to_follow_what_gcc_reads_by_an_absolute_path(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    specs = tmp_path / "usr/lib/gcc/x86_64-linux-gnu/specs"
+    specs.parent.mkdir(parents=True)
+    specs.touch()
+    assert in_a_root_of_its_own(Execroot(tmp_path, "opt", links=False)) == 1
+    message = "error: /usr/lib/gcc/x86_64-linux-gnu/specs: would change what gcc does; remove it"
+    assert message in capfd.readouterr().err
