@@ -157,6 +157,15 @@ def test_a_program_whose_library_is_missing_is_refused(tmp_path: Path) -> None:
         make(tmp_path, layer)
 
 
+def test_a_library_in_a_folder_of_its_own_comes_along(tmp_path: Path) -> None:
+    program = elfs.linked(needed=["libown.so"], runpath="/usr/lib/own")
+    layer = image(
+        tars.entry("usr/bin/x86_64-linux-gnu-as", program, mode=0o755),
+        tars.entry("usr/lib/own/libown.so", elfs.linked("libown.so")),
+    )
+    assert (make(tmp_path, layer) / "usr/libexec/lib/libown.so").exists()
+
+
 def test_of_a_cross_compiler_only_programs_are_taken(tmp_path: Path) -> None:
     layer = image(target="aarch64-linux-gnu", kind="gcc-cross")
     found = files(make(tmp_path, layer, target="arm64"))
