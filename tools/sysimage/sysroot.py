@@ -189,7 +189,9 @@ def _relocated(image: Tree, tree: Tree, path: str, text: str) -> bytes:
     def below(match: re.Match[str]) -> str:
         if match[0].startswith("/*"):
             return match[0]
-        end = image.resolve(match[0].strip("/"))
+        named = match[0].strip("/")
+        # /usr is merged, whether the image has base-files, which brings the links, or not.
+        end = next((end for path in (named, f"usr/{named}") if (end := image.resolve(path)) in tree), named)
         if end not in tree:
             print(f"sysroot: /{path}: names {match[0]}, which is not in the sysroot", file=sys.stderr)
         return f"=/{end}"
