@@ -82,3 +82,8 @@ def test_calls_are_found_whatever_stands_before_install(call: str) -> None:
         "etc/alternatives/edit": "/usr/bin/mini",
         "usr/bin/edit": "/etc/alternatives/edit",
     }
+
+
+def test_options_before_the_call_and_a_call_on_a_line_of_its_own_do_not_hide_it() -> None:
+    text = "update-alternatives --quiet \\\n  --install /usr/bin/edit edit \\\n  /usr/bin/mini 5\n"
+    assert links(installed(text))["usr/bin/edit"] == "/etc/alternatives/edit"

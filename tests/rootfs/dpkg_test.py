@@ -1,4 +1,4 @@
-"""dpkg's rules: versions, relations, order, and its database."""
+"""dpkg's rules: versions, relations, and its database."""
 
 from pathlib import Path
 
@@ -41,33 +41,6 @@ def test_relation_reads_alternatives_versions_and_qualifiers() -> None:
         [dpkg.Alternative("default-mta"), dpkg.Alternative("mail-agent")],
         [dpkg.Alternative("perl", "<<", "6")],
     ]
-
-
-def order(folder: Path, *debs: Deb) -> list[list[str]]:
-    return [[p.name for p in batch] for batch in dpkg.install_order([deb.load(folder) for deb in debs])]
-
-
-def test_what_is_essential_comes_first_with_what_it_needs(tmp_path: Path) -> None:
-    debs = (
-        Deb("aaa"),
-        Deb("sh", fields={"Essential": "yes", "Depends": "zlib"}),
-        Deb("zlib"),
-    )
-    assert order(tmp_path, *debs) == [["zlib", "sh"], ["aaa"]]
-
-
-def test_pre_depends_come_before_depends_and_a_cycle_ends(tmp_path: Path) -> None:
-    debs = (
-        Deb("a", fields={"Depends": "b", "Pre-Depends": "c"}),
-        Deb("b", fields={"Depends": "a"}),
-        Deb("c"),
-    )
-    assert order(tmp_path, *debs) == [[], ["c", "b", "a"]]
-
-
-def test_dependency_on_what_another_package_provides_is_seen(tmp_path: Path) -> None:
-    debs = (Deb("a", fields={"Depends": "none | virtual"}), Deb("z", fields={"Provides": "virtual (= 1)"}))
-    assert order(tmp_path, *debs) == [[], ["z", "a"]]
 
 
 def test_package_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
@@ -126,3 +99,41 @@ def test_diversions_are_in_the_order_of_dpkgs_hash_table() -> None:
     tree = Tree()
     dpkg.write_database(tree, [], "amd64", [(path, f"{path}.x", "p") for path in sorted(paths)], [])
     assert tree["var/lib/dpkg/diversions"].read().decode().splitlines()[::3] == paths
+
+
+def test_conffile_that_an_upgrade_removes_is_recorded_as_dpkg_does(tmp_path: Path) -> None:
+    package = Deb("a", control={"conffiles": "remove-on-upgrade /etc/old\n/etc/a\n"}).load(tmp_path)
+    package.digests["etc/a"] = "d41d8cd98f00b204e9800998ecf8427e"
+    expected = " /etc/old newconffile remove-on-upgrade\n /etc/a d41d8cd98f00b204e9800998ecf8427e\n"
+    assert f"Conffiles:\n{expected}" in dpkg.status(package)
+
+
+def test_overrides_come_in_the_order_of_dpkgs_table_and_make_no_empty_file() -> None:
+    tree = Tree()
+    dpkg.write_database(tree, [], "amd64", [], {})
+    assert "var/lib/dpkg/statoverride" not in tree
+    overrides = {
+        "etc/ssl/private": "root ssl-cert 710 /etc/ssl/private",
+        "usr/lib/dbus-1.0/dbus-daemon-launch-helper": (
+            "root messagebus 4754 /usr/lib/dbus-1.0/dbus-daemon-launch-helper"
+        ),
+        "etc/chrony/chrony.keys": "root _chrony 640 /etc/chrony/chrony.keys",
+    }
+    dpkg.write_database(tree, [], "amd64", [], dict(sorted(overrides.items(), reverse=True)))
+    lines = tree["var/lib/dpkg/statoverride"].read().decode().splitlines()
+    # As a real installation has them.
+    assert [line.split()[3] for line in lines].index("/etc/ssl/private") < [
+        line.split()[3] for line in lines
+    ].index("/usr/lib/dbus-1.0/dbus-daemon-launch-helper")
+    assert len(lines) == 3
+
+
+def test_interest_names_the_architecture_of_what_can_be_there_twice(tmp_path: Path) -> None:
+    debs = (
+        Deb("a", fields={"Multi-Arch": "same"}, control={"triggers": "interest /usr/x\n"}),
+        Deb("b", control={"triggers": "interest-noawait /usr/x\ninterest y\n"}),
+    )
+    tree = Tree()
+    dpkg.write_database(tree, [deb.load(tmp_path) for deb in debs], "amd64", [], {})
+    assert tree["var/lib/dpkg/triggers/File"].read() == b"/usr/x a:amd64\n/usr/x b/noawait\n"
+    assert tree["var/lib/dpkg/triggers/y"].read() == b"b\n"

@@ -117,6 +117,14 @@ def test_statoverride_changes_the_file_and_is_recorded() -> None:
     assert root.overrides == {"usr/lib/helper": "root mail 4754 /usr/lib/helper"}
 
 
+def test_statoverride_waits_for_what_is_made_later_if_the_ledger_says_so() -> None:
+    root = make()
+    overrides.statoverride(root, "p", path="var/log/x", owner="root:mail", mode=0o750, later=True)
+    assert root.overrides == {"var/log/x": "root mail 750 /var/log/x"}
+    with pytest.raises(ToolError, match="p needs /var/log/y"):
+        overrides.statoverride(root, "p", path="var/log/y", owner="root:mail", mode=0o750)
+
+
 def test_catalog_is_sorted_by_id_and_language_and_shares_texts() -> None:
     first, second = "f" * 32, "0" * 32
     root = make(

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.testing.debs import Deb
+from tests.testing.roots import make
+from tools.sysimage.effects import ledger
 from tools.sysimage.effects.ledger import Call, Ledger, Uncovered
 from tools.sysimage.errors import ToolError
 
@@ -20,7 +22,8 @@ effect = "catalog"
 def calls(folder: Path, text: str, extra: str = "", script: str = "postinst") -> list[Call] | Uncovered:
     more = folder / "extra.toml"
     more.write_text(extra)
-    return Ledger([more]).calls(Deb("pkg", control={script: text}).load(folder), script)
+    found, lacking = Ledger([more]).calls(Deb("pkg", control={script: text}).load(folder), script)
+    return lacking[0] if lacking else found
 
 
 @pytest.mark.parametrize("text", ["#!/bin/sh\nset -e\n\nexit 0\n", "#!/bin/sh\n# only words\n:\n", ""])
@@ -34,6 +37,12 @@ def test_unknown_script_says_package_text_and_the_lines_to_add(tmp_path: Path) -
     message = found.message()
     for part in ("pkg: postinst", "    useradd evil\n", "[[script]]", 'package = "pkg"', found.sha256):
         assert part in message
+
+
+def test_all_that_is_uncovered_is_told_at_once(tmp_path: Path) -> None:
+    package = Deb("pkg", control={"postinst": f"{ADDED}mkdir /x\n{ADDED}"}).load(tmp_path)
+    _, lacking = Ledger().calls(package, "postinst")
+    assert [part.section is not None for part in lacking] == [True, True, False]
 
 
 def test_entry_covers_the_script_and_no_other(tmp_path: Path) -> None:
@@ -52,6 +61,44 @@ def test_entry_covers_the_script_and_no_other(tmp_path: Path) -> None:
             Call("mkdir", {"path": "x"}),
             Call("catalog"),
         ]
+
+
+def test_sections_have_the_place_that_the_entry_gives_them(tmp_path: Path) -> None:
+    text = f"#!/bin/sh\n{ADDED}mkdir /x\n"
+    _, (lacking,) = Ledger().calls(
+        Deb("pkg", control={"postinst": "#!/bin/sh\nmkdir /x\n"}).load(tmp_path), "postinst"
+    )
+    entry = (
+        f'[[script]]\npackage = "pkg"\nscript = "postinst"\nsha256 = ["{lacking.sha256}"]\n'
+        'effects = [{ do = "sections" }, { do = "mkdir", path = "x" }]\n'
+    )
+    assert calls(tmp_path, text, GREET + entry) == [Call("catalog"), Call("mkdir", {"path": "x"})]
+
+
+def test_effect_with_a_condition_needs_the_path(tmp_path: Path) -> None:
+    root = make({"usr/sbin/adduser": ""})
+    package = Deb("pkg").load(tmp_path)
+    for path in ("usr/sbin/adduser", "usr/sbin/none"):
+        call = Call("mkdir", {"path": f"made/{path}", "when": path})
+        ledger.run(root, package, "postinst", [call])
+    assert "made/usr/sbin/adduser" in root.tree
+    assert "made/usr/sbin/none" not in root.tree
+
+
+def test_entry_with_a_wrong_parameter_is_an_error_also_for_what_comes_late(tmp_path: Path) -> None:
+    package = Deb("pkg").load(tmp_path)
+    for effect in ("mkdir", "catalog"):
+        with pytest.raises(ToolError, match="the ledger's entry for pkg postinst"):
+            ledger.run(make(), package, "postinst", [Call(effect, {"color": "red"})])
+
+
+def test_late_effects_with_parameters_are_as_many_as_there_are(tmp_path: Path) -> None:
+    root = make()
+    calls = [Call("not_with", {"path": path, "why": "x"}) for path in ("a", "b", "a")] + [
+        Call("ldconfig")
+    ] * 2
+    ledger.run(root, Deb("pkg").load(tmp_path), "postinst", calls)
+    assert len(root.late) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Debian packages as dpkg(1) sees them: relations, versions, the order of an installation, its database."""
+"""Debian packages as dpkg(1) sees them: relations, versions, its database."""
 
 import hashlib
 import re
@@ -219,57 +219,6 @@ def _weight(character: str) -> int:
     return ord(character) if character.isalpha() else ord(character) + 256
 
 
-def install_order(packages: Iterable[Package]) -> list[list[Package]]:
-    """The order of an installation, in two batches: what is essential with all it needs, then the rest.
-
-    Within a batch a package comes after what it depends on, Pre-Depends first, and else by name. Cycles
-    are broken where they close. That is the order in which a bootstrap with apt configures, as far as it
-    can be seen in the result: numbers of users, order of triggers.
-    """
-    by_name = {package.name: package for package in packages}
-    names = sorted(by_name)
-    providers: dict[str, list[str]] = {}
-    for name in names:
-        for group in by_name[name].relation("Provides"):
-            for alternative in group:
-                providers.setdefault(alternative.name, []).append(name)
-
-    def needs(package: Package) -> Iterator[str]:
-        for key in ("Pre-Depends", "Depends"):
-            for group in package.relation(key):
-                # The first alternative that is there, itself before what provides it.
-                found = [
-                    name
-                    for alternative in group
-                    for name in ([alternative.name] * (alternative.name in by_name))
-                    or providers.get(alternative.name, [])
-                ]
-                yield from found[:1]
-
-    seen: set[str] = set()
-
-    def batch(roots: Sequence[str]) -> list[Package]:
-        order: list[Package] = []
-        for root in roots:
-            if root in seen:
-                continue
-            seen.add(root)
-            stack = [(root, needs(by_name[root]))]
-            while stack:
-                name, rest = stack[-1]
-                following = next((need for need in rest if need not in seen), None)
-                if following is None:
-                    stack.pop()
-                    order.append(by_name[name])
-                else:
-                    seen.add(following)
-                    stack.append((following, needs(by_name[following])))
-        return order
-
-    essential = batch([name for name in names if by_name[name].essential])
-    return [essential, batch(names)]
-
-
 def info_prefix(package: Package) -> str:
     """The name of a package's files in the info folder: with the architecture if several can be there."""
     same = package.deb.fields.get("Multi-Arch") == "same"
@@ -280,7 +229,11 @@ def status(package: Package) -> str:
     """The paragraph of /var/lib/dpkg/status for an installed package, without the empty line after it."""
     fields = dict(package.deb.fields)
     fields["Status"] = "install ok installed"
-    conffiles = "".join(f"\n /{path} {package.digests[path]}" for path in package.conffiles())
+    conffiles = ""
+    for line in package.text("conffiles").splitlines():
+        flag, _, path = line.strip().rpartition(" ")
+        # A conffile that goes with an upgrade is no file of the package, and has no digest.
+        conffiles += f"\n {path} " + ("newconffile remove-on-upgrade" if flag else package.digests[path[1:]])
     if conffiles:
         fields["Conffiles"] = conffiles
     order = [name for name in _FIELDS if name in fields] + [name for name in fields if name not in _FIELDS]
@@ -323,12 +276,12 @@ def write_database(
     packages: Sequence[Package],
     architecture: str,
     diversions: Sequence[tuple[str, str, str]],
-    overrides: Sequence[str],
+    overrides: Mapping[str, str],
 ) -> None:
     """Writes the rest of /var/lib/dpkg: status, arch, triggers, diversions and statoverride.
 
     `packages` come in the order of installation. A diversion is (path, diverted path, package or ":" for
-    the administrator's), an override a line of statoverride.
+    the administrator's), an override a path with its line of statoverride.
     """
     for name in ("info", "parts", "triggers", "updates", "alternatives"):
         if f"{ADMIN}/{name}" not in tree:
@@ -342,16 +295,18 @@ def write_database(
         "diversions": "".join(
             f"{line}\n" for diversion in sorted(diversions, key=lambda d: _bin(d[0])) for line in diversion
         ),
-        "statoverride": "".join(f"{line}\n" for line in overrides),
     }
+    if overrides:
+        text["statoverride"] = "".join(f"{overrides[path]}\n" for path in sorted(overrides, key=_bin))
     files: list[str] = []
     named: dict[str, list[str]] = {}
     for package in packages:
+        name = info_prefix(package).rpartition("/")[2]
         for kind, trigger in interests(package):
             if trigger.startswith("/"):
-                files.append(f"{trigger} {package.name}{kind}\n")
+                files.append(f"{trigger} {name}{kind}\n")
             else:
-                named.setdefault(trigger, []).append(f"{package.name}{kind}\n")
+                named.setdefault(trigger, []).append(f"{name}{kind}\n")
     text["triggers/File"] = "".join(files)
     text["triggers/Unincorp"] = ""
     for trigger, lines in named.items():
@@ -380,9 +335,14 @@ def md5(inode: Inode) -> str:
     return digest.hexdigest()
 
 
-def _bin(path: str) -> int:
-    # dpkg writes diversions in the order of its hash table of file names (FNV-1a over the bare name).
+def fnv(name: str) -> int:
+    """The hash of a name (FNV-1a, 32 bits) by which dpkg's tables are ordered."""
     value = _FNV_BASIS
-    for byte in path.lstrip("/").encode("utf-8", "surrogateescape"):
+    for byte in name.encode("utf-8", "surrogateescape"):
         value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFF
-    return value % _BINS
+    return value
+
+
+def _bin(path: str) -> int:
+    # dpkg writes both in the order of its hash table of file names.
+    return fnv(path.lstrip("/")) % _BINS

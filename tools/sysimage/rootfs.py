@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tools.sysimage import atomic, dpkg, errors, mtree, tar, unpack
+from tools.sysimage import atomic, dpkg, errors, mtree, order, tar, unpack
 from tools.sysimage.dpkg import Package
 from tools.sysimage.effects import alternatives, ledger, tmpfiles, units
 from tools.sysimage.effects.root import Root
@@ -89,19 +89,19 @@ def build(manifest: Manifest, scratch: Path) -> Tree:
     root = Root(Tree(), manifest.architecture, unpack.Unpacker(Tree()), excluded=selection.excludes)
     root.unpacker.tree = root.tree
     places = unpack.spool(packages, scratch)
-    order: list[Package] = []
-    for batch in dpkg.install_order(packages):
+    unpacked: list[Package] = []
+    for batch in order.batches(packages):
         _install(root, batch, scripts, places)
-        order += batch
+        unpacked += batch.unpack
     for name in sorted(root.late):
         root.late[name](root)
     alternatives.write_database(root)
     dpkg.write_database(
         root.tree,
-        order,
+        unpacked,
         root.architecture,
         [(f"/{d.path}", f"/{d.target}", d.package) for d in root.unpacker.diversions.values()],
-        [root.overrides[path] for path in sorted(root.overrides)],
+        root.overrides,
     )
     tmpfiles.clean_run(root)
     selection.apply(root.tree)
@@ -130,37 +130,34 @@ type _Scripts = Mapping[tuple[str, str], Sequence[ledger.Call]]
 
 def _scripts(packages: Sequence[Package], book: ledger.Ledger) -> _Scripts:
     found: dict[tuple[str, str], Sequence[ledger.Call]] = {}
-    uncovered = []
+    uncovered: list[ledger.Uncovered] = []
     for package in sorted(packages, key=lambda package: package.name):
         for script in ledger.SCRIPTS:
             if script in package.deb.control:
-                calls = book.calls(package, script)
-                if isinstance(calls, ledger.Uncovered):
-                    uncovered.append(calls)
-                else:
-                    found[package.name, script] = calls
+                found[package.name, script], lacking = book.calls(package, script)
+                uncovered += lacking
     for part in uncovered:
         print(part.message(), file=sys.stderr)
     if uncovered:
-        names = ", ".join(f"{part.package} {part.script}" for part in uncovered)
+        names = ", ".join(dict.fromkeys(f"{part.package} {part.script}" for part in uncovered))
         raise ToolError(f"no ledger covers {names}; read what is printed above and add the lines it names")
     return found
 
 
 def _install(
     root: Root,
-    batch: Sequence[Package],
+    batch: order.Batch,
     scripts: _Scripts,
     places: Mapping[str, tuple[BinaryIO, int]],
 ) -> None:
     """Unpacks a batch of packages, then configures them, as apt and dpkg do."""
-    for package in batch:
+    for package in batch.unpack:
         ledger.run(root, package, "preinst", scripts.get((package.name, "preinst"), ()))
         archive, offset = places[package.name]
         archive.seek(offset)
         root.unpacker.unpack(package, archive)
         root.packages[package.name] = package
-    for package in batch:
+    for package in batch.configure:
         ledger.run(root, package, "postinst", scripts.get((package.name, "postinst"), ()))
 
 

@@ -28,7 +28,7 @@ class _Item:
     locked: bool = False  # "u!"
 
 
-class _Table:
+class Table:
     """A colon-separated database; its lines stay as they are, new ones come at the end."""
 
     def __init__(self, root: Root, path: str, mode: int) -> None:
@@ -37,6 +37,7 @@ class _Table:
         self.changed = False
 
     def field(self, name: str, index: int) -> str | None:
+        """A field of the line for `name`, or None."""
         for line in self.lines:
             fields = line.split(":")
             if fields[0] == name and len(fields) > index:
@@ -44,13 +45,16 @@ class _Table:
         return None
 
     def names_of(self, number: int) -> set[str]:
+        """Who has this number."""
         return {fields[0] for line in self.lines if (fields := line.split(":"))[2:3] == [str(number)]}
 
     def add(self, line: str) -> None:
+        """Adds a line at the end."""
         self.lines.append(line)
         self.changed = True
 
     def add_member(self, name: str, index: int, user: str) -> None:
+        """Adds a user to the list in a field of the line for `name`, if there is one."""
         for at, line in enumerate(self.lines):
             fields = line.split(":")
             if fields[0] == name:
@@ -61,6 +65,7 @@ class _Table:
                     self.changed = True
 
     def save(self, who: str) -> None:
+        """Writes the file if anything has changed."""
         if self.changed:
             mode = None if self._root.tree.find(self._path) else self._mode
             self._root.write(self._path, "".join(f"{line}\n" for line in self.lines), mode, who)
@@ -112,10 +117,10 @@ def _item(root: Root, line: str, where: str) -> _Item:
 
 def apply(root: Root, who: str, items: list[_Item]) -> None:
     """Makes the accounts of parsed lines: groups, then users, then memberships."""
-    passwd = _Table(root, "etc/passwd", 0o644)
-    group = _Table(root, "etc/group", 0o644)
-    shadow = _Table(root, "etc/shadow", 0)
-    gshadow = _Table(root, "etc/gshadow", 0)
+    passwd = Table(root, "etc/passwd", 0o644)
+    group = Table(root, "etc/group", 0o644)
+    shadow = Table(root, "etc/shadow", 0)
+    gshadow = Table(root, "etc/gshadow", 0)
     next_free = _FIRST
 
     def free(name: str) -> int:

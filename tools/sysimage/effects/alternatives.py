@@ -8,17 +8,15 @@ from tools.sysimage.errors import ToolError
 from tools.sysimage.tree import directory, file
 
 _ADMIN = "var/lib/dpkg/alternatives"
-_CALL = re.compile(
-    r"^[ \t]*update-alternatives(?:[ \t]+(?:--quiet\b|\\\n))*[ \t]+(--install\b.*(?:(?<=\\)\n.*)*)",
-    re.MULTILINE,
-)
+_OPTIONS = r"(?:--(?:quiet|verbose|force|skip-auto)[ \t]+)*"
+_CALL = re.compile(rf"^[ \t]*update-alternatives[ \t]+{_OPTIONS}(--install\b.*)", re.MULTILINE)
 
 
 def calls(script: str) -> list[list[str]]:
     """The arguments of each `update-alternatives --install` that a script calls, line breaks joined."""
     found = []
-    for match in _CALL.finditer(script):
-        words = shlex.split(match[1].replace("\\\n", " "), comments=True)
+    for match in _CALL.finditer(script.replace("\\\n", " ")):
+        words = shlex.split(match[1], comments=True)
         end = next(
             (at for at, word in enumerate(words) if word in ("||", "&&", ";", ">", ">/dev/null")), None
         )

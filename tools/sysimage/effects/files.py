@@ -55,17 +55,67 @@ def link(root: Root, who: str, *, path: str, target: str, replace: bool = False)
     root.link(path, target, who, replace=replace)
 
 
-def heredoc(root: Root, who: str, *, path: str, text: str) -> None:
+def own(root: Root, who: str, *, path: str, mode: int | None = None, owner: str = "") -> None:
+    """Sets mode and owner of what a package ships, as chmod(1) and chown(1) do."""
+    inode = root.tree.find(path)
+    if inode is None:
+        raise ToolError(f"{who} needs /{path}, which no package of the set has; add it or correct the ledger")
+    if mode is not None:
+        inode.mode = mode
+    if owner:
+        inode.uid, inode.gid = _owner(root, owner, who)
+
+
+def heredoc(root: Root, who: str, *, path: str, text: str, written: str = "") -> None:
     """Makes a file, unless one is there, from the here-document that the script writes to it.
 
-    Raises ToolError if the script has none for that path.
+    `written` is how the script names the file, if not by its path. Raises ToolError if the script has no
+    such here-document, or one that the shell would expand.
     """
-    quoted = re.escape(f"$DPKG_ROOT/{path}")
-    match = re.search(rf"""cat > "{quoted}" <<'?(\w+)'?\n(.*?)^\1$""", text, re.MULTILINE | re.DOTALL)
+    names = [written] if written else [f"$DPKG_ROOT/{path}", f"/{path}"]
+    target = rf"""> *["']?(?:{"|".join(map(re.escape, names))})["']?"""
+    begin = r"""<<(-?) *(['"]?)(\w+)['"]?"""
+    match = re.search(rf"cat (?:{target} *{begin}|{begin} *{target})\n((?:.*\n)*?)\t*(?:\3|\6)\n", text)
     if match is None:
         raise ToolError(f"{who}: the script writes no here-document to /{path}; correct the ledger")
+    body = match[7]
+    if match[1] or match[4]:
+        body = re.sub(r"^\t+", "", body, flags=re.MULTILINE)
+    if not (match[2] or match[5]) and re.search(r"[$`\\]", body):
+        raise ToolError(f"{who}: the shell expands the here-document to /{path}; say it in the ledger")
     if root.tree.find(path) is None:
-        root.write(path, match[2], origin=who)
+        root.write(path, body, origin=who)
+
+
+def not_with(root: Root, who: str, *, path: str, why: str) -> None:
+    """Raises ToolError if there is something at a path, for scripts that do nothing without it."""
+    inode = root.tree.find(path)
+    if inode is not None and (inode.kind is not Kind.DIRECTORY or root.names(path)):
+        raise ToolError(f"{who}: with /{path} in the set {why}, for which there is no effect; leave one out")
+
+
+def apparmor_local(root: Root, who: str, *, names: list[str]) -> None:
+    """The empty files in which an administrator adds to these profiles of AppArmor."""
+    for name in names:
+        if root.tree.find(f"etc/apparmor.d/{name}") is not None:
+            touch(root, who, path=f"etc/apparmor.d/local/{name}")
+
+
+def nginx_modules(root: Root, who: str, *, names: list[str]) -> None:
+    """The links to configurations of nginx's modules; a name is "available:enabled"."""
+    for name in names:
+        available, _, enabled = name.partition(":")
+        target = f"/usr/share/nginx/modules-available/{available}"
+        root.link(f"etc/nginx/modules-enabled/{enabled}", target, who, replace=True)
+
+
+def usrlocal(root: Root, who: str, *, text: str) -> None:
+    """The folders of a section of dh_usrlocal: lines of path, mode, user, group, or the default of each."""
+    for path, mode, user, group in re.findall(r"^/(usr/local/\S+) (\w+) (\w+) (\w+)$", text, re.MULTILINE):
+        if mode == "default":
+            mkdir(root, who, path=path)
+        else:
+            mkdir(root, who, path=path, mode=int(mode, 8), owner=f"{user}:{group}")
 
 
 def arch_native(root: Root, who: str) -> None:

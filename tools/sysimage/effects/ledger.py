@@ -10,11 +10,14 @@ nothing needs no entry; any other is identified by its SHA-256 and has one in `l
     effects = [{ do = "statoverride", path = "…", owner = "root:messagebus", mode = 0o4754 }]
     ignore = "why there is nothing to do"  # instead of effects
 
-Effects of the rest come before those of the sections, as scripts have it.
+Effects of the rest come before those of the sections, as most scripts have it; { do = "sections" } among
+them is the place of the sections. An effect with `when = "PATH"` is left out if there is no such path, with
+which scripts ask whether a program is installed.
 """
 
 import functools
 import hashlib
+import inspect
 import re
 import shlex
 import tomllib
@@ -27,15 +30,19 @@ from typing import Any
 from tools.sysimage.dpkg import Package
 from tools.sysimage.effects import (
     accounts,
+    adduser,
     alternatives,
     catalog,
+    certificates,
     files,
     initscripts,
     ldconfig,
+    locales,
     overrides,
     pam,
     shells,
     tmpfiles,
+    ucf,
     units,
 )
 from tools.sysimage.effects.root import Root
@@ -47,29 +54,47 @@ SCRIPTS = ("preinst", "postinst")
 _IDLE = re.compile(r"\s*(#.*|set -e[u]?|set -ue|exit 0|:|true)?\s*")
 
 EFFECTS: dict[str, Callable[..., None]] = {
+    "add_member": adduser.add_member,
+    "addgroup": adduser.addgroup,
+    "adduser": adduser.adduser,
     "alternatives": alternatives.from_script,
+    "apparmor_local": files.apparmor_local,
+    "arch_native": files.arch_native,
     "base_passwd": accounts.base_passwd,
     "copy": files.copy,
     "divert": overrides.divert,
-    "arch_native": files.arch_native,
     "enable": units.enable,
-    "heredoc": files.heredoc,
-    "merged_usr": files.merged_usr,
     "helper_enable": units.helper_enable,
+    "helper_enable_user": units.helper_enable_user,
+    "helper_update_state": units.helper_update_state,
+    "helper_update_state_user": units.helper_update_state_user,
+    "heredoc": files.heredoc,
     "link": files.link,
+    "locale_gen": locales.locale_gen,
+    "merged_usr": files.merged_usr,
     "mkdir": files.mkdir,
+    "nginx_modules": files.nginx_modules,
+    "own": files.own,
+    "shadowconfig": adduser.shadowconfig,
     "statoverride": overrides.statoverride,
     "sysusers": accounts.sysusers,
     "tmpfiles": tmpfiles.tmpfiles,
     "touch": files.touch,
+    "ucf": ucf.ucf,
+    "ucf_calls": ucf.ucf_calls,
     "update_rc_d": initscripts.update_rc_d,
+    "usrlocal": files.usrlocal,
 }
 # Effects that read their parameters from the script itself.
-_READING = frozenset(["alternatives", "heredoc"])
+_READING = frozenset(["alternatives", "ca_certificates", "heredoc", "locale_gen", "ucf_calls", "usrlocal"])
+# Stands for the effects of the sections among those of the rest, which otherwise come before them all.
+_SECTIONS = "sections"
 # What triggers do, or what looks at all packages: once, when every package is configured.
 LATE: dict[str, Callable[..., None]] = {
+    "ca_certificates": certificates.update,
     "catalog": catalog.update,
     "ldconfig": ldconfig.update,
+    "not_with": files.not_with,
     "pam_auth_update": pam.auth_update,
     "update_shells": shells.update_shells,
 }
@@ -142,23 +167,28 @@ class Ledger:
             for digest in entry["sha256"]:
                 self._entries[entry["package"], entry["script"], digest] = calls
 
-    def calls(self, package: Package, script: str) -> list[Call] | Uncovered:
-        """The effects that stand for a script of a package, in order."""
+    def calls(self, package: Package, script: str) -> tuple[list[Call], list[Uncovered]]:
+        """The effects that stand for a script of a package, in order, and the parts that nothing covers."""
         text = package.text(script)
         found: list[Call] = []
+        lacking: list[Uncovered] = []
         for match in MARKED.finditer(text):
             calls = self._of_section(match[1], match[2])
             if isinstance(calls, Section):
-                return Uncovered(package.name, script, match[0], section=calls)
-            found += calls
+                lacking.append(Uncovered(package.name, script, match[0], section=calls))
+            else:
+                found += calls
         rest = MARKED.sub("", text)
-        if all(_IDLE.fullmatch(line) for line in rest.splitlines()):
-            return found
-        digest = hashlib.sha256(rest.encode("utf-8", "surrogateescape")).hexdigest()
-        entry = self._entries.get((package.name, script, digest))
-        if entry is None:
-            return Uncovered(package.name, script, rest, digest)
-        return [_with_text(call, rest) for call in entry] + found
+        if not all(_IDLE.fullmatch(line) for line in rest.splitlines()):
+            digest = hashlib.sha256(rest.encode("utf-8", "surrogateescape")).hexdigest()
+            entry = self._entries.get((package.name, script, digest))
+            if entry is None:
+                lacking.append(Uncovered(package.name, script, rest, digest))
+            else:
+                at = next((at for at, call in enumerate(entry) if call.effect == _SECTIONS), len(entry))
+                own = [_with_text(call, rest) for call in entry]
+                found = own[:at] + found + own[at + 1 :]
+        return found, lacking
 
     def _of_section(self, tool: str, text: str) -> list[Call] | Section:
         """The effects that stand for a section, or the entry that it lacks."""
@@ -180,7 +210,7 @@ def _with_text(call: Call, text: str) -> Call:
 
 
 def _check_effect(effect: str, name: str) -> None:
-    if effect not in EFFECTS | LATE:
+    if effect not in EFFECTS | LATE and effect != _SECTIONS:
         known = ", ".join(sorted([*EFFECTS, *LATE]))
         raise ToolError(f"{name}: there is no effect {effect!r}; known are {known}")
 
@@ -189,11 +219,17 @@ def run(root: Root, package: Package, script: str, calls: Sequence[Call]) -> Non
     """Carries out the effects of a script; late ones are remembered in `root.late`."""
     who = package.name
     for call in calls:
-        late = LATE.get(call.effect)
-        if late is not None:
-            root.late.setdefault(call.effect, functools.partial(late, who=who))
-        else:
-            try:
-                EFFECTS[call.effect](root, who, **call.parameters)
-            except TypeError as error:
-                raise ToolError(f"the ledger's entry for {who} {script}: {error}") from error
+        parameters = dict(call.parameters)
+        when = parameters.pop("when", "")
+        if when and root.tree.find(when) is None:
+            continue
+        try:
+            if call.effect in LATE:
+                inspect.signature(LATE[call.effect]).bind(root, who, **parameters)
+                # Triggers act once; what has parameters is another thing for each of them.
+                key = call.effect + "".join(f" {value}" for value in parameters.values())
+                root.late.setdefault(key, functools.partial(LATE[call.effect], who=who, **parameters))
+            else:
+                EFFECTS[call.effect](root, who, **parameters)
+        except TypeError as error:
+            raise ToolError(f"the ledger's entry for {who} {script}: {error}") from error

@@ -1,4 +1,7 @@
-"""Enabling and masking of units as `systemctl --root` does: systemd.unit(5), systemd.preset(5)."""
+"""Enabling and masking of units as `systemctl --root` does: systemd.unit(5), systemd.preset(5).
+
+An instance of systemd is "system", or "user" for the units that every user's own one has.
+"""
 
 import difflib
 import fnmatch
@@ -10,10 +13,12 @@ from tools.sysimage.errors import ToolError
 from tools.sysimage.tree import Inode, Kind
 
 CONFIG = "etc/systemd/system"
-_SEARCH = (CONFIG, "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system")
-_PRESETS = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
+_SEARCH = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
 _FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
-_STATE = "var/lib/systemd/deb-systemd-helper-enabled"
+_STATES = {
+    "system": "var/lib/systemd/deb-systemd-helper-enabled",
+    "user": "var/lib/systemd/deb-systemd-user-helper-enabled",
+}
 _SUFFIXES = (".service", ".socket", ".target", ".timer", ".path", ".mount", ".automount", ".swap", ".slice")
 
 
@@ -35,12 +40,12 @@ def _template(name: str) -> str:
     return re.sub(r"@.*(\.\w+)$", r"@\1", name)
 
 
-def _find(root: Root, name: str) -> str | None:
+def _find(root: Root, name: str, instance: str = "system") -> str | None:
     """The path of a unit's file; for an instance its own or the template's."""
     for candidate in dict.fromkeys((name, _template(name))):
         for folder in _SEARCH:
-            if f"{folder}/{candidate}" in root.tree:
-                return f"{folder}/{candidate}"
+            if f"{folder}/{instance}/{candidate}" in root.tree:
+                return f"{folder}/{instance}/{candidate}"
     return None
 
 
@@ -49,26 +54,26 @@ def _masked(root: Root, path: str) -> bool:
     return inode is not None and inode.kind is Kind.SYMLINK and inode.target == "/dev/null"
 
 
-def _require(root: Root, name: str, who: str) -> str:
+def _require(root: Root, name: str, who: str, instance: str = "system") -> str:
     if not name.endswith(_SUFFIXES):
         name += ".service"
-    path = _find(root, name)
+    path = _find(root, name, instance)
     if path is None:
-        known = sorted({unit for folder in _SEARCH for unit in root.names(folder) if "." in unit})
+        folders = [f"{folder}/{instance}" for folder in _SEARCH]
+        known = sorted({unit for folder in folders for unit in root.names(folder) if "." in unit})
         near = difflib.get_close_matches(name, known, 3, 0.5)
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise ToolError(f"{who}: there is no unit {name} in the image{hint}")
     return path
 
 
-def _install(root: Root, path: str) -> Install:
+def _install(root: Root, path: str, instance: str = "system") -> Install:
     found = Install()
     texts = [root.text(path)]
     name = path.rpartition("/")[2]
     for folder in reversed(_SEARCH):
-        texts += [
-            root.text(f"{folder}/{name}.d/{part}") for part in root.names(f"{folder}/{name}.d", ".conf")
-        ]
+        dropins = f"{folder}/{instance}/{name}.d"
+        texts += [root.text(f"{dropins}/{part}") for part in root.names(dropins, ".conf")]
     for text in texts:
         section = ""
         for line in map(str.strip, text.replace("\\\n", " ").splitlines()):
@@ -90,7 +95,7 @@ def _specifiers(text: str, unit: str) -> str:
     return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), text)
 
 
-def links(root: Root, name: str, who: str) -> dict[str, str]:
+def links(root: Root, name: str, who: str, instance: str = "system") -> dict[str, str]:
     """The links that enabling a unit makes: path → target, those of Also= units included.
 
     Raises ToolError for a unit that does not exist.
@@ -102,20 +107,20 @@ def links(root: Root, name: str, who: str) -> dict[str, str]:
         if unit in seen:
             continue
         seen.add(unit)
-        path = _require(root, unit, who)
+        path = _require(root, unit, who, instance)
         unit = unit if unit.endswith(_SUFFIXES) else unit + ".service"
         path = _real_unit(root, path)
-        install = _install(root, path)
+        install = _install(root, path, instance)
         target = f"/{path}"
-        instance = unit
+        named = unit
         if "@." in unit and install.get("DefaultInstance"):
-            instance = unit.replace("@.", f"@{install.get('DefaultInstance')[-1]}.")
+            named = unit.replace("@.", f"@{install.get('DefaultInstance')[-1]}.")
         for alias in install.get("Alias"):
-            made[f"{CONFIG}/{_specifiers(alias, instance)}"] = target
+            made[f"etc/systemd/{instance}/{_specifiers(alias, named)}"] = target
         for key, suffix in _FOLDERS.items():
             for wanting in install.get(key):
-                made[f"{CONFIG}/{_specifiers(wanting, instance)}.{suffix}/{instance}"] = target
-        todo += [_specifiers(also, instance) for also in install.get("Also")]
+                made[f"etc/systemd/{instance}/{_specifiers(wanting, named)}.{suffix}/{named}"] = target
+        todo += [_specifiers(also, named) for also in install.get("Also")]
     return made
 
 
@@ -127,20 +132,20 @@ def _real_unit(root: Root, path: str) -> str:
     return root.tree.resolve(path)
 
 
-def enable(root: Root, who: str, *, names: list[str], strict: bool = False) -> None:
+def enable(root: Root, who: str, *, names: list[str], strict: bool = False, instance: str = "system") -> None:
     """`systemctl enable`. With `strict`, a masked unit or one without [Install] is an error."""
     for name in names:
-        path = _require(root, name, who)
+        path = _require(root, name, who, instance)
         if _masked(root, path):
             if strict:
                 raise ToolError(f"{who}: the unit {name} is masked; take it out of mask or enable")
             continue
-        if strict and not _install(root, _real_unit(root, path)):
+        if strict and not _install(root, _real_unit(root, path), instance):
             raise ToolError(
                 f"{who}: the unit {name} has no [Install] section, so that it can't be enabled; "
                 "it is started by another unit, or add a section"
             )
-        for link, target in links(root, name, who).items():
+        for link, target in links(root, name, who, instance).items():
             root.link(link, target, who, replace=True)
 
 
@@ -183,12 +188,12 @@ def set_default(root: Root, who: str, *, target: str) -> None:
     root.link(f"{CONFIG}/default.target", f"/{path}", who, replace=True)
 
 
-def preset(root: Root, name: str) -> bool:
+def preset(root: Root, name: str, instance: str = "system") -> bool:
     """Whether systemd.preset(5) wants a unit enabled; without a line that matches, yes."""
     files: dict[str, str] = {}
-    for folder in _PRESETS:
-        for entry in root.names(f"{folder}/system-preset", ".preset"):
-            files.setdefault(entry, f"{folder}/system-preset/{entry}")
+    for folder in _SEARCH:
+        for entry in root.names(f"{folder}/{instance}-preset", ".preset"):
+            files.setdefault(entry, f"{folder}/{instance}-preset/{entry}")
     for _, path in sorted(files.items()):
         for line in root.text(path).splitlines():
             words = line.split()
@@ -201,28 +206,81 @@ def preset(root: Root, name: str) -> bool:
     return True
 
 
-def helper_enable(root: Root, who: str, *, names: list[str]) -> None:
+def helper_enable(root: Root, who: str, *, names: list[str], instance: str = "system") -> None:
     """`deb-systemd-helper enable` on a first installation, with its record of what it enabled.
 
     Where systemctl is unpacked already, the preset decides and systemctl makes the links.
     """
     systemctl = root.tree.find("usr/bin/systemctl") is not None
     for name in names:
-        path = _find(root, name)
+        path = _find(root, name, instance)
         if path is None:
             # The real one complains, and the script goes on.
             continue
-        made = links(root, name, who)
-        if systemctl and preset(root, name) and not _masked(root, path):
-            enable(root, who, names=[name])
-        record = root.text(f"{_STATE}/{name}.dsh-also").splitlines()
-        for link, target in made.items():
+        made = _helper_links(root, name, who, instance)
+        if systemctl and preset(root, name, instance) and not _masked(root, path):
+            enable(root, who, names=[name], instance=instance)
+        record = root.text(f"{_STATES[instance]}/{name}.dsh-also").splitlines()
+        for link, target in made:
             if f"/{link}" not in record:
                 record.append(f"/{link}")
             if not systemctl:
                 # Its own links name the folder without /usr, where it looks first.
                 root.link(link, target.replace("/usr/lib/systemd/", "/lib/systemd/", 1), who)
-            state = f"{_STATE}/{link.removeprefix(CONFIG + '/')}"
+            state = f"{_STATES[instance]}/{link.removeprefix(f'etc/systemd/{instance}/')}"
             if root.tree.get(state) is None:
                 root.write(state, "", origin=who)
-        root.write(f"{_STATE}/{name}.dsh-also", "".join(f"{line}\n" for line in record), origin=who)
+        if record:
+            _record(root, who, name, record, instance)
+
+
+def helper_update_state(root: Root, who: str, *, names: list[str], instance: str = "system") -> None:
+    """`deb-systemd-helper update-state`, for a unit that is not enabled: the record of its links alone."""
+    for name in names:
+        if _find(root, name, instance) is not None:
+            record = [f"/{link}" for link, _ in _helper_links(root, name, who, instance)]
+            _record(root, who, name, record, instance)
+
+
+def helper_enable_user(root: Root, who: str, *, names: list[str]) -> None:
+    """`deb-systemd-helper --user enable`."""
+    helper_enable(root, who, names=names, instance="user")
+
+
+def helper_update_state_user(root: Root, who: str, *, names: list[str]) -> None:
+    """`deb-systemd-helper --user update-state`."""
+    helper_update_state(root, who, names=names, instance="user")
+
+
+def _record(root: Root, who: str, name: str, record: list[str], instance: str) -> None:
+    text = "".join(f"{line}\n" for line in record)
+    root.write(f"{_STATES[instance]}/{name}.dsh-also", text, origin=who)
+
+
+def _helper_links(root: Root, name: str, who: str, instance: str, *seen: str) -> list[tuple[str, str]]:
+    """Paths and targets of the links as deb-systemd-helper finds them: in its order, some of them twice."""
+    path = _find(root, name, instance)
+    if path is None:
+        raise ToolError(f"{who}: there is no unit {name} in the image, which another one names in Also=")
+    unit = path.rpartition("/")[2]
+    made: list[tuple[str, str]] = []
+    folders: list[str] = []
+    named = unit
+    for line in root.text(path).splitlines():
+        match = re.match(r"\s*(WantedBy|RequiredBy|Also|Alias|DefaultInstance)=(.+)$", line, re.IGNORECASE)
+        if match is None:
+            continue
+        key, words = match[1].lower(), [word.strip("\"'") for word in match[2].split()]
+        if key in ("wantedby", "requiredby"):
+            folder = "wants" if key == "wantedby" else "requires"
+            folders += [f"etc/systemd/{instance}/{word}.{folder}" for word in words]
+        elif key == "also":
+            for word in words:
+                if word != unit and word not in seen:
+                    seen = (*seen, word)
+                    made += _helper_links(root, word, who, instance, *seen)
+        elif key == "alias":
+            made += [(f"etc/systemd/{instance}/{word}", f"/{path}") for word in words if word != unit]
+        else:
+            named = unit.replace("@.", f"@{words[0]}.")
+    return made + [(f"{folder}/{named}", f"/{path}") for folder in folders]

@@ -1,0 +1,84 @@
+"""adduser(8), addgroup(8) and shadowconfig(8)."""
+
+import pytest
+
+from tests.testing.roots import GROUP, PASSWD, make
+from tools.sysimage.effects import adduser
+from tools.sysimage.effects.root import Root
+from tools.sysimage.errors import ToolError
+
+USERS = "users:*:100:\n"
+
+
+def rooted(**more: str) -> Root:
+    return make({"etc/group": GROUP + USERS, **{f"etc/{name}": text for name, text in more.items()}})
+
+
+def test_numbers_are_the_first_free_ones_from_100_for_user_and_group_apart() -> None:
+    root = rooted()
+    adduser.addgroup(root, "p", name="_ssh")
+    adduser.adduser(root, "p", name="_chrony", group=True, home="/var/lib/chrony", comment="Chrony daemon")
+    assert root.text("etc/group") == f"{GROUP}{USERS}_ssh:x:101:\n_chrony:x:102:\n"
+    assert root.text("etc/passwd") == (
+        f"{PASSWD}_chrony:x:100:102:Chrony daemon:/var/lib/chrony:/usr/sbin/nologin\n"
+    )
+
+
+def test_user_without_a_group_is_in_nogroup() -> None:
+    root = rooted()
+    adduser.adduser(root, "p", name="x", shell="/bin/sh")
+    assert root.text("etc/passwd") == f"{PASSWD}x:x:100:65534::/nonexistent:/bin/sh\n"
+    assert root.text("etc/group") == GROUP + USERS
+
+
+def test_account_that_is_there_stays_as_it_is() -> None:
+    root = rooted()
+    adduser.adduser(root, "p", name="nobody", group=True)
+    adduser.addgroup(root, "p", name="mail")
+    assert (root.text("etc/passwd"), root.text("etc/group")) == (PASSWD, GROUP + USERS)
+
+
+def test_shadow_is_written_where_there_is_one_and_tells_no_date() -> None:
+    root = rooted(shadow="root:*:::::::\n", gshadow="root:*::\n")
+    adduser.adduser(root, "p", name="x", group=True)
+    assert root.text("etc/shadow") == "root:*:::::::\nx:!:::::::\n"
+    assert root.text("etc/gshadow") == "root:*::\nx:!::\n"
+    root = rooted()
+    adduser.adduser(root, "p", name="x", group=True)
+    assert root.tree.get("etc/shadow") is None
+
+
+def test_member_is_added_to_both_files_and_an_unknown_group_refused() -> None:
+    root = rooted(gshadow="mail:*::\n")
+    adduser.add_member(root, "p", user="nobody", group="mail")
+    adduser.add_member(root, "p", user="nobody", group="mail")
+    assert "mail:*:8:nobody\n" in root.text("etc/group")
+    assert root.text("etc/gshadow") == "mail:*::nobody\n"
+    with pytest.raises(ToolError, match="no group nosuch for nobody"):
+        adduser.add_member(root, "p", user="nobody", group="nosuch")
+
+
+def test_passwords_move_to_shadow_after_what_is_there() -> None:
+    root = make(
+        {
+            "etc/passwd": "root:*:0:0:root:/root:/bin/bash\nnet:x:998:998::/:/usr/sbin/nologin\n",
+            "etc/group": "root:*:0:\nshadow:*:42:root\nnet:x:998:\n",
+            "etc/shadow": "net:!*::::::1:\n",
+            "etc/gshadow": "net:!*::\n",
+            "etc/login.defs": "# PASS_MAX_DAYS 1\nPASS_MAX_DAYS\t99999\nPASS_MIN_DAYS 0\nPASS_WARN_AGE 7\n",
+        }
+    )
+    adduser.shadowconfig(root, "p")
+    assert root.text("etc/passwd").startswith("root:x:0:0:root:/root:/bin/bash\nnet:x:998:")
+    assert root.text("etc/shadow") == "net:!*::::::1:\nroot:*::0:99999:7:::\n"
+    assert root.text("etc/group") == "root:x:0:\nshadow:x:42:root\nnet:x:998:\n"
+    assert root.text("etc/gshadow") == "net:!*::\nroot:*::\nshadow:*::root\n"
+    for name in ("shadow", "gshadow"):
+        assert (root.tree[f"etc/{name}"].mode, root.tree[f"etc/{name}"].gid) == (0o640, 42)
+    assert (root.tree["etc/passwd"].mode, root.tree["etc/passwd"].gid) == (0o644, 0)
+
+
+def test_no_free_number_is_an_error() -> None:
+    lines = "".join(f"g{number}:*:{number}:\n" for number in range(100, 1000))
+    with pytest.raises(ToolError, match="no number from 100 to 999 is free for x"):
+        adduser.addgroup(make({"etc/group": lines}), "p", name="x")

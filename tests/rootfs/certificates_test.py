@@ -1,0 +1,83 @@
+"""The bundle of trusted certificates and OpenSSL's links to them."""
+
+import base64
+import re
+
+import pytest
+
+from tests.testing.debs import Node
+from tests.testing.roots import links, make
+from tools.sysimage.effects import certificates
+from tools.sysimage.errors import ToolError
+
+# Made with openssl, as were their hashes (-subject_hash): text with spaces, upper case and an umlaut, in an
+# attribute set of two; and the same in UTF-16, version 1.
+UTF8 = """\
+-----BEGIN CERTIFICATE-----
+MIIBnDCCAU6gAwIBAgIBATAFBgMrZXAwTDELMAkGA1UEBhMCWFgxHDAaBgNVBAoM
+EyAgU29tZSAgIMOWcmcgIEx0ZCAxHzANBgNVBAsMBlVuaXQgQjAOBgNVBAMMB1Jv
+b3QgQ0EwIBcNMjYxMTIzMDMyODI0WhgPMjEyNjEwMzAwMzI4MjRaMEwxCzAJBgNV
+BAYTAlhYMRwwGgYDVQQKDBMgIFNvbWUgICDDlnJnICBMdGQgMR8wDQYDVQQLDAZV
+bml0IEIwDgYDVQQDDAdSb290IENBMCowBQYDK2VwAyEAE62KUaklAFdlLK0Kb7rS
+KoVvDq9I7EqvYgKSnOEQUpKjUzBRMB0GA1UdDgQWBBR7RE3izC/AvsHIYsXj8o2n
+mGNYnDAfBgNVHSMEGDAWgBR7RE3izC/AvsHIYsXj8o2nmGNYnDAPBgNVHRMBAf8E
+BTADAQH/MAUGAytlcANBAPQCLNzJGnxOCDgSW2ofQnZWy7GzeMe3kemNzJHUD6Wc
+1c6fR6e75x2bUtIyWjUdlvqi+2U43XBzkWY5b1xqygo=
+-----END CERTIFICATE-----
+"""
+BMP = """\
+-----BEGIN CERTIFICATE-----
+MIIBATCBtAIBAjAFBgMrZXAwLDELMAkGA1UEBhMCWFgxDzANBgNVBAoeBgDWAHIA
+ZzEMMAoGA1UEAxMDQSBiMCAXDTI2MTEyMzAzMjgyNFoYDzIxMjYxMDMwMDMyODI0
+WjAsMQswCQYDVQQGEwJYWDEPMA0GA1UECh4GANYAcgBnMQwwCgYDVQQDEwNBIGIw
+KjAFBgMrZXADIQATrYpRqSUAV2UsrQpvutIqhW8Or0jsSq9iApKc4RBSkjAFBgMr
+ZXADQQCKeNeg+uJZZ7RIeu4OOLiFV7sEPBJ/WJYp8gQrUiG0QmqI7QYiFxVdrN+f
+PpX6sWMklqHJWQcm/xK3iZGoS/QC
+-----END CERTIFICATE-----
+"""
+SCRIPT = "  cat > /etc/ca-certificates.conf <<EOF\n# head\n#\nEOF\n"
+SHIPPED = "usr/share/ca-certificates/mozilla"
+
+
+def der(text: str) -> bytes:
+    return base64.b64decode("".join(re.sub("-----.*-----", "", text).split()))
+
+
+def test_hash_is_the_one_that_openssl_looks_for() -> None:
+    assert certificates.subject_hash(der(UTF8), "x") == "30596645"
+    assert certificates.subject_hash(der(BMP), "x") == "2d35df69"
+
+
+@pytest.mark.parametrize("data", [b"", b"\x30", b"\x30\x05\x01", b"\x30\x00", der(UTF8)[:40]])
+def test_what_is_no_certificate_is_refused(data: bytes) -> None:
+    with pytest.raises(ToolError, match=r"where: no certificate .*; leave it out"):
+        certificates.subject_hash(data, "where")
+
+
+def test_certificates_of_packages_and_of_the_image_are_trusted() -> None:
+    paths: dict[str, Node] = {
+        f"{SHIPPED}/B_(x).crt": UTF8,
+        f"{SHIPPED}/A.crt": BMP.rstrip(),
+        f"{SHIPPED}/README": "words",
+        "usr/local/share/ca-certificates/own.crt": UTF8,
+    }
+    root = make(paths)
+    certificates.update(root, "p", text=SCRIPT)
+    assert root.text("etc/ca-certificates.conf") == "# head\n#\nmozilla/A.crt\nmozilla/B_(x).crt\n"
+    assert root.text("etc/ssl/certs/ca-certificates.crt") == BMP + UTF8 + UTF8
+    assert links(root) == {
+        "etc/ssl/certs/A.pem": f"/{SHIPPED}/A.crt",
+        "etc/ssl/certs/B_=x=.pem": f"/{SHIPPED}/B_(x).crt",
+        "etc/ssl/certs/own.pem": "/usr/local/share/ca-certificates/own.crt",
+        # The same certificate once, under the first of its names.
+        "etc/ssl/certs/30596645.0": "B_=x=.pem",
+        "etc/ssl/certs/2d35df69.0": "A.pem",
+    }
+
+
+def test_file_that_is_no_certificate_says_its_name() -> None:
+    text = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"
+    with pytest.raises(ToolError, match=r"p: /etc/ssl/certs/A.pem: no certificate"):
+        certificates.update(make({f"{SHIPPED}/A.crt": text}), "p", text=SCRIPT)
+    with pytest.raises(ToolError, match=r"the script writes no /etc/ca-certificates.conf"):
+        certificates.update(make(), "p", text="")
