@@ -32,6 +32,7 @@ class Explanation:
     ours: str
     patterns: tuple[Pattern, ...]
     replace: tuple[str, str] | None
+    sets: tuple[str, ...]
     why: str
 
     def covers(self, difference: Difference) -> bool:
@@ -67,17 +68,19 @@ def _same_but_for(replace: tuple[str, str], our: Inode, real: Inode) -> bool:
     return texts[0] == texts[1] and attributes[0] == attributes[1]
 
 
-def explanations(path: Path = DIFFERENCES) -> list[Explanation]:
-    """Reads differences.toml."""
-    return [
+def explanations(set_name: str, path: Path = DIFFERENCES) -> list[Explanation]:
+    """What differences.toml has for a set."""
+    found = [
         Explanation(
             entry["ours"],
             tuple(Pattern(text) for text in entry["paths"]),
             tuple(entry["replace"]) if "replace" in entry else None,
+            tuple(entry.get("sets", ())),
             entry["why"],
         )
         for entry in tomllib.loads(path.read_text())["difference"]
     ]
+    return [entry for entry in found if not entry.sets or set_name in entry.sets]
 
 
 def differences(our: Tree, real: Tree) -> Iterator[Difference]:
@@ -121,10 +124,11 @@ def main(argv: Sequence[str]) -> int:
     """Command line: see the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, required=True, help="where reference.py and install.sh were")
+    parser.add_argument("--set", default="vanilla", help="which entries of differences.toml count")
     parser.add_argument("--golden", type=Path, help="write what effects make, as the real one has it")
     arguments = parser.parse_args(argv)
     our = rootfs.build(rootfs.Manifest.read(arguments.work / "manifest.json"), arguments.work)
-    known = explanations()
+    known = explanations(arguments.set)
     used = set()
     left = explained = 0
     real = load(arguments.work / "real.tar")

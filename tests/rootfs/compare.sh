@@ -21,4 +21,4 @@ chmod 755 "$work" # apt reads the archive as its own user
 
 tools/bazel run //tests/rootfs:reference -- --set "$set" --architecture "$architecture" --work "$work"
 tests/rootfs/install.sh "$work" "$architecture"
-tools/bazel run //tests/rootfs:compare -- --work "$work" "${golden[@]}"
+tools/bazel run //tests/rootfs:compare -- --set "$set" --work "$work" "${golden[@]}"

@@ -20,16 +20,27 @@ from typing import Any
 from tools.sysimage import deb, mirrors
 from tools.sysimage.errors import ToolError, run
 
-LOCK = Path(__file__).parents[2] / "system_image/debian.lock.json"
+# The first that has a set counts: vanilla is the image's own.
+LOCKS = (
+    Path(__file__).parents[2] / "system_image/debian.lock.json",
+    Path(__file__).with_name("sets.lock.json"),
+)
 _SUITE = "locked"
 
 
 def fetch(set_name: str, architecture: str, cache: Path) -> list[dict[str, str]]:
     """The packages of a set with their .debs in `cache`, as a manifest of rootfs lists them.
 
-    What is missing is fetched from the host's mirrors and checked by its SHA-256.
+    What is missing is fetched from the host's mirrors and checked by its SHA-256. Raises ToolError for a set
+    that no lock has for this architecture.
     """
-    lock = json.loads(LOCK.read_text())
+    locks = [json.loads(path.read_text()) for path in LOCKS]
+    lock = next(
+        (lock for lock in locks if architecture in lock["sets"].get(set_name, {}).get("packages", ())), None
+    )
+    if lock is None:
+        known = ", ".join(sorted({name for lock in locks for name in lock["sets"]}))
+        raise ToolError(f"no lock has a set {set_name} for {architecture}; there are {known}")
     names: set[str] = set()
     wanted: str | None = set_name
     while wanted:
@@ -90,7 +101,7 @@ def repository(packages: Sequence[Mapping[str, str]], architecture: str, folder:
 def main(argv: Sequence[str]) -> int:
     """Command line: see the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--set", default="vanilla", help="a set of debian.lock.json")
+    parser.add_argument("--set", default="vanilla", help="a set of one of LOCKS")
     parser.add_argument("--architecture", default="amd64")
     parser.add_argument("--work", type=Path, required=True, help="an absolute path")
     arguments = parser.parse_args(argv)
