@@ -97,7 +97,7 @@ def test_modules_of_nginx_are_linked_under_the_name_they_ask_for() -> None:
 
 def test_folders_of_usr_local_have_the_default_or_the_named_owner() -> None:
     root = make()
-    lines = "/usr/local/share/x default default default\n/usr/local/share/x/y 02775 root mail\n"
+    lines = "/usr/local/share/x default\n/usr/local/share/x/y 02775 root mail\n"
     files.usrlocal(root, "p", text=f") << DATA\n{lines}DATA\n")
     assert [
         (root.tree[f"usr/local/share/{p}"].mode, root.tree[f"usr/local/share/{p}"].gid) for p in ("x", "x/y")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.testing.debs import Deb
 from tools.sysimage.effects.ledger import Call, Ledger, Uncovered
+from tools.sysimage.effects.sections import Section
 from tools.sysimage.errors import ToolError
 
 NAMES = r"names = '''^greet ([\w. -]+)$'''"
@@ -132,11 +133,26 @@ def test_words_of_packages_do_not_count_for_debhelpers_tools(
     assert first == second != third
 
 
+def test_entry_for_several_tools_covers_each_of_them(tmp_path: Path) -> None:
+    known = asked(tmp_path, section("greet\n")).replace('"dh_greet"', '["dh_greet", "dh_salute"]')
+    for tool in ("dh_greet", "dh_salute"):
+        assert calls(tmp_path, section("greet\n", tool), known) == []
+
+
+def test_words_of_several_kinds_are_found_in_turn(tmp_path: Path) -> None:
+    names = "names = ['^greet ([\\w.-]+)', 'with ([\\w-]+)$']\n"
+    known = asked(tmp_path, section("greet one with a\n")) + names
+    known = asked(tmp_path, section("greet one with a\n"), known)
+    assert names.strip().replace("'", "'''") in known
+    known += 'effect = "sysusers"\n'
+    assert calls(tmp_path, section("greet two with b\n"), known) == [Call("sysusers", {"names": ["two"]})]
+    assert isinstance(calls(tmp_path, section("greet two with b; rm\n"), known), Uncovered)
+
+
 def test_own_entries_name_each_kind_by_its_digest_and_once() -> None:
     text = (resources.files("tools.sysimage.effects") / "sections.toml").read_text()
-    digests = [
-        (entry["tool"], digest) for entry in tomllib.loads(text)["section"] for digest in entry["sha256"]
-    ]
+    sections = [section for entry in tomllib.loads(text)["section"] for section in Section.parse(entry, "")]
+    digests = [(section.tool, digest) for section in sections for digest in section.sha256]
     assert len(digests) == len(set(digests))
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for _, digest in digests)
 

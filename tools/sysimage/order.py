@@ -108,7 +108,7 @@ def _closure(have: _Set, roots: Sequence[str], seen: set[str]) -> list[Package]:
 
 
 def _configured(have: _Set, unpacked: Sequence[Package], before: Sequence[Package]) -> list[Package]:
-    """The order of `dpkg --configure --pending`: its hash table's; what can't be done yet has another turn."""
+    """The order of `dpkg --configure --pending`: by its hash table; what can't be done yet waits."""
     done = {package.name for package in before}
     queue = sorted(unpacked, key=lambda package: (dpkg.fnv(package.name) % _BINS, package.name))
     wanted = {

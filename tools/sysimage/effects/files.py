@@ -110,11 +110,12 @@ def nginx_modules(root: Root, who: str, *, names: list[str]) -> None:
 
 
 def usrlocal(root: Root, who: str, *, text: str) -> None:
-    """The folders of a section of dh_usrlocal: lines of path, mode, user, group, or the default of each."""
-    for path, mode, user, group in re.findall(r"^/(usr/local/\S+) (\w+) (\w+) (\w+)$", text, re.MULTILINE):
-        if mode == "default":
+    """The folders of a section of dh_usrlocal: lines of path, and "default" or mode, user and group."""
+    for path, words in re.findall(r"^/(usr/local/\S+) (\w+(?: \w+)*)$", text, re.MULTILINE):
+        if words.startswith("default"):
             mkdir(root, who, path=path)
         else:
+            mode, user, group = words.split(" ")
             mkdir(root, who, path=path, mode=int(mode, 8), owner=f"{user}:{group}")
 
 

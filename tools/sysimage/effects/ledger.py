@@ -152,10 +152,11 @@ class Ledger:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ToolError(f"{where}: not TOML ({error}); correct it") from error
-        for section in (Section.parse(entry, where) for entry in data.get("section", [])):
-            if section.effect:
-                _check_effect(section.effect, f"{where}: section of {section.tool}")
-            self._sections.setdefault(section.tool, []).append(section)
+        for entry in data.get("section", []):
+            for section in Section.parse(entry, where):
+                if section.effect:
+                    _check_effect(section.effect, f"{where}: section of {section.tool}")
+                self._sections.setdefault(section.tool, []).append(section)
         for entry in data.get("script", []):
             name = f"{where}: {entry.get('package')} {entry.get('script')}"
             unknown = set(entry) - {"package", "script", "sha256", "effects", "ignore"}

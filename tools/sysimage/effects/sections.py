@@ -4,7 +4,7 @@ A kind of section is identified by the name of debhelper's tool and the SHA-256 
 in `sections.toml`, or in a ledger of the user, says what stands for it:
 
     [[section]]
-    tool = "dh_installsysusers"
+    tool = "dh_installsysusers"  # or a list, for tools that add the same
     names = '…(…)…'      # finds the words that differ from package to package; absent if there are none
     sha256 = ["…"]       # one for each variant (versions of debhelper, options)
     effect = "sysusers"  # gets these words as `names`; absent if nothing of it outlives an installation
@@ -42,8 +42,8 @@ class Section:
     effect: str = ""
 
     @classmethod
-    def parse(cls, entry: dict[str, Any], where: str) -> Section:
-        """Reads an entry. Raises ToolError if it says too little or too much."""
+    def parse(cls, entry: dict[str, Any], where: str) -> list[Section]:
+        """Reads an entry, for each of its tools. Raises ToolError if it says too little or too much."""
         where = f"{where}: section of {entry.get('tool')}"
         if not {"tool", "sha256"} <= set(entry) <= set(cls.__slots__) or not entry["sha256"]:
             raise ToolError(f"{where}: an entry has tool and sha256, and may have names and effect")
@@ -58,7 +58,8 @@ class Section:
                 raise ToolError(
                     f"{where}: names has {groups} groups; give it one, for the package's own words"
                 )
-        return cls(**entry | {"names": names})
+        tools = [entry["tool"]] if isinstance(entry["tool"], str) else entry["tool"]
+        return [cls(**entry | {"names": names, "tool": tool}) for tool in tools]
 
     def read(self, text: str) -> tuple[str, str]:
         """The SHA-256 of a text's normal form and the package's own words; "" if it has none to find."""
