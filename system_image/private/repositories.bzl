@@ -75,6 +75,7 @@ package_repository = repository_rule(
 
 _HUB_HEADER = """\
 load({packages}, "debian_packages", "unlocked_packages")
+load({ledger}, "ledger_program")
 load({lock}, "lock_program")
 
 package(default_visibility = ["//visibility:public"])
@@ -85,6 +86,13 @@ lock_program(
     name = "lock",
     lock = {lock},
     manifest = {manifest},
+)
+"""
+
+_HUB_LEDGER = """
+ledger_program(
+    name = "ledger",
+    lock = {lock},
 )
 """
 
@@ -123,6 +131,7 @@ _CPUS = {"amd64": "x86_64", "arm64": "aarch64"}
 
 def _hub_impl(rctx):
     parts = [_HUB_HEADER.format(
+        ledger = repr(str(Label("//system_image/private:ledger.bzl"))),
         lock = repr(str(Label("//system_image/private:lock.bzl"))),
         packages = repr(str(Label("//system_image/private:packages.bzl"))),
     )]
@@ -151,6 +160,10 @@ def _unlocked(rctx):
 def _locked(rctx):
     parts = []
     sets = json.decode(rctx.attr.sets)
+
+    # A set of this name goes before the program.
+    if "ledger" not in sets and rctx.attr.writable:
+        parts.append(_HUB_LEDGER.format(lock = repr(_path(rctx.attr.lock))))
     if "lock" in sets and rctx.attr.writable:
         fail(("{}: a set can't be called lock, as the program that locks is; rename it, " +
               "remove {} and write it anew with `{}`").format(
@@ -186,7 +199,8 @@ def _locked(rctx):
 
 hub_repository = repository_rule(
     implementation = _hub_impl,
-    doc = "Targets for the sets of a lock, `@HUB//:SET` and `@HUB//:SET_ARCHITECTURE`, and `@HUB//:lock`, which writes it.",
+    doc = "Targets for the sets of a lock, `@HUB//:SET` and `@HUB//:SET_ARCHITECTURE`, and programs: " +
+          "`@HUB//:lock`, which writes it, and `@HUB//:ledger`.",
     attrs = {
         "lock": attr.label(mandatory = True),
         "manifest": attr.label(mandatory = True),

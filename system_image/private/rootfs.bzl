@@ -12,6 +12,7 @@ def _rootfs_impl(ctx):
         default_target = ctx.attr.default_target,
         exclude = ctx.attr.exclude,
         include = ctx.attr.include,
+        ledger = [file.path for file in ctx.files.ledger],
     ))
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
     mtree = ctx.actions.declare_file(ctx.label.name + ".mtree")
@@ -22,7 +23,7 @@ def _rootfs_impl(ctx):
     ctx.actions.run(
         executable = ctx.executable._rootfs,
         arguments = [args],
-        inputs = [manifest, packages.checked] + [package.deb for package in packages.packages] + inputs,
+        inputs = [manifest, packages.checked] + [package.deb for package in packages.packages] + ctx.files.ledger + inputs,
         outputs = [tar, mtree],
         mnemonic = "SystemImageRootfs",
         progress_message = "Making the root filesystem %{label}",
@@ -41,6 +42,10 @@ _rootfs = rule(
         default_target = attr.string(doc = "The unit that `default.target` leads to; \"\" leaves it alone."),
         exclude = attr.string_list(doc = "Patterns of paths to leave out."),
         include = attr.string_list(doc = "Patterns of paths to keep although `exclude` names them."),
+        ledger = attr.label_list(
+            doc = "Ledgers of one's own, beside the one that comes with the rules.",
+            allow_files = [".toml"],
+        ),
         packages = attr.label(
             doc = "The package set, such as `@debian//:vanilla`.",
             mandatory = True,
@@ -68,6 +73,7 @@ def rootfs(
         default_target = "",
         exclude = [],
         include = [],
+        ledger = [],
         **kwargs):
     """Makes a root filesystem, `NAME.tar`, as Debian's own installation of the packages would leave it.
 
@@ -89,6 +95,8 @@ def rootfs(
       exclude: list of patterns of paths to leave out: `*` matches within a name, `**` across names. A
         pattern that matches nothing is an error.
       include: list of patterns of paths to keep although `exclude` names them.
+      ledger: list of labels of TOML files that say what stands for maintainer scripts which the rules don't
+        know; the build prints the lines to add, `bazel run @HUB//:ledger -- --set NAME` drafts them all.
       **kwargs: attributes that every rule has.
     """
     _rootfs(
@@ -98,6 +106,7 @@ def rootfs(
         enable = enable,
         exclude = exclude,
         include = include,
+        ledger = ledger,
         mask = mask,
         packages = packages,
         **dict(kwargs, **content_attributes(files, modes, symlinks, replace))

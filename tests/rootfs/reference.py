@@ -10,15 +10,12 @@ action uses it.
 import argparse
 import hashlib
 import json
-import os
 import shutil
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from tools.sysimage import deb, mirrors
-from tools.sysimage.errors import ToolError, run
+from tools.sysimage import deb, download
+from tools.sysimage.errors import run
 
 # The first that has a set counts: vanilla is the image's own.
 LOCKS = (
@@ -29,49 +26,13 @@ _SUITE = "locked"
 
 
 def fetch(set_name: str, architecture: str, cache: Path) -> list[dict[str, str]]:
-    """The packages of a set with their .debs in `cache`, as a manifest of rootfs lists them.
-
-    What is missing is fetched from the host's mirrors and checked by its SHA-256. Raises ToolError for a set
-    that no lock has for this architecture.
-    """
-    locks = [json.loads(path.read_text()) for path in LOCKS]
+    """The packages of a set of one of LOCKS; see download.fetch."""
+    locks = [download.read_lock(path) for path in LOCKS]
     lock = next(
-        (lock for lock in locks if architecture in lock["sets"].get(set_name, {}).get("packages", ())), None
+        (lock for lock in locks if architecture in lock["sets"].get(set_name, {}).get("packages", ())),
+        locks[-1],
     )
-    if lock is None:
-        known = ", ".join(sorted({name for lock in locks for name in lock["sets"]}))
-        raise ToolError(f"no lock has a set {set_name} for {architecture}; there are {known}")
-    names: set[str] = set()
-    wanted: str | None = set_name
-    while wanted:
-        names.update(lock["sets"][wanted]["packages"][architecture])
-        wanted = lock["sets"][wanted]["extends"]
-    where = mirrors.host_mirrors(lock["archives"], lock["snapshot"], os.environ)
-    cache.mkdir(parents=True, exist_ok=True)
-    packages = []
-    for name in sorted(names):
-        entry = lock["packages"][architecture][name]
-        path = cache / entry["path"].rpartition("/")[2]
-        if not path.exists():
-            _download(entry, where[entry["archive"]], path)
-        keys = ("version", "architecture", "sha256")
-        packages.append({"name": name, "deb": str(path), **{key: entry[key] for key in keys}})
-    return packages
-
-
-def _download(entry: Mapping[str, Any], urls: Sequence[str], path: Path) -> None:
-    for url in urls:
-        try:
-            with urllib.request.urlopen(f"{url}/{entry['path']}", timeout=60) as response:
-                data: bytes = response.read()
-        except OSError as error:
-            print(f"{url}: {error}")
-            continue
-        if hashlib.sha256(data).hexdigest() == entry["sha256"]:
-            path.write_bytes(data)
-            return
-        print(f"{url}: {path.name} is another one than the lock's")
-    raise ToolError(f"{path.name}: no mirror has it; run the lock tool again")
+    return download.fetch(lock, set_name, architecture, cache)
 
 
 def repository(packages: Sequence[Mapping[str, str]], architecture: str, folder: Path) -> None:

@@ -120,18 +120,26 @@ class Uncovered:
 
     def message(self) -> str:
         """Package, script, text and what to add, for a person to read."""
-        head = f"{self.package}: {self.script} is in no ledger:\n" + "".join(
-            f"    {line}\n" for line in self.text.splitlines()
-        )
-        if self.section is not None:
-            return f"{head}  debhelper wrote this. Read it, then add to the ledger:\n" + "".join(
-                f"    {line}\n" for line in self.section.lines().splitlines()
-            )
+        origin = "debhelper wrote this. " if self.section is not None else ""
         return (
-            f"{head}  Read it, then add to the ledger:\n"
-            f'    [[script]]\n    package = "{self.package}"\n    script = "{self.script}"\n'
-            f'    sha256 = ["{self.sha256}"]\n'
-            '    ignore = "…why nothing of it outlives an installation, or effects = [{ do = … }]"\n'
+            f"{self.package}: {self.script} is in no ledger:\n"
+            + "".join(f"    {line}\n" for line in self.text.splitlines())
+            + f"  {origin}Read it, then add to a file that the attribute `ledger` of rootfs names:\n"
+            + "".join(f"    {line}\n" for line in self._entry().splitlines())
+        )
+
+    def draft(self) -> str:
+        """The entry to complete, below the text as comments."""
+        head = f"# {self.package} {self.script}:\n"
+        text = "".join(f"#    {line}".rstrip() + "\n" for line in self.text.splitlines() if line.strip())
+        return head + text + self._entry()
+
+    def _entry(self) -> str:
+        if self.section is not None:
+            return self.section.lines()
+        return (
+            f'[[script]]\npackage = "{self.package}"\nscript = "{self.script}"\nsha256 = ["{self.sha256}"]\n'
+            'ignore = "…why nothing of it outlives an installation, or effects = [{ do = … }]"\n'
         )
 
 
@@ -142,6 +150,7 @@ class Ledger:
         here = resources.files(__package__ or "tools.sysimage.effects")
         self._sections: dict[str, list[Section]] = {}  # by tool
         self._entries: dict[tuple[str, str, str], list[Call]] = {}
+        self._reasons: dict[tuple[str, str, str], str] = {}
         for name in ("sections.toml", "ledger.toml"):
             self._read((here / name).read_text(), name)
         for path in extra:
@@ -162,11 +171,15 @@ class Ledger:
             unknown = set(entry) - {"package", "script", "sha256", "effects", "ignore"}
             if unknown or ("effects" in entry) == ("ignore" in entry) or not entry.get("sha256"):
                 raise ToolError(f"{name}: an entry has package, script, sha256 and either effects or ignore")
+            reason = entry.get("ignore", "")
+            if reason.startswith("…"):
+                raise ToolError(f"{name}: ignore is still the draft's; say why nothing has to stand for it")
             calls = [Call(call.pop("do", ""), call) for call in map(dict, entry.get("effects", []))]
             for call in calls:
                 _check_effect(call.effect, name)
             for digest in entry["sha256"]:
-                self._entries[entry["package"], entry["script"], digest] = calls
+                key = entry["package"], entry["script"], digest
+                self._entries[key], self._reasons[key] = calls, reason
 
     def calls(self, package: Package, script: str) -> tuple[list[Call], list[Uncovered]]:
         """The effects that stand for a script of a package, in order, and the parts that nothing covers."""
@@ -181,7 +194,7 @@ class Ledger:
                 found += calls
         rest = MARKED.sub("", text)
         if not all(_IDLE.fullmatch(line) for line in rest.splitlines()):
-            digest = hashlib.sha256(rest.encode("utf-8", "surrogateescape")).hexdigest()
+            digest = _digest(rest)
             entry = self._entries.get((package.name, script, digest))
             if entry is None:
                 lacking.append(Uncovered(package.name, script, rest, digest))
@@ -190,6 +203,11 @@ class Ledger:
                 own = [_with_text(call, rest) for call in entry]
                 found = own[:at] + found + own[at + 1 :]
         return found, lacking
+
+    def reason(self, package: Package, script: str) -> str:
+        """Why nothing has to stand for a script, what debhelper added aside; "" if something does."""
+        rest = MARKED.sub("", package.text(script))
+        return self._reasons.get((package.name, script, _digest(rest)), "")
 
     def _of_section(self, tool: str, text: str) -> list[Call] | Section:
         """The effects that stand for a section, or the entry that it lacks."""
@@ -204,6 +222,10 @@ class Ledger:
             if words:
                 lacking = Section(tool, [digest], section.names)
         return lacking
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _with_text(call: Call, text: str) -> Call:

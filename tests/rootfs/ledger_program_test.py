@@ -1,0 +1,112 @@
+"""The program that tells what stands for the scripts of a set."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.testing.debs import Deb
+from tools.sysimage import download, ledger
+from tools.sysimage.errors import ToolError
+
+DEBS = (
+    Deb("idle", control={"postinst": "#!/bin/sh\nexit 0\n"}),
+    Deb("mine", control={"postinst": "#!/bin/sh\nmkdir /x\n", "preinst": "#!/bin/sh\n:\n"}),
+    Deb(
+        "other",
+        control={
+            "postinst": "#!/bin/sh\n# Automatically added by dh_x\ngo\n# End automatically added section\n"
+        },
+    ),
+)
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lock with the set `s`, and its packages on a mirror in a folder."""
+    packages = {}
+    (tmp_path / "mirror").mkdir()
+    for deb in DEBS:
+        path = deb.write(tmp_path / "mirror")
+        packages[deb.name] = {
+            "archive": "debian",
+            "architecture": "amd64",
+            "path": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "version": deb.version,
+        }
+    lock = {
+        "archives": {"debian": {}},
+        "packages": {"amd64": packages},
+        "sets": {"s": {"packages": {"amd64": sorted(packages)}}},
+        "snapshot": "20260101T000000Z",
+    }
+    (tmp_path / "lock.json").write_text(json.dumps(lock))
+    monkeypatch.setenv("DEBIAN_MIRRORS", f"debian=file://{tmp_path}/mirror")
+    monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", str(tmp_path))
+    return tmp_path
+
+
+def run(archive: Path, *more: str) -> int:
+    return ledger.main(["--lock=lock.json", "--set=s", f"--cache={archive}/cache", *more])
+
+
+def test_coverage_and_a_draft_of_what_is_missing(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(archive) == 1
+    output = capsys.readouterr().out
+    for line in (
+        "# set s, amd64: 3 packages",
+        "# idle postinst: nothing to do",
+        "# mine postinst: LACKS 1 of its parts",
+        "# mine preinst: nothing to do",
+        "# other postinst: LACKS 1 of its parts",
+        "# 4 scripts, of which 2 lack something",
+        "#    mkdir /x",
+    ):
+        assert f"{line}\n" in output
+    draft = tomllib.loads(output)
+    assert draft["script"][0]["package"] == "mine"
+    assert draft["section"][0]["tool"] == "dh_x"
+
+
+def test_draft_does_not_pass_before_somebody_has_completed_it(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(archive)
+    draft = capsys.readouterr().out
+    book = archive / "book.toml"
+    book.write_text(draft)
+    with pytest.raises(ToolError, match=r"book.toml: section of dh_x: there is no effect"):
+        run(archive, "--ledger=book.toml")
+    book.write_text(draft.replace('effect = "…', '# "'))
+    with pytest.raises(ToolError, match=r"book.toml: mine postinst: ignore is still the draft's"):
+        run(archive, "--ledger=book.toml")
+    book.write_text(draft.replace('effect = "…', '# "').replace('"…why', '"a good reason, that'))
+    assert run(archive, "--ledger=book.toml") == 0
+    assert "# mine postinst: ignored: a good reason, that" in capsys.readouterr().out
+
+
+def test_unknown_set_says_which_there_are(archive: Path) -> None:
+    with pytest.raises(ToolError, match=r"no set t for amd64; it has s \(amd64\)"):
+        run(archive, "--set=t", "--architecture=amd64")
+    with pytest.raises(ToolError, match=r"no set t for ; it has s \(amd64\)"):
+        run(archive, "--set=t")
+
+
+def test_package_that_is_not_the_locked_one_is_not_taken(archive: Path) -> None:
+    lock = json.loads((archive / "lock.json").read_text())
+    lock["packages"]["amd64"]["idle"]["sha256"] = "0" * 64
+    (archive / "lock.json").write_text(json.dumps(lock))
+    with pytest.raises(
+        ToolError, match=r"idle_1.0-1_amd64.deb: no mirror has it .*another one than the lock's"
+    ):
+        run(archive)
+    assert not list((archive / "cache").iterdir())
+
+
+def test_what_is_no_lock_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("{}")
+    with pytest.raises(ToolError, match="not a lock"):
+        download.read_lock(tmp_path / "lock")
