@@ -4,11 +4,13 @@ load("//system_image/private:compress.bzl", _CompressedBaseInfo = "CompressedBas
 load("//system_image/private:emit.bzl", _SystemImageInfo = "SystemImageInfo")
 load("//system_image/private:packages.bzl", _DebianPackageInfo = "DebianPackageInfo", _DebianPackagesInfo = "DebianPackagesInfo")
 load("//system_image/private:program.bzl", _LockedProgramInfo = "LockedProgramInfo")
+load("//system_image/private:rootfs.bzl", _RootfsInfo = "RootfsInfo")
 load("//system_image/private:sysroot.bzl", _SysrootInfo = "SysrootInfo")
 
 DebianPackageInfo = _DebianPackageInfo
 DebianPackagesInfo = _DebianPackagesInfo
 LockedProgramInfo = _LockedProgramInfo
+RootfsInfo = _RootfsInfo
 CompressedBaseInfo = _CompressedBaseInfo
 SystemImageInfo = _SystemImageInfo
 SysrootInfo = _SysrootInfo

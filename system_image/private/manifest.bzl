@@ -1,12 +1,13 @@
 """The JSON manifests in which rules tell their tools what to do."""
 
-def packages_manifest(ctx, packages, more):
+def packages_manifest(ctx, packages, more, name = None):
     """Writes a manifest of a package set.
 
     Args:
       ctx: the rule's context.
       packages: a DebianPackagesInfo.
       more: dict of further fields.
+      name: of the manifest, if not the target's.
 
     Returns:
       The File. Its packages' .debs have to be inputs of the action that reads it.
@@ -25,19 +26,20 @@ def packages_manifest(ctx, packages, more):
             for package in packages.packages
         ],
         set = packages.set,
-    ))
+    ), name)
 
-def write_manifest(ctx, fields):
-    """Writes the one manifest of a target, `NAME.json`.
+def write_manifest(ctx, fields, name = None):
+    """Writes a manifest, `NAME.json`.
 
     Args:
       ctx: the rule's context.
       fields: a dict that JSON can hold.
+      name: of the manifest, if not the target's.
 
     Returns:
       The File.
     """
-    manifest = ctx.actions.declare_file(ctx.label.name + ".json")
+    manifest = ctx.actions.declare_file((name or ctx.label.name) + ".json")
     ctx.actions.write(manifest, json.encode_indent(fields, indent = "  ") + "\n")
     return manifest
 

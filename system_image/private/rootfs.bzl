@@ -4,18 +4,84 @@ load(":content.bzl", "content_attributes")
 load(":manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
 load(":packages.bzl", "DebianPackagesInfo")
 
+RootfsInfo = provider(
+    doc = "A root filesystem, for another one that extends it.",
+    fields = {
+        "fields": "dict: what its manifest says beside its packages, that of its own base included.",
+        "inputs": "depset of Files: what these fields name.",
+        "packages": "DebianPackagesInfo: its packages, those of its own base included.",
+        "whole": "File: the whole tree as a tar, that of its own base included.",
+    },
+)
+
 def _rootfs_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
+    base = ctx.attr.base[RootfsInfo] if ctx.attr.base else None
+    fields, inputs = _fields(ctx)
+    if base:
+        fields = _extended(base, fields)
+    inputs = depset(inputs, transitive = [base.inputs] if base else [])
+    made = _make(ctx, packages, fields, inputs, ctx.label.name + ("_whole" if base else ""))
+    whole = made.tar
+    if base:
+        # Of the two, Bazel makes what is asked for.
+        fields_of_layer = dict(fields, base = base.whole.path)
+        made = _make(ctx, packages, fields_of_layer, depset([base.whole], transitive = [inputs]), ctx.label.name)
+    return [
+        DefaultInfo(files = depset([made.tar])),
+        OutputGroupInfo(mtree = depset([made.mtree])),
+        RootfsInfo(fields = fields, inputs = inputs, packages = packages, whole = whole),
+    ]
+
+def _fields(ctx):
     fields, inputs = content_manifest(ctx)
-    manifest = packages_manifest(ctx, packages, dict(
+    paths = [item["path"] for item in fields["files"]]
+    for path in ctx.attr.owners:
+        if path not in paths:
+            fail("owners: {} is not among the paths of this target's files".format(repr(path)))
+    return dict(
         fields,
+        base_packages = [],
+        base_users = [],
         default_target = ctx.attr.default_target,
+        dpkg_database = ctx.attr.dpkg_database,
         exclude = ctx.attr.exclude,
+        files = [dict(item, owner = ctx.attr.owners.get(item["path"], "")) for item in fields["files"]],
+        hostname = ctx.attr.hostname,
         include = ctx.attr.include,
+        kernel_modules = ctx.attr.kernel_modules,
         ledger = [file.path for file in ctx.files.ledger],
-    ))
-    tar = ctx.actions.declare_file(ctx.label.name + ".tar")
-    mtree = ctx.actions.declare_file(ctx.label.name + ".mtree")
+        users = ctx.attr.users,
+    ), inputs + ctx.files.ledger
+
+def _extended(base, own):
+    """The fields of a root filesystem that extends another one: the base's too, and its own first."""
+    paths = {item["path"]: True for item in own["files"] + own["symlinks"]}
+    fields = dict(
+        own,
+        base_packages = [
+            {"name": package.package, "sha256": package.sha256}
+            for package in base.packages.packages
+        ],
+        base_users = base.fields["base_users"] + base.fields["users"],
+        services = {
+            state: base.fields["services"][state] + own["services"][state]
+            for state in own["services"]
+        },
+    )
+    for name in ("files", "symlinks"):
+        fields[name] = [item for item in base.fields[name] if item["path"] not in paths] + own[name]
+    for name in ("exclude", "include", "kernel_modules", "ledger"):
+        fields[name] = base.fields[name] + [value for value in own[name] if value not in base.fields[name]]
+    for name in ("default_target", "hostname"):
+        fields[name] = own[name] or base.fields[name]
+    return fields
+
+def _make(ctx, packages, fields, inputs, name):
+    """Declares the action that makes a tree, or a layer if the fields have a base; returns its outputs."""
+    manifest = packages_manifest(ctx, packages, fields, name)
+    tar = ctx.actions.declare_file(name + ".tar")
+    mtree = ctx.actions.declare_file(name + ".mtree")
     args = ctx.actions.args()
     args.add("--manifest", manifest)
     args.add("--output", tar)
@@ -23,34 +89,48 @@ def _rootfs_impl(ctx):
     ctx.actions.run(
         executable = ctx.executable._rootfs,
         arguments = [args],
-        inputs = [manifest, packages.checked] + [package.deb for package in packages.packages] + ctx.files.ledger + inputs,
+        inputs = depset(
+            [manifest, packages.checked] + [package.deb for package in packages.packages],
+            transitive = [inputs],
+        ),
         outputs = [tar, mtree],
         mnemonic = "SystemImageRootfs",
         progress_message = "Making the root filesystem %{label}",
         toolchain = None,
     )
-    return [
-        DefaultInfo(files = depset([tar])),
-        OutputGroupInfo(mtree = depset([mtree])),
-    ]
+    return struct(mtree = mtree, tar = tar)
 
 _rootfs = rule(
     implementation = _rootfs_impl,
     doc = "See the macro `rootfs`.",
+    provides = [RootfsInfo],
     attrs = dict(
         CONTENT_ATTRS,
+        base = attr.label(
+            doc = "Another `rootfs`, for what it does not have alone.",
+            providers = [RootfsInfo],
+        ),
         default_target = attr.string(doc = "The unit that `default.target` leads to; \"\" leaves it alone."),
+        dpkg_database = attr.string(
+            default = "full",
+            doc = "What is left of /var/lib/dpkg: all, the file `status` alone, or nothing.",
+            values = ["full", "status", "none"],
+        ),
         exclude = attr.string_list(doc = "Patterns of paths to leave out."),
+        hostname = attr.string(doc = "What /etc/hostname says; \"\" leaves it alone."),
         include = attr.string_list(doc = "Patterns of paths to keep although `exclude` names them."),
+        kernel_modules = attr.string_list(doc = "Modules of the kernel to load at boot."),
         ledger = attr.label_list(
             doc = "Ledgers of one's own, beside the one that comes with the rules.",
             allow_files = [".toml"],
         ),
+        owners = attr.string_dict(doc = "Path → \"user:group\", for files that are not root's."),
         packages = attr.label(
             doc = "The package set, such as `@debian//:vanilla`.",
             mandatory = True,
             providers = [DebianPackagesInfo],
         ),
+        users = attr.string_list(doc = "Users and groups to make, as lines of sysusers.d(5)."),
         _rootfs = attr.label(
             default = Label("//tools/sysimage:rootfs"),
             cfg = "exec",
@@ -63,16 +143,22 @@ def rootfs(
         *,
         name,
         packages,
+        base = None,
         files = {},
         modes = {},
+        owners = {},
         symlinks = {},
         replace = [],
+        users = [],
         enable = [],
         disable = [],
         mask = [],
         default_target = "",
+        hostname = "",
+        kernel_modules = [],
         exclude = [],
         include = [],
+        dpkg_database = "full",
         ledger = [],
         **kwargs):
     """Makes a root filesystem, `NAME.tar`, as Debian's own installation of the packages would leave it.
@@ -83,31 +169,47 @@ def rootfs(
     Args:
       name: name of the target.
       packages: label of a package set, such as `@debian//:vanilla`.
+      base: label of another `rootfs` that this one extends: its packages have to be in this one's set, and
+        all that its attributes say holds here too. `NAME.tar` is then the difference, a layer to lay over
+        the base's (`oci_image(base = …, tars = [NAME])`).
       files: dict, path in the image → label of the file that goes there. A path that a package owns is an
         error, unless it is a conffile or `replace` names it.
       modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
+      owners: dict, path → "user:group", by name. Without it a file is root's.
       symlinks: dict, path → target.
       replace: list of paths of `files` and `symlinks` that may replace a package's.
+      users: list of lines of sysusers.d(5), such as `u app 800 "The application" /var/lib/app`. A name or
+        number that is taken is an error. A line without a number gets the highest one that is free.
       enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
       default_target: the unit to boot into, such as "multi-user.target".
+      hostname: what /etc/hostname says.
+      kernel_modules: list of modules of the kernel to load at boot, such as "virtio_net".
       exclude: list of patterns of paths to leave out: `*` matches within a name, `**` across names. A
         pattern that matches nothing is an error.
       include: list of patterns of paths to keep although `exclude` names them.
+      dpkg_database: "full" lets dpkg know every file; "status" keeps the list of packages alone, which
+        vulnerability scanners read; "none" keeps nothing.
       ledger: list of labels of TOML files that say what stands for maintainer scripts which the rules don't
         know; the build prints the lines to add, `bazel run @HUB//:ledger -- --set NAME` drafts them all.
       **kwargs: attributes that every rule has.
     """
     _rootfs(
         name = name,
+        base = base,
         default_target = default_target,
         disable = disable,
+        dpkg_database = dpkg_database,
         enable = enable,
         exclude = exclude,
+        hostname = hostname,
         include = include,
+        kernel_modules = kernel_modules,
         ledger = ledger,
         mask = mask,
+        owners = owners,
         packages = packages,
+        users = users,
         **dict(kwargs, **content_attributes(files, modes, symlinks, replace))
     )

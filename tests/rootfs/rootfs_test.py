@@ -2,74 +2,14 @@
 
 import hashlib
 import json
-import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.testing.debs import Deb, File, Folder, Link
-from tools.sysimage import rootfs
+from tests.testing.debs import Deb
+from tests.testing.small import BASE, INIT, UNIT, content, names, run
 from tools.sysimage.errors import ToolError
-
-UNIT = "usr/lib/systemd/system"
-BASE = Deb(
-    "base-files",
-    {
-        "etc": Folder(),
-        "usr/bin": Folder(),
-        "usr/lib": Folder(),
-        "lib": Link("usr/lib"),
-        "tmp": Folder(0o1777),
-    },
-    {"Essential": "yes"},
-)
-INIT = Deb(
-    "init",
-    {
-        f"{UNIT}/multi-user.target": "",
-        f"{UNIT}/app.service": "[Install]\nWantedBy=multi-user.target\n",
-        "etc/init.conf": "default\n",
-        "usr/share/doc/init/copyright": "all",
-        "usr/share/doc/init/README": "words",
-        "run/init/x": "",
-        "usr/bin/init": File("#!", 0o755),
-    },
-    control={"conffiles": "/etc/init.conf\n"},
-)
-
-
-def run(folder: Path, debs: Sequence[Deb], **more: Any) -> Path:
-    packages = [
-        {
-            "name": deb.name,
-            "version": deb.version,
-            "architecture": deb.architecture,
-            "deb": str(deb.write(folder)),
-        }
-        for deb in debs
-    ]
-    manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps({"set": "s", "architecture": "amd64", "packages": packages, **more}))
-    out = folder / "out"
-    out.mkdir(exist_ok=True)
-    output, listing = out / "rootfs.tar", out / "rootfs.mtree"
-    status = rootfs.main(["--manifest", str(manifest), "--output", str(output), "--mtree", str(listing)])
-    assert status == 0
-    return output
-
-
-def names(path: Path) -> dict[str, tarfile.TarInfo]:
-    with tarfile.open(path) as archive:
-        return {info.name.removeprefix("./").rstrip("/") or ".": info for info in archive}
-
-
-def content(path: Path, name: str) -> str:
-    with tarfile.open(path) as archive:
-        file = archive.extractfile(name)
-        assert file is not None
-        return file.read().decode()
 
 
 def test_packages_become_a_tree_with_dpkgs_database(tmp_path: Path) -> None:

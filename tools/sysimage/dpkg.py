@@ -87,6 +87,7 @@ class Package:
     """A package of the set: its .deb, and what unpacking it found out."""
 
     deb: Deb
+    sha256: str = ""  # as the lock has it
     entries: list[str] = field(default_factory=list)  # paths of data.tar in its order, "" is the root
     digests: dict[str, str] = field(default_factory=dict)  # path → MD5, of conffiles and where needed
 
@@ -152,7 +153,7 @@ def load(path: Path, name: str = "", version: str = "", sha256: str = "") -> Pac
             raise ToolError(
                 f"{path}: SHA-256 is {digest}, the lock says {sha256} for {name or deb.name}; fetch it again"
             )
-    return Package(deb)
+    return Package(deb, sha256)
 
 
 def load_all(items: Iterable[Mapping[str, str]]) -> list[Package]:

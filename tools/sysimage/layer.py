@@ -1,4 +1,6 @@
-"""Applies a layer to a tree: the OCI image-spec's layer.md, inside the root and whatever the order.
+"""Applies a layer to a tree, and makes the layer between two trees, after the OCI image-spec's layer.md.
+
+All happens inside the root, and whatever the order of the entries.
 
 A layer says three things: what of the layers below is gone (whiteouts), what is new or replaced, and
 which names are links to one file. Whiteouts hide only what comes from below, wherever they stand in the
@@ -8,9 +10,10 @@ layer, so they are carried out before the layer's own entries.
 from collections.abc import Iterable
 from typing import NoReturn
 
+from tools.sysimage import mtree
 from tools.sysimage.errors import ToolError
 from tools.sysimage.tar import Entry
-from tools.sysimage.tree import Kind, Tree
+from tools.sysimage.tree import Inode, Kind, Tree, file
 
 WHITEOUT = ".wh."
 _META = ".wh..wh."  # of aufs, which Docker's first layers came from
@@ -48,6 +51,45 @@ def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
         _hide(tree, path, new, where)
     for entry in added:
         _add(tree, entry, where)
+
+
+def difference(below: Tree, tree: Tree) -> Tree:
+    """The layer that makes `tree` of `below`: what is new or not the same, its parents, and whiteouts.
+
+    Raises ToolError for a name in `tree` that a layer can't hold.
+    """
+    found = Tree()
+    found.put("", tree[""])
+    for path in tree.paths():
+        name = path.rpartition("/")[2]
+        if name.startswith(WHITEOUT):
+            raise ToolError(f"/{path}: a name that begins with {WHITEOUT} can't be in a layer; leave it out")
+        if path and not _same(below.get(path), tree[path]):
+            _put(found, tree, path, tree[path])
+    for path in below.paths():
+        above, _, name = path.rpartition("/")
+        parent = tree.get(above)
+        # What was below a directory that is gone, or that is something else now, goes with it.
+        if path not in tree and parent is not None and parent.kind is Kind.DIRECTORY:
+            hidden = f"{above}/{WHITEOUT}{name}".lstrip("/")
+            _put(found, tree, hidden, file(b"", origin="whiteout"))
+    return found
+
+
+def _put(found: Tree, tree: Tree, path: str, inode: Inode) -> None:
+    """Puts a path with its parents, which have their own mode and owner."""
+    parent = ""
+    for part in path.split("/")[:-1]:
+        parent = f"{parent}/{part}".lstrip("/")
+        if parent not in found:
+            found.put(parent, tree[parent])
+    found.put(path, inode)
+
+
+def _same(before: Inode | None, after: Inode) -> bool:
+    if before is None or (before.kind, before.content.size) != (after.kind, after.content.size):
+        return False
+    return list(mtree.keywords(before)) == list(mtree.keywords(after))
 
 
 def _new_directories(tree: Tree, added: list[Entry]) -> set[str]:

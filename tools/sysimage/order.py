@@ -4,7 +4,7 @@ It can be seen in the result: numbers of users and groups, the order of triggers
 diversion came first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tools.sysimage import dpkg
@@ -48,14 +48,18 @@ class _Set:
                 yield found
 
 
-def batches(packages: Iterable[Package]) -> list[Batch]:
+def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Batch]:
     """The batches of an installation, as a bootstrap with apt has them.
 
     The first is what is essential with all it needs; then what others pre-depend on with all it needs;
-    then the rest.
+    then the rest. The packages named in `base` are installed before all others, by an installation of
+    their own.
     """
+    packages = list(packages)
+    first = [package for package in packages if package.name in base]
+    found = batches(first) if first else []
     have = _Set(packages)
-    seen: set[str] = set()
+    seen = {package.name for batch in found for package in batch.configure}
     essential = _closure(have, [name for name in have.names if have.by_name[name].essential], seen)
     early = [
         group[0]
@@ -64,10 +68,10 @@ def batches(packages: Iterable[Package]) -> list[Batch]:
         for group in have.needs(name, "Pre-Depends")
         if not seen & set(group)
     ]
-    found = [Batch(essential, essential)]
+    found.append(Batch(essential, essential))
     for names in (early, sorted(have.names, key=lambda name: (-_score(have.by_name[name]), name))):
         unpack = _closure(have, names, seen)
-        found.append(Batch(unpack, _configured(have, unpack, [done for b in found for done in b.configure])))
+        found.append(Batch(unpack, _configured(have, unpack, [p for b in found for p in b.configure])))
     return [batch for batch in found if batch.unpack]
 
 

@@ -1,25 +1,28 @@
 """The stage rootfs: the packages of a set become a root filesystem, and no script of theirs is run.
 
 Unpacks the packages as dpkg does, carries out the effects that the ledger names for their maintainer
-scripts, lays the user's files over them, and writes one deterministic tar.
+scripts, lays the user's files over them, and writes one deterministic tar: the whole tree, or as a layer what
+a root filesystem that it extends does not have.
 """
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tools.sysimage import atomic, dpkg, errors, mtree, order, tar, unpack
+from tools.sysimage import atomic, configure, dpkg, errors, layer, mtree, order, tar, unpack
 from tools.sysimage.dpkg import Package
-from tools.sysimage.effects import alternatives, ledger, tmpfiles, units
+from tools.sysimage.effects import alternatives, ledger, tmpfiles
 from tools.sysimage.effects.root import Root
 from tools.sysimage.errors import ToolError
 from tools.sysimage.patterns import Selection
-from tools.sysimage.tree import Inode, Kind, Span, Tree, canonical, symlink
+from tools.sysimage.tree import Tree
+
+# What stays of /var/lib/dpkg.
+_DATABASES = {"full": None, "status": ("status",), "none": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,20 @@ class Manifest:
 
     architecture: str
     packages: list[dict[str, str]]  # "deb", and "name", "version", "sha256" to check it by
-    files: list[dict[str, Any]] = field(default_factory=list)  # path, source, mode; uid, gid, replace
+    base: str = ""  # the tar of the root filesystem that this one extends
+    base_packages: list[dict[str, str]] = field(default_factory=list)  # "name", "sha256" of what is in it
+    files: list[dict[str, Any]] = field(default_factory=list)  # path, source, mode; owner, replace
     symlinks: list[dict[str, str]] = field(default_factory=list)  # path, target
+    base_users: list[str] = field(default_factory=list)  # the base's own lines of `users`
+    users: list[str] = field(default_factory=list)  # lines of sysusers.d(5)
+    hostname: str = ""
+    kernel_modules: list[str] = field(default_factory=list)
     services: dict[str, list[str]] = field(default_factory=dict)  # enable, disable, mask
     default_target: str = ""
     exclude: list[str] = field(default_factory=list)
     include: list[str] = field(default_factory=list)
     ledger: list[str] = field(default_factory=list)  # further ledgers
+    dpkg_database: str = "full"  # "full", "status", "none"
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -44,10 +54,6 @@ class Manifest:
         except ValueError as error:
             raise ToolError(f"{path}: not a manifest of rootfs ({error})") from error
         data.pop("set", None)
-        if data.pop("base_packages", None):
-            raise ToolError(
-                f"{path}: base_packages: the difference to another set can't be made yet; leave it out"
-            )
         unknown = set(data) - set(cls.__slots__)
         if unknown or not {"architecture", "packages"} <= set(data):
             raise ToolError(
@@ -56,7 +62,12 @@ class Manifest:
         unknown = set(data.get("services", {})) - {"enable", "disable", "mask"}
         if unknown:
             raise ToolError(f"{path}: services are under enable, disable or mask, not {sorted(unknown)}")
-        return cls(**{key: value for key, value in data.items() if value is not None})
+        manifest = cls(**{key: value for key, value in data.items() if value is not None})
+        if manifest.dpkg_database not in _DATABASES:
+            raise ToolError(
+                f"{path}: dpkg_database is one of {', '.join(_DATABASES)}; not {manifest.dpkg_database!r}"
+            )
+        return manifest
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,6 +79,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     manifest = Manifest.read(arguments.manifest)
     tree = build(manifest, arguments.output.parent)
+    if manifest.base:
+        tree = layer.difference(_read(Path(manifest.base)), tree)
     with atomic.output(arguments.output) as stream:
         tar.write(tree, stream)
     if arguments.mtree:
@@ -90,9 +103,16 @@ def build(manifest: Manifest, scratch: Path) -> Tree:
     root.unpacker.tree = root.tree
     places = unpack.spool(packages, scratch)
     unpacked: list[Package] = []
-    for batch in order.batches(packages):
+    before = _extended(packages, manifest.base_packages)
+    base_users = manifest.base_users
+    for batch in order.batches(packages, before):
+        if batch.unpack[0].name not in before:
+            # They have the numbers that they have in the base, whatever accounts its extension brings.
+            configure.users(root, base_users)
+            base_users = []
         _install(root, batch, scripts, places)
         unpacked += batch.unpack
+    configure.users(root, base_users)
     for name in sorted(root.late):
         root.late[name](root)
     alternatives.write_database(root)
@@ -105,9 +125,40 @@ def build(manifest: Manifest, scratch: Path) -> Tree:
     )
     tmpfiles.clean_run(root)
     selection.apply(root.tree)
+    kept = _DATABASES[manifest.dpkg_database]
+    if kept is not None:
+        for path in root.tree.children(dpkg.ADMIN):
+            if path.removeprefix(f"{dpkg.ADMIN}/") not in kept:
+                root.tree.remove(path)
+    if kept == ():
+        root.tree.remove(dpkg.ADMIN)
     # After the exclusions: what the user adds stays, and a unit that is left out can't be enabled.
-    _configure(root, manifest)
+    configure.users(root, manifest.users)
+    configure.hostname(root, manifest.hostname)
+    configure.kernel_modules(root, manifest.kernel_modules)
+    configure.files(root, manifest.files)
+    configure.symlinks(root, manifest.symlinks)
+    configure.services(root, manifest.services, manifest.default_target)
     return root.tree
+
+
+def _extended(packages: Sequence[Package], base: Sequence[Mapping[str, str]]) -> frozenset[str]:
+    """The names of the packages in the base. Raises ToolError for one that the set does not have."""
+    have = {package.name: package.sha256 for package in packages}
+    for item in base:
+        if have.get(item["name"]) != item["sha256"]:
+            what = "another version" if item["name"] in have else "none"
+            raise ToolError(
+                f"base: it has the package {item['name']}, of which the set has {what}; "
+                "let the set extend the base's set, in the manifest of one lock"
+            )
+    return frozenset(item["name"] for item in base)
+
+
+def _read(path: Path) -> Tree:
+    tree = Tree()
+    layer.apply(tree, tar.read(path.open("rb"), str(path)), str(path))
+    return tree
 
 
 def _check_set(packages: Sequence[Package], architecture: str) -> None:
@@ -159,57 +210,6 @@ def _install(
         root.packages[package.name] = package
     for package in batch.configure:
         ledger.run(root, package, "postinst", scripts.get((package.name, "postinst"), ()))
-
-
-def _configure(root: Root, manifest: Manifest) -> None:
-    """The user's own: files, links, services, default target."""
-    for item in manifest.files:
-        _lay(root, item)
-    for item in manifest.symlinks:
-        path = _free(root, item["path"], "symlinks", replace=bool(item.get("replace")))
-        root.tree.make_parents(path, "symlinks")
-        root.tree.put(path, symlink(item["target"], "symlinks"))
-    services = manifest.services
-    units.disable(root, "services.disable", names=services.get("disable", []))
-    units.enable(root, "services.enable", names=services.get("enable", []), strict=True)
-    units.mask(root, "services.mask", names=services.get("mask", []))
-    if manifest.default_target:
-        units.set_default(root, "default_target", target=manifest.default_target)
-
-
-def _lay(root: Root, item: dict[str, Any]) -> None:
-    path = _free(root, item["path"], "files", replace=bool(item.get("replace")))
-    source = Path(item["source"])
-    stream = source.open("rb")
-    inode = Inode(
-        Kind.FILE,
-        int(item.get("mode", "0644"), 8),
-        int(item.get("uid", 0)),
-        int(item.get("gid", 0)),
-        content=Span(stream, 0, os.fstat(stream.fileno()).st_size),
-        origin=f"files ({source})",
-    )
-    root.tree.make_parents(path, "files")
-    root.tree.put(path, inode)
-
-
-def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
-    """The canonical path for a file of the user's; one that a package has is theirs to give."""
-    path = canonical(name.lstrip("/"), attribute)
-    above, slash, last = path.rpartition("/")
-    path = root.tree.resolve(above) + slash + last
-    owner = root.unpacker.owners.get(path)
-    if owner is not None and path in root.tree and not replace and path not in owner.conffiles():
-        raise ToolError(
-            f"{attribute}: /{path} is in the package {owner.name} and is no configuration file of it; "
-            'say "replace": true to put yours in its place'
-        )
-    inode = root.tree.get(path)
-    if inode is not None and inode.kind is Kind.DIRECTORY:
-        raise ToolError(f"{attribute}: /{path} is a directory in the image; name a path in it")
-    if inode is not None and inode.origin.startswith(("files", "symlinks")):
-        raise ToolError(f"{attribute}: /{path} is given twice; keep one")
-    return path
 
 
 if __name__ == "__main__":

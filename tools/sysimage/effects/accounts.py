@@ -17,7 +17,9 @@ _NOLOGIN = "/usr/sbin/nologin"
 
 
 @dataclass(slots=True)
-class _Item:
+class Item:
+    """A line of sysusers.d(5)."""
+
     kind: str  # "u", "g", "m", "r"
     name: str
     number: str
@@ -43,6 +45,10 @@ class Table:
             if fields[0] == name and len(fields) > index:
                 return fields[index]
         return None
+
+    def names(self) -> set[str]:
+        """The names of all lines."""
+        return {line.partition(":")[0] for line in self.lines}
 
     def names_of(self, number: int) -> set[str]:
         """Who has this number."""
@@ -87,18 +93,19 @@ def sysusers(root: Root, who: str, *, names: list[str]) -> None:
 
     Raises ToolError for a file that is not there or a line that sysusers.d(5) does not allow.
     """
-    items: list[_Item] = []
+    items: list[Item] = []
     for name in names:
         path = next((f"{folder}/{name}" for folder in _FOLDERS if root.tree.find(f"{folder}/{name}")), None)
         if path is None:
             raise ToolError(f"{who} needs sysusers.d/{name}, which no package of the set has; add it")
         for number, line in enumerate(root.text(path).splitlines(), 1):
             if line.strip() and line.lstrip()[0] not in "#;":
-                items.append(_item(root, line, f"/{path}:{number}"))
+                items.append(parse(root, line, f"/{path}:{number}"))
     apply(root, who, items)
 
 
-def _item(root: Root, line: str, where: str) -> _Item:
+def parse(root: Root, line: str, where: str) -> Item:
+    """Reads a line of sysusers.d(5). Raises ToolError for what is none."""
     words = shlex.split(line)
     kind = words[0].rstrip("!")
     if kind not in ("u", "g", "m", "r") or len(words) < (3 if kind == "m" else 2):
@@ -112,10 +119,10 @@ def _item(root: Root, line: str, where: str) -> _Item:
     if kind == "u" and ":" in number:
         number, group = number.split(":")
         number = "" if number == "-" else number
-    return _Item(kind, values[1], number, group, values[3], values[4], values[5], words[0] == "u!")
+    return Item(kind, values[1], number, group, values[3], values[4], values[5], words[0] == "u!")
 
 
-def apply(root: Root, who: str, items: list[_Item]) -> None:
+def apply(root: Root, who: str, items: list[Item]) -> None:
     """Makes the accounts of parsed lines: groups, then users, then memberships."""
     passwd = Table(root, "etc/passwd", 0o644)
     group = Table(root, "etc/group", 0o644)

@@ -7,11 +7,15 @@ from tools.sysimage.errors import ToolError
 from tools.sysimage.tree import Inode, Kind
 
 
-def _owner(root: Root, owner: str, who: str) -> tuple[int, int]:
+def owner_of(root: Root, owner: str, who: str) -> tuple[int, int]:
+    """The numbers of "USER:GROUP", or of a user and the group of that name.
+
+    Raises ToolError for one that is unknown.
+    """
     user, _, group = owner.partition(":")
     uid, gid = root.uid(user), root.gid(group or user)
     if uid is None or gid is None:
-        raise ToolError(f"{who}: no user or group {owner} in /etc/passwd and /etc/group; correct the ledger")
+        raise ToolError(f"{who}: no user or group {owner} in /etc/passwd and /etc/group; correct it")
     return uid, gid
 
 
@@ -38,12 +42,12 @@ def touch(
     if mode is not None:
         inode.mode = mode
     if owner:
-        inode.uid, inode.gid = _owner(root, owner, who)
+        inode.uid, inode.gid = owner_of(root, owner, who)
 
 
 def mkdir(root: Root, who: str, *, path: str, mode: int = 0o755, owner: str = "root:root") -> None:
     """Makes a directory with this mode and owner unless something is there."""
-    uid, gid = _owner(root, owner, who)
+    uid, gid = owner_of(root, owner, who)
     root.mkdir(path, mode, uid, gid, who)
 
 
@@ -63,7 +67,7 @@ def own(root: Root, who: str, *, path: str, mode: int | None = None, owner: str 
     if mode is not None:
         inode.mode = mode
     if owner:
-        inode.uid, inode.gid = _owner(root, owner, who)
+        inode.uid, inode.gid = owner_of(root, owner, who)
 
 
 def heredoc(root: Root, who: str, *, path: str, text: str, written: str = "") -> None:
