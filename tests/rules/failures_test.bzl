@@ -73,6 +73,13 @@ def failures_test_suite(name):
                 replace = ["etc/y"],
             ),
             _refused(
+                "rootfs_refuses_owners_of_unknown_paths_test",
+                "owners: \"etc/y\" is not among the paths",
+                rootfs,
+                owners = {"etc/y": "app:app"},
+                packages = "@debian//:tools",
+            ),
+            _refused(
                 "rootfs_refuses_a_set_that_is_not_locked_test",
                 "write it with `bazel run @trixie//:lock`",
                 rootfs,
