@@ -99,7 +99,7 @@ def main(argv: Sequence[str]) -> int:
             seconds, memory = min(measure(manifest) for _ in range(3))
             costs.append(seconds / count)
             print(
-                f"{count} packages: {seconds:.2f} s, {memory:.0f} MiB; a package {1000 * seconds / count:.1f} ms",
+                f"{count} packages: {seconds:.2f} s, {memory:.0f} MiB; one {1000 * seconds / count:.1f} ms",
                 flush=True,
             )
     return 0 if costs[-1] <= 1.5 * costs[0] else 1
