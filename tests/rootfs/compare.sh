@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compares our root filesystem of a set with a real installation, path by path; see compare.py.
+# Compares our root filesystem of a set with a real installation, path by path, and what the programs of both
+# answer; see compare.py and answers.py. A set is vanilla or one of sets.toml.
 #
 #   tests/rootfs/compare.sh [--set vanilla] [--architecture amd64] [--golden FILE]
 set -euo pipefail
@@ -22,3 +23,6 @@ chmod 755 "$work" # apt reads the archive as its own user
 tools/bazel run //tests/rootfs:reference -- --set "$set" --architecture "$architecture" --work "$work"
 tests/rootfs/install.sh "$work" "$architecture"
 tools/bazel run //tests/rootfs:compare -- --set "$set" --work "$work" "${golden[@]}"
+if [[ $architecture == "$(dpkg --print-architecture)" ]]; then
+  tools/bazel run //tests/rootfs:answers -- --work "$work"
+fi
