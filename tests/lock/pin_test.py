@@ -54,6 +54,7 @@ def test_without_pins_the_priority_of_the_suite_comes_before_the_version(name: s
         ([pin("*", "trixie-security")], "a", "1"),
         ([pin("a", version="9")], "a", "9"),
         ([pin("a", version="5*")], "a", "5"),
+        ([pin("a", version="?")], "a", "9"),
         ([pin("a", version="1"), pin("*", "trixie-backports")], "a", "1"),
         ([pin("*", "trixie-backports"), pin("a", version="1")], "a", "5"),
         ([pin("*", "experimental"), pin("lib", "trixie-backports")], "lib", "5"),

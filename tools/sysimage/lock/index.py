@@ -237,7 +237,9 @@ class Index:
             version = _field(stanza.text, b"Version")
             if not version:
                 raise ToolError(f"{stanza.origin}: {name} has no Version in the Packages index")
-            rank = (stanza.origin.priority, parse_version(version))
+            # A pin gives all that it admits one priority, whatever their suites have.
+            priority = stanza.origin.priority
+            rank = (min(priority, 0) if pin else priority, parse_version(version))
             if best is None or rank > highest:
                 best, highest = stanza, rank
         return parse_stanza(best.text, best.origin) if best else None
