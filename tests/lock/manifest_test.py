@@ -181,3 +181,24 @@ def test_a_cycle_below_the_set_is_named_without_it() -> None:
     text = MANIFEST + '[set.c]\npackages = ["c1"]\nextends = "d"\n[set.d]\npackages = ["d1"]\nextends = "c"\n'
     with pytest.raises(ToolError, match=r"\[set\.c\] extends itself: c → d → c"):
         parse(text + '[set.a]\npackages = ["a1"]\nextends = "c"\n')
+
+
+def test_a_package_for_one_architecture_is_wanted_there_only() -> None:
+    text = MANIFEST.replace('["amd64"]', '["amd64", "arm64"]').replace('"runc"', '"runc", "grub-efi [arm64]"')
+    amd64, arm64 = (
+        {wanted.name: wanted.packages for wanted in parse(text).sets_on(name)} for name in ("amd64", "arm64")
+    )
+    assert (amd64["more"], arm64["more"]) == (("runc",), ("runc", "grub-efi"))
+
+
+def test_a_set_without_a_package_for_an_architecture_is_not_locked_for_it_nor_what_extends_it() -> None:
+    text = MANIFEST.replace('["amd64"]', '["amd64", "arm64"]')
+    text = text.replace('["systemd", "libstdc++6"]', '["systemd [amd64]"]')
+    parsed = parse(text)
+    assert [wanted.name for wanted in parsed.sets_on("amd64")] == ["base", "more"]
+    assert parsed.sets_on("arm64") == ()
+
+
+def test_a_restriction_to_an_architecture_that_is_not_locked_is_refused() -> None:
+    with pytest.raises(ToolError, match=r"\[set.more\] packages restricts runc to armhf, which \[lock\]"):
+        parse(MANIFEST.replace('"runc"', '"runc [armhf]"'))

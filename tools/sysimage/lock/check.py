@@ -21,8 +21,8 @@ def check(manifest: Manifest, lock: lockfile.Lock | None, lock_path: Path, manif
     if lock.get("manifest_sha256") != manifest.sha256:
         raise ToolError(f"{lock_path} does not fit {manifest_path}, which has changed since; {_REMEDY}")
     depends: dict[str, dict[str, set[str]]] = {}
-    for wanted in manifest.sets:
-        for architecture in manifest.architectures:
+    for architecture in manifest.architectures:
+        for wanted in manifest.sets_on(architecture):
             try:
                 found = _check_set(manifest, lock, wanted, architecture)
             except KeyError as error:

@@ -87,10 +87,11 @@ def build(
                 "packages": {
                     architecture: sorted(by_set[wanted.name].packages)
                     for architecture, by_set in closures.items()
+                    if wanted.name in by_set
                 },
             }
             | ({"exclude": wanted.exclude} if wanted.exclude else {})
-            | _unmet({architecture: by_set[wanted.name] for architecture, by_set in closures.items()})
+            | _unmet({a: by_set[wanted.name] for a, by_set in closures.items() if wanted.name in by_set})
             for wanted in manifest.sets
         },
     }

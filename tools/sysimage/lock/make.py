@@ -41,7 +41,7 @@ class Made:
             return reasons(self.manifest, name, selection(self.lock, name, architecture))
 
         def reason(architecture: str, package: str) -> str:
-            sets = (wanted.name for wanted in self.manifest.sets)
+            sets = (wanted.name for wanted in self.manifest.sets_on(architecture))
             found = (all_reasons(name, architecture).get(package) for name in sets)
             return str(next(filter(None, found)))
 
@@ -107,7 +107,7 @@ def make(
         for name, entry in (old["packages"].get(architecture, {}) if old else {}).items():
             index.remember(*lockfile.stanza(name, entry), hold=name in held)
         index.check_pins()
-        closures[architecture] = resolve_sets(index, manifest.sets)
+        closures[architecture] = resolve_sets(index, manifest.sets_on(architecture))
         for name, closure in closures[architecture].items():
             print(f"resolved {name} for {architecture}", file=sys.stderr)
             for unused in closure.unused:

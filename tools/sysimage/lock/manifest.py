@@ -5,8 +5,8 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from tools.sysimage.errors import ToolError
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+_RESTRICTED = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?: \[([a-z0-9-]+(?: [a-z0-9-]+)*)\])?")
 _PATTERN = re.compile(r"(src:)?[a-z0-9*?][a-z0-9+.*?-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
@@ -70,6 +70,15 @@ class PackageSet:
     """Package → reason: cut out of the closure, as if something else stood for it."""
     required: bool = False
     """Whether every package of `Priority: required` is in it, too."""
+    restricted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Package → the only architectures for which it is wanted."""
+
+    def on(self, architecture: str) -> PackageSet | None:
+        """The set for one architecture; None if it names no package for it."""
+        packages = tuple(
+            name for name in self.packages if architecture in self.restricted.get(name, (architecture,))
+        )
+        return replace(self, packages=packages, restricted={}) if packages else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,15 @@ class Manifest:
     pins: tuple[Pin, ...]
     """The first one that names a package and admits a version of it counts."""
     sha256: str
+
+    def sets_on(self, architecture: str) -> tuple[PackageSet, ...]:
+        """The sets that are locked for an architecture: they and those they extend have packages for it."""
+        found: dict[str, PackageSet] = {}
+        for package_set in self.sets:
+            wanted = package_set.on(architecture)
+            if wanted is not None and (wanted.extends is None or wanted.extends in found):
+                found[wanted.name] = wanted
+        return tuple(found.values())
 
 
 def meaning_sha256(parsed: dict[str, Any]) -> str:
@@ -109,13 +127,14 @@ def parse(text: str, where: str) -> Manifest:
     lock = top.table("lock")
     lock.only("architectures", "keyring")
     archives = tuple(_archive(table) for table in top.tables("archive"))
-    sets = [_package_set(table) for table in top.tables("set")]
+    architectures = lock.names("architectures", _NAME, "an architecture, as amd64")
+    sets = [_package_set(table, architectures) for table in top.tables("set")]
     keyring = PurePosixPath(lock.string("keyring")) if "keyring" in lock.values else None
     if keyring is not None and keyring.is_absolute():
         lock.fail("keyring", "is to be relative to the manifest, so that every checkout finds it")
     return Manifest(
         archives=archives,
-        architectures=lock.names("architectures", _NAME, "an architecture, as amd64"),
+        architectures=architectures,
         keyring=keyring,
         sets=_bases_first(sets, where),
         pins=_pins(top, {suite for archive in archives for suite in archive.suites}),
@@ -208,24 +227,38 @@ def _archive(table: _Table) -> Archive:
     )
 
 
-def _package_set(table: _Table) -> PackageSet:
+def _package_set(table: _Table, architectures: Iterable[str]) -> PackageSet:
     if table.path == "set.lock":
         raise ToolError(f"{table.where}: a set can't be called lock, as the target that locks is; rename it")
     table.only("packages", "essential", "required", "extends", "exclude")
     exclude = _Table(table.values.get("exclude", {}), table.where, f"{table.path}.exclude")
     for package in exclude.values:
         exclude.string(package)
-    packages = table.names("packages", _PACKAGE, "the name of a package")
+    packages = []
+    restricted = {}
+    for text in table.names("packages", _RESTRICTED, "the name of a package"):
+        package, _, rest = text.partition(" [")
+        if package in packages:
+            table.fail("packages", f"names {package} twice; once is enough")
+        packages.append(package)
+        if rest:
+            restricted[package] = tuple(rest.removesuffix("]").split())
+            for architecture in restricted[package]:
+                if architecture not in architectures:
+                    table.fail(
+                        "packages", f"restricts {package} to {architecture}, which [lock] does not name"
+                    )
     for package in packages:
         if package in exclude.values:
             table.fail("exclude", f"names {package}, which packages asks for; drop it from one of the two")
     return PackageSet(
         name=table.path.rpartition(".")[2],
-        packages=packages,
+        packages=tuple(packages),
         essential=table.boolean("essential"),
         extends=table.string("extends") if "extends" in table.values else None,
         exclude=dict(sorted(exclude.values.items())),
         required=table.boolean("required"),
+        restricted=restricted,
     )
 
 
