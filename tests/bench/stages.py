@@ -45,7 +45,8 @@ def commands(scratch: Path) -> dict[str, list[str]]:
             *("--base", f"{out}.flat.tar", "--overlay", f"{out}.overlay.tar", "--compression", "xz"),
             *("--compressed", f"{out}.base.tar.xz", "--index", f"{out}.index.json"),
             *("--tool", f"{BIN}/vanilla.json", "--output", f"{out}.tar.xz"),
-            *("--digest", f"{out}.sha256", "--mtree", f"{out}.mtree"),
+            *("--sha256", f"{out}.sha256", "--sha384", f"{out}.sha384"),
+            *("--mtree", f"{out}.mtree", "--contents", f"{out}.contents.json"),
         ],
     }
 

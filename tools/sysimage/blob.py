@@ -76,22 +76,30 @@ def checked(stream: BinaryIO, descriptor: Descriptor, where: str) -> Iterator[by
         )
 
 
+class LimitError(ToolError):
+    """An image unpacks to more than it may; `where` says which layer to most."""
+
+    def __init__(self, where: str, limit: int) -> None:
+        super().__init__(f"{where}: the image unpacks to more than {limit} bytes; raise the limit if need be")
+        self.where = where
+
+
 class Budget:
-    """How many bytes may still come out of the layers of an image, which are unpacked side by side."""
+    """How many bytes may come out of the layers of an image, which are unpacked side by side."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = self._left = limit
+        self._limit = limit
+        self._spent: dict[str, int] = {}
         self._lock = threading.Lock()
         self._stopped = False
 
     def spend(self, size: int, where: str) -> None:
-        """Raises ToolError if the image unpacks to more than the limit, or if another layer has failed."""
+        """Raises LimitError if that is too much, ToolError if another layer has failed."""
         with self._lock:
-            self._left -= size
-        if self._left < 0:
-            raise ToolError(
-                f"{where}: the image unpacks to more than {self._limit} bytes; raise the limit if need be"
-            )
+            self._spent[where] = self._spent.get(where, 0) + size
+            if sum(self._spent.values()) > self._limit:
+                # Which of them is the last straw is chance, which is the bomb is not.
+                raise LimitError(max(self._spent, key=lambda name: self._spent[name]), self._limit)
         if self._stopped:
             raise ToolError(f"{where}: given up, since another layer failed")
 

@@ -3,14 +3,14 @@
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from tools.sysimage import atomic, layer, oci, tar
-from tools.sysimage.blob import Budget, Layer, engine, open_blob, unpack
+from tools.sysimage.blob import Budget, Layer, LimitError, engine, open_blob, unpack
 from tools.sysimage.errors import ToolError, run
 from tools.sysimage.tree import Sparse, Tree
 
@@ -54,34 +54,47 @@ def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, 
     the folder `scratch`.
     """
     image = oci.Layout(layout).image(platform)
-    budget = Budget(limit)
     tree = Tree()
-    with ThreadPoolExecutor(os.process_cpu_count()) as pool:
-        try:
-            layers = [pool.submit(_unpack, item, files, scratch, budget) for item in image.layers]
-            for item, unpacked in zip(image.layers, layers, strict=True):
-                layer.apply(tree, _entries(unpacked.result(), item.where, budget), item.where)
-        finally:
-            budget.stop()
-            pool.shutdown(cancel_futures=True)
+    budget = Budget(limit)
+    # Closed at once where a layer is refused, so that others are not unpacked for nothing.
+    with closing(_unpacked(image.layers, files, scratch, budget)) as unpacked:
+        for item, stream in unpacked:
+            layer.apply(tree, _entries(stream, item.where, budget), item.where)
     return tree
 
 
-def _unpack(item: Layer, files: ExitStack, scratch: Path, budget: Budget) -> BinaryIO:
-    """A layer's tar, checked, as a file that can be sought: its blob, or a temporary file if that is packed."""
-    source = files.enter_context(open_blob(item.blob, item.descriptor, item.where))
-    out = None
-    if engine(source):
-        out = cast(BinaryIO, files.enter_context(tempfile.TemporaryFile(dir=scratch)))
-    try:
-        unpack(source, item, budget, out)
-    except ToolError as error:
-        name = tar.broken_at(out or source)
-        raise ToolError(f"{error} (in or after the entry {name!r})" if name else str(error)) from error
-    except OSError as error:
-        error.filename = error.filename or str(scratch)
-        raise
-    return out or source
+def _unpacked(
+    layers: Sequence[Layer], files: ExitStack, scratch: Path, budget: Budget
+) -> Generator[tuple[Layer, BinaryIO]]:
+    """Each layer with its tar, checked, in a file that can be sought: its blob, or a temporary file."""
+    sources = [files.enter_context(open_blob(item.blob, item.descriptor, item.where)) for item in layers]
+    tars = [
+        cast(BinaryIO, files.enter_context(tempfile.TemporaryFile(dir=scratch))) if engine(source) else source
+        for source in sources
+    ]
+    with ThreadPoolExecutor(os.process_cpu_count()) as pool:
+        running = [
+            pool.submit(unpack, source, item, budget, None if out is source else out)
+            for source, item, out in zip(sources, layers, tars, strict=True)
+        ]
+        try:
+            for item, out, future in zip(layers, tars, running, strict=True):
+                future.result()
+                yield item, out
+        except OSError as error:
+            error.filename = error.filename or str(scratch)
+            raise
+        except ToolError as error:
+            budget.stop()
+            pool.shutdown(cancel_futures=True)
+            where = error.where if isinstance(error, LimitError) else item.where
+            name = tar.broken_at(
+                next(out for item, out in zip(layers, tars, strict=True) if item.where == where)
+            )
+            raise ToolError(f"{error} (in or after the entry {name!r})" if name else str(error)) from error
+        finally:
+            budget.stop()
+            pool.shutdown(cancel_futures=True)
 
 
 def _entries(stream: BinaryIO, where: str, budget: Budget) -> Iterator[tar.Entry]:

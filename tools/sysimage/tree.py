@@ -234,6 +234,14 @@ class _Directory:
         self.inode = inode
         self.entries: dict[str, _Directory | Inode] = {}
 
+    def copy(self) -> _Directory:
+        """The directory with all below it; inodes are the same."""
+        made = _Directory(self.inode)
+        made.entries = {
+            name: node.copy() if isinstance(node, _Directory) else node for name, node in self.entries.items()
+        }
+        return made
+
 
 type _Node = _Directory | Inode | None
 
@@ -259,6 +267,12 @@ class Tree:
 
     def __len__(self) -> int:
         return self._size
+
+    def copy(self) -> Tree:
+        """A tree with the same paths and inodes; either can get and lose paths without the other."""
+        made = Tree()
+        made._root, made._size = self._root.copy(), self._size
+        return made
 
     def _node(self, path: str) -> _Node:
         node: _Node = self._root
