@@ -3,8 +3,8 @@
     tools/bazel run //tests/bench:emit -- [--gib N] [--runs N]        (default: 1 GiB, 5 runs)
 
 The base is made of the files of //system_image:rootfs_sysroot, the overlay has a program of 4 MiB. The base
-is compressed once, which takes minutes; then the image is emitted from it, again and again. The exit status is 0
-if the median takes at most 3 s.
+is compressed once, which takes minutes; then the image is emitted from it, again and again. The exit status
+is 0 if the median takes at most 3 s.
 """
 
 import argparse
