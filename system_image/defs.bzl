@@ -1,6 +1,7 @@
 """The public rules and macros, in the order of the pipeline."""
 
 load("//system_image/private:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
+load("//system_image/private:bundle.bzl", _app_bundle = "app_bundle")
 load("//system_image/private:compress.bzl", _compress = "compress")
 load("//system_image/private:elf_dependencies_test.bzl", _elf_dependencies_test = "elf_dependencies_test")
 load("//system_image/private:emit.bzl", _emit = "emit")
@@ -24,5 +25,6 @@ sysroot = _sysroot
 elf_dependencies_test = _elf_dependencies_test
 kernel = _kernel
 stage1 = _stage1
+app_bundle = _app_bundle
 system_image_vm = _system_image_vm
 boot_test = _boot_test

@@ -17,6 +17,7 @@ from tools.sysimage.errors import ToolError, run
 
 _TIME = 300  # seconds that a boot may take, if Bazel does not say
 _RESERVE = 10  # seconds before Bazel's own limit: enough to say what is missing
+_REPORT = 30  # seconds that the guest has for its report, when systemd has not started up until then
 _POLL = 0.2  # seconds
 _TAIL = 40  # lines of the console that a failure shows
 _CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|\][^\x07]*\x07)|[\x00-\x08\x0b-\x1f]")
@@ -84,7 +85,8 @@ def check(vm: machine.Machine, wanted: Wanted, seconds: float | None = None) -> 
 def watch(vm: machine.Machine, wanted: Wanted, scratch: Path, limit: float, options: Sequence[str] = ()) -> Boot:
     """Boots a machine until it goes off, or all that is wanted is there, or something is wrong, or time is up."""
     status, report = scratch / "status", scratch / "report"
-    vm = machine.with_files(vm, guest.files(commands=wanted.commands, probe=True), scratch)
+    probe = guest.Probe(wanted.commands, max(int(limit) - _REPORT, 1))
+    vm = machine.with_files(vm, guest.files(probe), scratch)
     ports = [*machine.port(guest.STATUS, status), *machine.port(guest.REPORT, report)]
     devices = ["-serial", "stdio", "-netdev", "user,id=net,restrict=on"]
     command = machine.command(vm, [*devices, *ports, *options], kvm=machine.kvm_works(vm))
@@ -170,14 +172,20 @@ def _of_report(boot: Boot) -> Iterator[str]:
         units = f", failed units: {', '.join(failed)}" if failed else ""
         yield f"systemd says {boot.value('state')!r} instead of 'running'{units}"
     if boot.value("ready") in ("", "0"):
-        said = "; ".join(line for section in boot.report if section.name == "unit" for line in section.lines)
         ended = "" if boot.status is None else f", and ended with status {boot.status}"
-        yield f"the orchestrator never said that it is ready{ended} ({said})"
+        yield f"the orchestrator never said that it is ready{ended} ({_about_orchestrator(boot)})"
     for section in boot.report:
         if section.name == "command" and not section.value.endswith(" 0"):
             number, _, status = section.value.partition(" ")
             last = section.lines[-1] if section.lines else "it said nothing"
             yield f"command {int(number) + 1} ended with status {status}: {last}"
+
+
+def _about_orchestrator(boot: Boot) -> str:
+    """What the console has last of the orchestrator, or else what systemd knows of its unit."""
+    said = [line for line in boot.console if "orchestrator" in line and "stage1: " not in line]
+    unit = [line for section in boot.report if section.name == "unit" for line in section.lines]
+    return "; ".join(said[-3:] or unit)
 
 
 def _missing(boot: Boot, wanted: Wanted) -> Iterator[str]:
@@ -190,7 +198,7 @@ def details(boot: Boot) -> str:
     """All that helps to find out why a boot failed, the longest first."""
     parts = [("the end of the console", boot.console[-_TAIL:])]
     for section in reversed(boot.report):
-        if section.name in ("failed", "command", "journal") and section.lines:
+        if section.name in ("failed", "jobs", "command", "journal") and section.lines:
             parts.append((f"{section.name} {section.value}".strip(), section.lines))
     return "\n".join(line for title, lines in parts for line in (f"--- {title}", *lines))
 

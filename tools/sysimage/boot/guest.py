@@ -1,7 +1,6 @@
 """What a machine's host lays into a guest's /run, to learn how the boot went: units, and the scripts of guest/."""
 
 import signal
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,9 @@ from tools.sysimage.errors import ToolError
 from tools.sysimage.tree import Tree, file, symlink
 
 _SCRIPTS = Path(__file__).parent / "guest"
+# Where the images' orchestrator.service looks for a bundle, and the unit that mounts one there.
+BUNDLE = "/var/lib/orchestrator/bundle"
+_MOUNT = "var-lib-orchestrator-bundle.mount"
 _OWN = "run/system-image"
 _UNITS = "run/systemd/system"
 _DROP_IN = f"{_UNITS}/orchestrator.service.d/50-host.conf"
@@ -16,13 +18,23 @@ _DROP_IN = f"{_UNITS}/orchestrator.service.d/50-host.conf"
 # Names of virtio ports.
 STATUS = "system-image.status"
 REPORT = "system-image.report"
+# Of the file system that a folder of the host is.
+SHARE = "bundle"
 
 
-def files(*, commands: Sequence[str] = (), probe: bool = False, stay: bool = False) -> Tree:
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a guest is to report on its boot."""
+
+    commands: tuple[str, ...]  # of the shell, to run when systemd has started up
+    seconds: int  # after which it reports, whether systemd has started up or not
+
+
+def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False) -> Tree:
     """The files, for an initramfs.
 
-    They report the orchestrator's status; with `probe`, how the boot went and what `commands` say; with `stay`
-    the machine does not go off when the orchestrator ends.
+    They report the orchestrator's status, and with `probe` how the boot went; with `stay` the machine does not go
+    off when the orchestrator ends; with `share` the file system of this name is where it looks for its bundle.
     """
     tree = Tree()
 
@@ -38,14 +50,18 @@ def files(*, commands: Sequence[str] = (), probe: bool = False, stay: bool = Fal
     unit = ["SuccessAction=none", "FailureAction=none"] if stay else []
     # "+": whatever the unit may not see itself.
     service = [f"ExecStopPost=+/bin/sh /{_OWN}/stopped"]
+    if share:
+        put(f"{_UNITS}/{_MOUNT}", (_SCRIPTS / _MOUNT).read_text("utf-8"))
+        unit.append(f"RequiresMountsFor={BUNDLE}")
     if probe:
         script("probe")
+        put(f"{_OWN}/seconds", f"{probe.seconds}\n")
         service.append("TimeoutStopSec=infinity")
         put(f"{_UNITS}/probe.service", (_SCRIPTS / "probe.service").read_text("utf-8"))
         wants = f"{_UNITS}/sysinit.target.wants/probe.service"
         tree.make_parents(wants)
         tree.put(wants, symlink("../probe.service"))
-        for number, command in enumerate(commands):
+        for number, command in enumerate(probe.commands):
             put(f"{_OWN}/commands/{number:03}", f"{command}\n")
     put(_DROP_IN, "\n".join(["[Unit]", *unit, "[Service]", *service]) + "\n")
     return tree
