@@ -35,6 +35,7 @@ def _machine_impl(ctx):
         ))
     initramfs = ctx.files.stage1[0]
     bundle = ctx.files.bundle[0] if ctx.files.bundle else None
+    virtiofsd = ctx.attr.virtiofsd[LockedProgramInfo].folder if ctx.attr.virtiofsd else None
     manifest = write_manifest(ctx, {
         "architecture": kernel.architecture,
         "bundle": bundle.short_path if bundle else "",
@@ -49,12 +50,13 @@ def _machine_impl(ctx):
         "name": str(ctx.attr.image[0].label).removeprefix("@@"),
         "plain": ctx.attr.plain,
         "qemu": qemu.folder.short_path,
+        "virtiofsd": virtiofsd.short_path if virtiofsd else "",
         "wanted": json.decode(ctx.attr.wanted),
     })
-    runfiles = [image.image, image.digest, kernel.image, initramfs, qemu.folder]
+    files = [manifest, image.image, image.digest, kernel.image, initramfs, qemu.folder, bundle, virtiofsd]
     return [DefaultInfo(
         files = depset([manifest]),
-        runfiles = ctx.runfiles([manifest] + runfiles + ([bundle] if bundle else [])),
+        runfiles = ctx.runfiles([file for file in files if file]),
     )]
 
 _machine = rule(
@@ -93,6 +95,10 @@ _machine = rule(
             mandatory = True,
             allow_single_file = [".cpio"],
             cfg = _guest_transition,
+        ),
+        "virtiofsd": attr.label(
+            doc = "What serves folders of the host to the guest.",
+            providers = [LockedProgramInfo],
         ),
         "wanted": attr.string(doc = "What a test expects, in JSON.", default = "{}"),
         "_allowlist_function_transition": attr.label(
@@ -171,6 +177,7 @@ def system_image_vm(
         image = image,
         memory = memory,
         plain = plain,
+        virtiofsd = Label("//system_image:virtiofsd"),
     )
     _program(py_binary, name, "vm", machine, **kwargs)
 

@@ -20,13 +20,20 @@ def main() -> int:
     parser.add_argument("--vm", type=Path, required=True)
     parser.add_argument("--message", required=True)
     parser.add_argument("--cut", action="store_true", help="the image's last kilobyte is missing")
+    parser.add_argument("--twice", action="store_true", help="the image's bytes are there twice")
+    parser.add_argument(
+        "--damage", action="store_true", help="a byte in the middle of the image is another one"
+    )
     parser.add_argument("--digest", action="store_true", help="stage1 is to insist on another digest")
     options = parser.parse_args()
     vm = machine.parse(options.vm)
     with tempfile.TemporaryDirectory(dir=os.environ["TEST_TMPDIR"]) as scratch:
-        if options.cut:
+        if options.cut or options.twice or options.damage:
+            data = bytearray(vm.image.read_bytes())
+            if options.damage:
+                data[len(data) // 2] ^= 0xFF
             image = Path(scratch) / "image.tar.xz"
-            image.write_bytes(vm.image.read_bytes()[:-1024])
+            image.write_bytes(data[:-1024] if options.cut else data * 2 if options.twice else data)
             vm = dataclasses.replace(vm, image=image, digest="")
         if options.digest:
             vm = dataclasses.replace(vm, digest="0" * 64)

@@ -1,7 +1,7 @@
 """Stage bundle: an OCI runtime bundle, config.json and rootfs, of an image or a root filesystem, as a tar.
 
-What an image's configuration says becomes the container's, after the image-spec's conversion.md; the rest is as
-`runc spec` writes it. The container has no network namespace of its own: the guest is there for it alone.
+What an image's configuration says becomes the container's, after the image-spec's conversion.md; the rest is
+as `runc spec` writes it. The container has no network namespace of its own: the guest is there for it alone.
 """
 
 import argparse
@@ -69,8 +69,12 @@ class Container:
 def main(argv: Sequence[str]) -> int:
     """Writes the bundle."""
     parser = argparse.ArgumentParser(prog="bundle", description=__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON: name, program, path, args, env, mounts")
-    parser.add_argument("--base", type=Path, required=True, help="an OCI image layout, or a root filesystem's tar")
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help="JSON: name, program, path, args, env, mounts"
+    )
+    parser.add_argument(
+        "--base", type=Path, required=True, help="an OCI image layout, or a root filesystem's tar"
+    )
     parser.add_argument("--architecture", required=True, help="of the image, by Debian's name")
     parser.add_argument("--program", type=Path, help="the program to lay into it")
     parser.add_argument("--output", type=Path, required=True, help="the bundle")
@@ -111,11 +115,13 @@ def _put(tree: Tree, path: str, program: Path) -> None:
 def config(tree: Tree, image: Mapping[str, Any], container: Container) -> dict[str, Any]:
     """The config.json (runtime-spec 1.0.2, config.md) of a container; makes the folders for its mounts.
 
-    `image` is the object `config` of the image's configuration. Raises ToolError if there is nothing to run, or
-    a user or a mount can't be made sense of.
+    `image` is the object `config` of the image's configuration. Raises ToolError if there is nothing to run,
+    or a user or a mount can't be made sense of.
     """
     own = [f"/{container.path}", *container.args]
-    args = own if container.path else [*_words(image, "Entrypoint"), *(container.args or _words(image, "Cmd"))]
+    args = (
+        own if container.path else [*_words(image, "Entrypoint"), *(container.args or _words(image, "Cmd"))]
+    )
     if not args:
         raise ToolError(f"{container.where}: the image names no program to run; give binary")
     env = dict(item.partition("=")[::2] for item in [_PATH, *_words(image, "Env")])
@@ -155,13 +161,17 @@ def _words(image: Mapping[str, Any], key: str) -> list[str]:
 
 def _mount(destination: str, what: str, where: str) -> dict[str, Any]:
     if not destination.startswith("/"):
-        raise ToolError(f"{where}: mounts: {destination!r} is no absolute path; write it as the container sees it")
+        raise ToolError(
+            f"{where}: mounts: {destination!r} is no absolute path; write it as the container sees it"
+        )
     if what == "tmpfs":
         options = ["nosuid", "nodev", "mode=1777"]
         return {"destination": destination, "type": "tmpfs", "source": "tmpfs", "options": options}
     source, colon, mode = what.partition(":")
     if not source.startswith("/") or (colon and mode not in ("ro", "rw")):
-        raise ToolError(f"{where}: mounts: {what!r} is neither tmpfs nor /PATH, /PATH:ro or /PATH:rw of the guest")
+        raise ToolError(
+            f"{where}: mounts: {what!r} is neither tmpfs nor /PATH, /PATH:ro or /PATH:rw of the guest"
+        )
     return {"destination": destination, "type": "bind", "source": source, "options": ["rbind", mode or "rw"]}
 
 
@@ -185,7 +195,9 @@ def _entry(tree: Tree, path: str, name: str, where: str) -> list[str] | None:
         if len(fields) > 3 and name in (fields[0], fields[2]):
             return fields
     if not re.fullmatch(r"[0-9]{1,9}", name):
-        raise ToolError(f"{where}: the image's user {name!r} is not in its /{path}; give a number, or add it there")
+        raise ToolError(
+            f"{where}: the image's user {name!r} is not in its /{path}; give a number, or add it there"
+        )
     return None
 
 

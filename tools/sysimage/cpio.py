@@ -1,6 +1,6 @@
 """Writes initramfs archives: cpio's "newc" format, as the kernel's buffer-format.rst describes it.
 
-Archives of this kind can be laid one behind the other: the kernel unpacks them all, the later over the earlier.
+Archives of this kind can be laid one behind the other: the kernel unpacks them all, later over earlier ones.
 """
 
 import stat
@@ -27,18 +27,22 @@ def write(tree: Tree, stream: BinaryIO) -> None:
     Raises ToolError for a file that the format can't hold.
     """
     for number, path in enumerate(tree.paths()[1:], 1):
-        _entry(stream, path, tree[path], number, links=2 if tree[path].kind is Kind.DIRECTORY else 1)
-    _entry(stream, "TRAILER!!!", _END, 0, links=1, kind=0)
+        inode = tree[path]
+        _entry(stream, path, inode, number, _TYPES[inode.kind])
+    _entry(stream, "TRAILER!!!", _END, 0, 0)
 
 
-def _entry(stream: BinaryIO, path: str, inode: Inode, number: int, links: int, kind: int | None = None) -> None:
+def _entry(stream: BinaryIO, path: str, inode: Inode, number: int, kind: int) -> None:
     name = path.encode("utf-8", "surrogateescape") + b"\0"
-    content = Inline(inode.target.encode("utf-8", "surrogateescape")) if inode.target else inode.content
+    target = inode.target.encode("utf-8", "surrogateescape")
+    content = Inline(target) if inode.kind is Kind.SYMLINK else inode.content
     if content.size > _MOST:
-        raise ToolError(f"{path}: has {content.size} bytes, and an initramfs can't hold a file of 4 GiB or more")
-    mode = (_TYPES[inode.kind] if kind is None else kind) | inode.mode
+        raise ToolError(
+            f"{path}: has {content.size} bytes, an initramfs holds files of less than 4 GiB; leave it out"
+        )
+    links = 2 if inode.kind is Kind.DIRECTORY else 1
     numbers = (
-        *(number, mode, inode.uid, inode.gid, links, 0, content.size),
+        *(number, kind | inode.mode, inode.uid, inode.gid, links, 0, content.size),
         *(0, 0, *inode.device, len(name), 0),  # the archive's device, the node's, no checksum
     )
     header = b"070701" + b"".join(b"%08X" % value for value in numbers) + name

@@ -45,7 +45,9 @@ def release_of(tree: Tree) -> str:
     found = [path.removeprefix("boot/vmlinuz-") for path in tree.children("boot") if "/vmlinuz-" in path]
     if len(found) != 1:
         have = f"{len(found)} ({', '.join(found)})" if found else "none"
-        raise ToolError(f"boot/vmlinuz-RELEASE: one is wanted, the set has {have}; name one linux-image package")
+        raise ToolError(
+            f"boot/vmlinuz-RELEASE: one is wanted, the set has {have}; name one linux-image package"
+        )
     return found[0]
 
 
@@ -56,7 +58,9 @@ def index(tree: Tree, release: str, depmod: Sequence[str], folder: Path) -> None
     """
     paths = [path for path in tree.below(f"{MODULES}/{release}") if tree[path].kind is Kind.FILE]
     if not paths:
-        raise ToolError(f"{MODULES}/{release}: the set has no modules of its kernel; name the package that has them")
+        raise ToolError(
+            f"{MODULES}/{release}: the set has no modules of its kernel; name the package that has them"
+        )
     for path in paths:
         copy(tree[path], folder / path)
     done = subprocess.run(
@@ -68,7 +72,9 @@ def index(tree: Tree, release: str, depmod: Sequence[str], folder: Path) -> None
     )
     if done.returncode or done.stderr:
         said = done.stderr.strip() or f"status {done.returncode}"
-        raise ToolError(f"depmod: can't index the modules of {release} ({said}); lock modules that fit the kernel")
+        raise ToolError(
+            f"depmod: can't index the modules of {release} ({said}); lock modules that fit the kernel"
+        )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ def build(
 ) -> None:
     """Writes bin/ and lib/ for `program`, a path such as "usr/bin/xz", and share/ for `data`, into `folder`.
 
-    Raises ToolError if no package has the program, the loader or a folder of `data`, and what unpacking raises.
+    Raises ToolError if no package has the program, the loader or a folder of `data`, and what unpacking
+    raises.
     """
     tree = load(packages, folder.parent)
     inode = tree.find(program)
@@ -45,7 +46,9 @@ def build(
             if inode is None or inode.kind is not Kind.FILE:
                 continue
             if (folder / "share" / name).exists():
-                raise ToolError(f"{source}/{name}: another folder of data has a file {name}, too; name one of them")
+                raise ToolError(
+                    f"{source}/{name}: another folder of data has a file {name}, too; name one of them"
+                )
             copy(inode, folder / "share" / name)
 
 

@@ -1,4 +1,4 @@
-"""Stage stage1: an initramfs of busybox, an init script, and modules in the order in which they are loaded."""
+"""Stage stage1: an initramfs of busybox, an init script, and modules in the order in which they load."""
 
 import argparse
 import json
@@ -68,8 +68,7 @@ def load_order(release: Path, names: Sequence[str]) -> list[Path]:
         needs[_name(path)] = [release / other for other in reversed(others.split())] + [release / path]
     builtin = {_name(line) for line in (release / "modules.builtin").read_text("utf-8").splitlines()}
     order: dict[Path, None] = {}
-    for name in names:
-        name = name.replace("-", "_")
+    for name in (name.replace("-", "_") for name in names):
         if name not in needs and name not in builtin:
             raise ToolError(f"{name}: the kernel {release.name} has no such module; `modules` names it")
         order.update(dict.fromkeys(needs.get(name, ())))

@@ -27,9 +27,13 @@ _CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|\][^\x07]*\x07)|[\x00
 class Wanted:
     """What a boot has to show."""
 
-    expect: tuple[str, ...] = ()  # regular expressions, each to be found in a line of the console or a command
+    expect: tuple[
+        str, ...
+    ] = ()  # regular expressions, each to be found in a line of the console or a command
     commands: tuple[str, ...] = ()  # shell commands that have to succeed in the guest
-    status: int | None = None  # with which the orchestrator has to end, and the machine go off; None: any, or never
+    status: int | None = (
+        None  # with which the orchestrator has to end, and the machine go off; None: any, or never
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check(vm: machine.Machine, wanted: Wanted, seconds: float | None = None) -> Boot:
-    """Boots a machine within some seconds; returns what it showed. Raises ToolError if anything is not as wanted."""
+    """Boots a machine in some seconds; returns what it showed. Raises ToolError if it is not as wanted."""
     limit = seconds or int(os.environ.get("TEST_TIMEOUT", _TIME)) - _RESERVE
     with tempfile.TemporaryDirectory() as folder:
         boot = watch(vm, wanted, Path(folder), limit)
@@ -82,8 +86,10 @@ def check(vm: machine.Machine, wanted: Wanted, seconds: float | None = None) -> 
     return boot
 
 
-def watch(vm: machine.Machine, wanted: Wanted, scratch: Path, limit: float, options: Sequence[str] = ()) -> Boot:
-    """Boots a machine until it goes off, or all that is wanted is there, or something is wrong, or time is up."""
+def watch(
+    vm: machine.Machine, wanted: Wanted, scratch: Path, limit: float, options: Sequence[str] = ()
+) -> Boot:
+    """Boots a machine until it goes off, all that is wanted is there, something is wrong, or time is up."""
     status, report = scratch / "status", scratch / "report"
     probe = guest.Probe(wanted.commands, max(int(limit) - _REPORT, 1))
     vm = machine.with_files(vm, guest.files(probe), scratch)
@@ -107,7 +113,14 @@ def watch(vm: machine.Machine, wanted: Wanted, scratch: Path, limit: float, opti
             sections = guest.sections(_read(report))
             ended = qemu.poll()
             seconds = time.monotonic() - start
-            return Boot(tuple(console), tuple(sections), guest.exit_status(_read(status)), ended, seconds, tuple(times))
+            return Boot(
+                tuple(console),
+                tuple(sections),
+                guest.exit_status(_read(status)),
+                ended,
+                seconds,
+                tuple(times),
+            )
 
         reader = threading.Thread(target=read)
         reader.start()
@@ -148,10 +161,15 @@ def problems(boot: Boot, wanted: Wanted, limit: float) -> Iterator[str]:
         yield from fatal
         return
     if boot.ended:
-        yield f"QEMU ended with status {boot.ended}: {boot.console[-1] if boot.console else 'it said nothing'}"
+        last = boot.console[-1] if boot.console else "it said nothing"
+        yield f"QEMU ended with status {boot.ended}: {last}"
     elif not boot.has("state"):
         late = boot.ended is None
-        yield f"systemd had not started up after {limit:.0f} s" if late else "the machine went off while it booted"
+        yield (
+            f"systemd had not started up after {limit:.0f} s"
+            if late
+            else "the machine went off while it booted"
+        )
     else:
         yield from _of_report(boot)
         if not boot.has("end"):

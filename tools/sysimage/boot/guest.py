@@ -1,4 +1,4 @@
-"""What a machine's host lays into a guest's /run, to learn how the boot went: units, and the scripts of guest/."""
+"""What a host lays into a guest's /run, to learn how the boot went: units, and the scripts of guest/."""
 
 import signal
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ class Probe:
 def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False) -> Tree:
     """The files, for an initramfs.
 
-    They report the orchestrator's status, and with `probe` how the boot went; with `stay` the machine does not go
-    off when the orchestrator ends; with `share` the file system of this name is where it looks for its bundle.
+    They report the orchestrator's status, and with `probe` how the boot went; with `stay` the machine does
+    not go off when the orchestrator ends; with `share` the file system SHARE is where it finds its bundle.
     """
     tree = Tree()
 
@@ -91,8 +91,8 @@ def sections(text: str) -> list[Section]:
 def exit_status(text: str) -> int | None:
     """The orchestrator's status as a shell has it, 128 and the number of a signal added; None without one.
 
-    `text` is what the guest's `stopped` says: $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS of systemd.exec(5). Raises
-    ToolError if it is none of that.
+    `text` is what the guest's `stopped` says: $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS of systemd.exec(5).
+    Raises ToolError if it is none of that.
     """
     words = text.split()
     if not words:
@@ -100,5 +100,7 @@ def exit_status(text: str) -> int | None:
     try:
         _, how, status = words
         return int(status) if how == "exited" else 128 + signal.Signals[f"SIG{status}"].value
-    except (ValueError, KeyError):
-        raise ToolError(f"the guest says that the orchestrator ended so: {text.strip()!r}; that is no status") from None
+    except ValueError, KeyError:
+        raise ToolError(
+            f"the guest says that the orchestrator ended so: {text.strip()!r}; that is no status"
+        ) from None

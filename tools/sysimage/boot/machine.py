@@ -1,4 +1,4 @@
-"""Virtual machines of QEMU that boot a system image as a confidential VM's host does: kernel, stage1, disks."""
+"""Virtual machines of QEMU that boot a system image as a confidential VM's host does."""
 
 import dataclasses
 import io
@@ -55,6 +55,7 @@ class Machine:
     plain: bool = False  # unpack as plain tar does
     cmdline: tuple[str, ...] = ()  # further words for the kernel
     bundle: Path | None = None  # a container bundle, as a tar
+    virtiofsd: Path | None = None  # folder with bin/ and lib/ of what serves a folder of the host's
 
     @property
     def console(self) -> str:
@@ -79,8 +80,13 @@ def parse(path: Path) -> Machine:
         cpus=value["cpus"],
         plain=value["plain"],
         cmdline=tuple(value["cmdline"]),
-        bundle=Path(value["bundle"]) if value["bundle"] else None,
+        bundle=_optional(value["bundle"]),
+        virtiofsd=_optional(value["virtiofsd"]),
     )
+
+
+def _optional(path: str) -> Path | None:
+    return Path(path) if path else None
 
 
 def with_files(machine: Machine, files: Tree, scratch: Path) -> Machine:
@@ -93,7 +99,7 @@ def with_files(machine: Machine, files: Tree, scratch: Path) -> Machine:
 
 
 def command(machine: Machine, options: Sequence[str], *, kvm: bool) -> list[str]:
-    """The command line that starts a machine; `options` have to say where its console and its network `net` lead."""
+    """The command line that starts a machine; `options` say where its console and its network `net` lead."""
     size = machine.image.stat().st_size
     words = [f"console={machine.console}", "panic=-1", "quiet", f"stage1.size={size}"]
     words += [f"stage1.sha256={machine.digest}"] if machine.digest else []
@@ -116,6 +122,33 @@ def port(name: str, path: Path) -> list[str]:
     return [
         *("-chardev", f"file,id={identity},path={_escaped(path)}"),
         *("-device", f"virtserialport,chardev={identity},name={name}"),
+    ]
+
+
+def share(machine: Machine, tag: str, socket: Path) -> list[str]:
+    """Options for a file system that `serve` serves at this socket."""
+    return [
+        # The other process serves from the guest's memory.
+        *("-object", f"memory-backend-memfd,id=memory,size={machine.memory}M,share=on"),
+        *("-machine", "memory-backend=memory"),
+        *("-chardev", f"socket,id=share,path={_escaped(socket)}"),
+        *("-device", f"vhost-user-fs-pci,chardev=share,tag={tag}"),
+    ]
+
+
+def serve(machine: Machine, folder: Path, socket: Path) -> list[str]:
+    """The command line that serves a folder to a machine, read-only, until the machine goes off.
+
+    Raises ToolError if there is nothing to serve it with.
+    """
+    if machine.virtiofsd is None:
+        raise ToolError(
+            f"{machine.name}: has no virtiofsd that could share {folder}; boot it with system_image_vm"
+        )
+    return [
+        *_locked(machine, machine.virtiofsd, "virtiofsd"),
+        *("--shared-dir", str(folder), "--socket-path", str(socket)),
+        *("--sandbox", "none", "--readonly", "--log-level", "error"),
     ]
 
 
@@ -143,15 +176,22 @@ def kvm_works(machine: Machine) -> bool:
 
 def _start(machine: Machine, *, kvm: bool) -> list[str]:
     kind = _KINDS[machine.architecture]
-    libraries = machine.qemu / "lib"
     return [
-        *(str(libraries / LOADERS[machine.host]), "--library-path", str(libraries)),
-        *("--argv0", kind.program, str(machine.qemu / "bin" / kind.program)),
+        *_locked(machine, machine.qemu, kind.program),
         *("-L", str(machine.qemu / "share"), "-nodefaults", "-no-user-config"),
         *("-display", "none", "-no-reboot", "-machine", kind.machine),
         *(("-accel", "kvm") if kvm else ("-accel", "tcg,thread=multi")),
         *("-cpu", "max" if kvm else kind.emulated),
         *("-kernel", str(machine.kernel)),
+    ]
+
+
+def _locked(machine: Machine, folder: Path, program: str) -> list[str]:
+    """How a locked program is started: through its own loader."""
+    libraries = folder / "lib"
+    return [
+        *(str(libraries / LOADERS[machine.host]), "--library-path", str(libraries)),
+        *("--argv0", program, str(folder / "bin" / program)),
     ]
 
 
