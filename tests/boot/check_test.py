@@ -110,13 +110,17 @@ def test_a_status_that_is_none_is_an_error() -> None:
         guest.exit_status("what is this")
 
 
-def vm(folder: Path, script: str) -> machine.Machine:
+NO_KVM = 'case "$*" in *"-accel kvm"*) exit 1 ;; esac'
+
+
+def vm(folder: Path, script: str, kvm: str = NO_KVM) -> machine.Machine:
     """A machine whose QEMU is a shell script."""
+    folder.mkdir(exist_ok=True)
     for name in ("kernel", "initramfs", "image"):
         (folder / name).write_bytes(b"")
     loader = folder / "qemu/lib/ld-linux-x86-64.so.2"
     loader.parent.mkdir(parents=True)
-    loader.write_text(f"#!/bin/sh\n{script}\n")
+    loader.write_text(f"#!/bin/sh\n{kvm}\n{script}\n")
     loader.chmod(0o755)
     parts = {name: folder / name for name in ("qemu", "kernel", "initramfs", "image")}
     return machine.Machine("vm", "amd64", host="amd64", digest="0" * 64, memory=64, cpus=1, **parts)
@@ -163,9 +167,9 @@ def test_bazels_own_limit_is_not_reached(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_hardware_virtualisation_is_used_only_where_a_kernel_starts_with_it(tmp_path: Path) -> None:
-    works = vm(tmp_path / "works", "echo Linux version 6")
-    fails = vm(tmp_path / "fails", "echo Linux version 6; exit 134")
-    silent = vm(tmp_path / "silent", "exit 0")
+    works = vm(tmp_path / "works", "", "echo Linux version 6")
+    fails = vm(tmp_path / "fails", "", "echo Linux version 6; exit 134")
+    silent = vm(tmp_path / "silent", "", "exit 0")
     assert machine.kvm_works(works) == Path("/dev/kvm").exists()
     assert not machine.kvm_works(fails)
     assert not machine.kvm_works(silent)
