@@ -1,4 +1,4 @@
-"""Images that must not pass boot_test."""
+"""Tests of what boots: images that must not pass boot_test, and `bazel run`."""
 
 load("@rules_python//python:py_test.bzl", "py_test")
 load("//system_image:defs.bzl", "boot_test")
@@ -31,4 +31,25 @@ def boot_failure_test(name, image, message, args = [], **kwargs):
         python_version = "3.14",
         tags = ["cpu:2"],
         deps = ["//tools/sysimage/boot:lib"],
+    )
+
+def boot_run_test(name, vm, args, data = []):
+    """Runs a machine as `bazel run` does.
+
+    Args:
+      name: name of the target.
+      vm: label of a `system_image_vm`.
+      args: list of options of run_test.py.
+      data: list of labels of files that they name.
+    """
+    py_test(
+        name = name,
+        size = "medium",
+        srcs = ["run_test.py"],
+        args = ["--program", "$(rootpath {})".format(vm), "--vm", "$(rootpath {}_machine)".format(vm)] + args,
+        data = data + [vm, vm + "_machine"],
+        legacy_create_init = 0,
+        main = "run_test.py",
+        python_version = "3.14",
+        tags = ["cpu:2"],
     )
