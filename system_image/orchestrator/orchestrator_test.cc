@@ -56,6 +56,7 @@ void NotifyReadyReachesTheServiceManagersSocket() {
   char message[32] = {};
   CHECK(recv(manager, message, sizeof(message) - 1, 0) == 7);
   CHECK(std::string(message) == "READY=1");
+  CHECK(std::getenv("NOTIFY_SOCKET") == nullptr);
   close(manager);
 }
 
