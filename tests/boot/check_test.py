@@ -152,9 +152,8 @@ def test_a_failure_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_an_orchestrator_that_runs_on_passes_as_soon_as_all_expectations_are_met(tmp_path: Path) -> None:
     report = GOOD.replace("\n", "\\n")
-    script = (
-        f"{REPORT}; printf '{report}' >$report; sleep 1; printf '\\033[1mlate\\033[0m\\r\\n'; exec sleep 60"
-    )
+    coloured = r"printf '\033]104\033\\\033[1mlate\033[0m\r\n'"
+    script = f"{REPORT}; printf '{report}' >$report; sleep 1; {coloured}; exec sleep 60"
     seen = check.check(vm(tmp_path, script), Wanted(("^late$",)), 50)
     assert seen.ended is None
     assert 1 < seen.seconds < 30

@@ -20,7 +20,8 @@ _RESERVE = 10  # seconds before Bazel's own limit: enough to say what is missing
 _REPORT = 30  # seconds that the guest has for its report, when systemd has not started up until then
 _POLL = 0.2  # seconds
 _TAIL = 40  # lines of the console that a failure shows
-_CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|\][^\x07]*\x07)|[\x00-\x08\x0b-\x1f]")
+# Of ECMA-48: control sequences, strings, and what is left of the control characters.
+_CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])|[\x00-\x08\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,33 +110,26 @@ def watch(
                 times.append(time.monotonic() - start)
                 console.append(_CONTROL.sub("", line.decode("utf-8", "replace").rstrip("\r\n")))
 
-        def boot() -> Boot:
-            sections = guest.sections(_read(report))
-            ended = qemu.poll()
-            seconds = time.monotonic() - start
+        def boot(ended: int | None) -> Boot:
             return Boot(
                 tuple(console),
-                tuple(sections),
+                tuple(guest.sections(_read(report))),
                 guest.exit_status(_read(status)),
                 ended,
-                seconds,
+                time.monotonic() - start,
                 tuple(times),
             )
 
         reader = threading.Thread(target=read)
         reader.start()
         try:
-            while not _done(seen := boot(), wanted) and seen.seconds < limit:
+            while not _done(seen := boot(qemu.poll()), wanted) and seen.seconds < limit:
                 time.sleep(_POLL)
         finally:
-            if qemu.poll() is None:
-                qemu.kill()
-                ended = None
-            else:
-                ended = qemu.returncode
+            ended = qemu.poll()
+            qemu.kill()
             reader.join()
-        seen = boot()
-        return Boot(seen.console, seen.report, seen.status, ended, seen.seconds, seen.times)
+        return boot(ended)
 
 
 def _read(path: Path) -> str:

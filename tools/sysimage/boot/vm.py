@@ -30,7 +30,9 @@ def main(argv: Sequence[str]) -> int:
     if options.bundle and options.share:
         parser.error("--bundle and --share both deliver the container bundle; give one of them")
     if options.share and not options.share.is_dir():
-        raise ToolError(f"{options.share}: is no folder, as --share needs it; for a bundle's tar there is --bundle")
+        raise ToolError(
+            f"{options.share}: is no folder, as --share needs it; for a bundle's tar there is --bundle"
+        )
     vm = machine.parse(options.vm)
     if options.bundle:
         vm = dataclasses.replace(vm, bundle=options.bundle)
