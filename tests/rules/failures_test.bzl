@@ -1,7 +1,7 @@
 """Builds that must fail, with the message that they must fail with."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//system_image:defs.bzl", "flatten", "inject", "rootfs")
+load("//system_image:defs.bzl", "boot_test", "flatten", "inject", "rootfs", "system_image")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private:packages.bzl", "unlocked_packages")
@@ -42,9 +42,22 @@ def failures_test_suite(name):
         problem = "//:debian.lock.json: there is no such lock yet; write it with `bazel run @trixie//:lock`",
         tags = ["manual"],
     )
+    system_image(
+        name = name + "_zstd",
+        base = "//system_image:base_vanilla",
+        compression = "zstd",
+        orchestrator = "//system_image/orchestrator",
+        tags = ["manual"],
+    )
     native.test_suite(
         name = name,
         tests = [
+            _refused(
+                "boot_refuses_what_stage1_cannot_read_test",
+                "failures_zstd is compressed with zstd, which stage1 can't read; give it compression",
+                boot_test,
+                image = ":" + name + "_zstd",
+            ),
             _refused(
                 "flatten_refuses_what_is_no_layout_test",
                 "is not an OCI image layout, which is one folder; name an oci_image",
