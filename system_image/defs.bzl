@@ -6,6 +6,7 @@ load("//system_image/private:emit.bzl", _emit = "emit")
 load("//system_image/private:flatten.bzl", _flatten = "flatten")
 load("//system_image/private:inject.bzl", _inject = "inject")
 load("//system_image/private:program.bzl", _locked_program = "locked_program")
+load("//system_image/private:push.bzl", _push_image = "push_image", _push_system_image = "push_system_image")
 load("//system_image/private:rootfs.bzl", _rootfs = "rootfs")
 load("//system_image/private:sysroot.bzl", _sysroot = "sysroot")
 load("//system_image/private:system_image.bzl", _system_image = "system_image")
@@ -17,5 +18,7 @@ compress = _compress
 inject = _inject
 emit = _emit
 system_image = _system_image
+push_image = _push_image
+push_system_image = _push_system_image
 sysroot = _sysroot
 elf_dependencies_test = _elf_dependencies_test

@@ -2,6 +2,7 @@
 
 _FILES = {
     "annotations": "Annotations of the manifest, a `name=value` a line.",
+    "created": "When the image was made, RFC 3339, without a line break.",
     "cmd": "Arguments of the entry point, one a line.",
     "entrypoint": "The program that the container starts, one argument a line.",
     "env": "Environment, a `NAME=value` a line.",

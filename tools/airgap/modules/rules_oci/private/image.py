@@ -174,6 +174,8 @@ def assemble(wanted: dict[str, Any]) -> None:
     for field, name in (("User", "user"), ("WorkingDir", "workdir")):
         if name in wanted:
             settings[field] = wanted[name]
+    if "created" in wanted:
+        config["created"] = Path(wanted["created"]).read_text()
     if "labels" in wanted:
         settings["Labels"] = (settings.get("Labels") or {}) | _pairs(wanted, "labels")
     if "annotations" in wanted:

@@ -1,0 +1,163 @@
+"""Stage push: programs for `bazel run` that send images to a registry."""
+
+load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
+load("@rules_oci//oci:defs.bzl", "oci_image", "oci_push")
+load(":annotate.bzl", "annotate")
+load(":artifact.bzl", "artifact")
+load(":program.bzl", "LockedProgramInfo")
+
+# What a test or another script starts it with is in its own runfiles.
+_LAUNCHER = """\
+#!/bin/sh
+runfiles=$0.runfiles
+[ -d "$runfiles" ] || runfiles=$RUNFILES_DIR
+export RUNFILES_DIR="$runfiles"
+exec "$runfiles/{program}" --runfiles "$runfiles" --settings "{settings}" "$@"
+"""
+
+def _push_impl(ctx):
+    oras = ctx.attr._oras[LockedProgramInfo]
+    oci_push = ctx.executable.oci_push
+    settings = ctx.actions.declare_file(ctx.label.name + ".json")
+    ctx.actions.write(settings, json.encode_indent({
+        "layout": _runfiles_path(ctx, ctx.file.layout),
+        "oci_push": _runfiles_path(ctx, oci_push) if oci_push else None,
+        "oras": [
+            word.replace(oras.folder.path, "{runfiles}/" + _runfiles_path(ctx, oras.folder))
+            for word in oras.argv
+        ],
+        "repository": ctx.attr._repository[BuildSettingInfo].value,
+    }))
+    launcher = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.write(
+        launcher,
+        _LAUNCHER.format(
+            program = _runfiles_path(ctx, ctx.executable._push),
+            settings = _runfiles_path(ctx, settings),
+        ),
+        is_executable = True,
+    )
+    runfiles = ctx.runfiles([settings, ctx.file.layout, oras.folder]).merge_all([
+        target[DefaultInfo].default_runfiles
+        for target in [ctx.attr._push, ctx.attr.layout] + ([ctx.attr.oci_push] if oci_push else [])
+    ])
+    return [DefaultInfo(executable = launcher, runfiles = runfiles)]
+
+def _runfiles_path(ctx, file):
+    if file.short_path.startswith("../"):
+        return file.short_path.removeprefix("../")
+    return ctx.workspace_name + "/" + file.short_path
+
+_push = rule(
+    implementation = _push_impl,
+    doc = "See the macros `push_image` and `push_system_image`.",
+    attrs = {
+        "layout": attr.label(
+            doc = "The image layout.",
+            mandatory = True,
+            allow_single_file = True,
+        ),
+        "oci_push": attr.label(
+            doc = "What pushes it, if it is an image.",
+            cfg = "target",
+            executable = True,
+        ),
+        "_oras": attr.label(
+            default = Label("//system_image:oras"),
+            # It runs on the host, whatever platform the image is for; and so does the program.
+            cfg = "exec",
+            providers = [LockedProgramInfo],
+        ),
+        "_push": attr.label(
+            default = Label("//tools/sysimage:push"),
+            cfg = "exec",
+            executable = True,
+        ),
+        "_repository": attr.label(default = Label("//system_image:repository")),
+    },
+    executable = True,
+)
+
+def push_image(*, name, image, lock, base = None, **kwargs):
+    """Makes a program, `bazel run NAME -- --repository HOST/PATH --tag TAG`, that pushes an image by its digest.
+
+    It prints the reference, `HOST/PATH@sha256:…`, alone on the last line. Without `--repository` it pushes to
+    what `--@rules_system_image//system_image:repository` says. The image that is pushed is `NAME_image`:
+    `image`, with annotations that say where it comes from.
+
+    Args:
+      name: name of the target.
+      image: label of the image, an `oci_image`.
+      lock: label of the lock that it is made of.
+      base: label of the image that it is based on, as it is in the registry: the `NAME_image` of another push, or
+        what `oci.pull` gives. Its digest is an annotation.
+      **kwargs: attributes that every rule has. All targets get the tag `manual`.
+    """
+    kwargs = _manual(kwargs)
+    _annotations(name, lock, base, kwargs)
+    oci_image(
+        name = name + "_image",
+        annotations = name + "_annotations",
+        base = image,
+        created = name + "_created",
+        **kwargs
+    )
+    oci_push(
+        name = name + "_oci_push",
+        image = name + "_image",
+        **kwargs
+    )
+    _push(
+        name = name,
+        layout = name + "_image",
+        oci_push = name + "_oci_push",
+        **kwargs
+    )
+
+def push_system_image(*, name, image, lock, base = None, referrers = {}, **kwargs):
+    """Makes a program, `bazel run NAME -- …` as `push_image` does, that pushes a system image as an OCI artifact.
+
+    The artifact, whose type is `application/vnd.system-image.v1`, has the tarball, its digest file and its
+    manifest as layers. Any client fetches it by its digest, such as `oras pull HOST/PATH@sha256:…`.
+
+    Args:
+      name: name of the target.
+      image: label of the `system_image`.
+      lock: label of the lock that it is made of.
+      base: label of the image that it is based on, as it is in the registry.
+      referrers: dict, label of a file that says something about the image, such as an SBOM → its media type. Each
+        is pushed as an artifact that refers to the image's.
+      **kwargs: attributes that every rule has. All targets get the tag `manual`.
+    """
+    kwargs = _manual(kwargs)
+    _annotations(name, lock, base, kwargs)
+    artifact(
+        name = name + "_artifact",
+        annotations = name + "_annotations",
+        image = image,
+        referrers = referrers,
+        **kwargs
+    )
+    _push(
+        name = name,
+        layout = name + "_artifact",
+        **kwargs
+    )
+
+def _manual(kwargs):
+    # A build of all targets need not copy each image.
+    return dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
+
+def _annotations(name, lock, base, kwargs):
+    annotate(
+        name = name + "_annotations",
+        base = base,
+        lock = lock,
+        **kwargs
+    )
+    native.filegroup(
+        name = name + "_created",
+        srcs = [name + "_annotations"],
+        output_group = "created",
+        **kwargs
+    )
