@@ -4,77 +4,39 @@ load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_push")
 load(":annotate.bzl", "annotate")
 load(":artifact.bzl", "artifact")
-load(":program.bzl", "LockedProgramInfo")
-
-# What a test or another script starts it with is in its own runfiles.
-_LAUNCHER = """\
-#!/bin/sh
-runfiles=$0.runfiles
-[ -d "$runfiles" ] || runfiles=$RUNFILES_DIR
-export RUNFILES_DIR="$runfiles"
-exec "$runfiles/{program}" --runfiles "$runfiles" --settings "{settings}" "$@"
-"""
+load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "program_attr", "registry_program", "runfiles_path")
 
 def _push_impl(ctx):
-    oras = ctx.attr._oras[LockedProgramInfo]
     oci_push = ctx.executable.oci_push
-    settings = ctx.actions.declare_file(ctx.label.name + ".json")
-    ctx.actions.write(settings, json.encode_indent({
-        "layout": _runfiles_path(ctx, ctx.file.layout),
-        "oci_push": _runfiles_path(ctx, oci_push) if oci_push else None,
-        "oras": [
-            word.replace(oras.folder.path, "{runfiles}/" + _runfiles_path(ctx, oras.folder))
-            for word in oras.argv
-        ],
-        "repository": ctx.attr._repository[BuildSettingInfo].value,
-    }))
-    launcher = ctx.actions.declare_file(ctx.label.name)
-    ctx.actions.write(
-        launcher,
-        _LAUNCHER.format(
-            program = _runfiles_path(ctx, ctx.executable._push),
-            settings = _runfiles_path(ctx, settings),
-        ),
-        is_executable = True,
-    )
-    runfiles = ctx.runfiles([settings, ctx.file.layout, oras.folder]).merge_all([
-        target[DefaultInfo].default_runfiles
-        for target in [ctx.attr._push, ctx.attr.layout] + ([ctx.attr.oci_push] if oci_push else [])
-    ])
-    return [DefaultInfo(executable = launcher, runfiles = runfiles)]
-
-def _runfiles_path(ctx, file):
-    if file.short_path.startswith("../"):
-        return file.short_path.removeprefix("../")
-    return ctx.workspace_name + "/" + file.short_path
+    return [registry_program(
+        ctx,
+        {
+            "layout": runfiles_path(ctx, ctx.file.layout),
+            "oci_push": runfiles_path(ctx, oci_push) if oci_push else None,
+            "repository": ctx.attr._repository[BuildSettingInfo].value,
+        },
+        files = [ctx.file.layout],
+        targets = [ctx.attr.layout] + ([ctx.attr.oci_push] if oci_push else []),
+    )]
 
 _push = rule(
     implementation = _push_impl,
     doc = "See the macros `push_image` and `push_system_image`.",
-    attrs = {
-        "layout": attr.label(
+    attrs = dict(
+        REGISTRY_PROGRAM_ATTRS,
+        layout = attr.label(
             doc = "The image layout.",
             mandatory = True,
             allow_single_file = True,
         ),
-        "oci_push": attr.label(
+        oci_push = attr.label(
             doc = "What pushes it, if it is an image.",
             cfg = "target",
             executable = True,
         ),
-        "_oras": attr.label(
-            default = Label("//system_image:oras"),
-            # It runs on the host, whatever platform the image is for; and so does the program.
-            cfg = "exec",
-            providers = [LockedProgramInfo],
-        ),
-        "_push": attr.label(
-            default = Label("//tools/sysimage:push"),
-            cfg = "exec",
-            executable = True,
-        ),
-        "_repository": attr.label(default = Label("//system_image:repository")),
-    },
+        _program = program_attr(Label("//tools/sysimage:push")),
+        _repository = attr.label(default = Label("//system_image:repository")),
+    ),
     executable = True,
 )
 

@@ -22,7 +22,7 @@ _LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?")
 # What crane and oras report while they work; the rest is kept for the message if they fail.
 _PROGRESS = re.compile(
     r"[0-9/]{10} [0-9:]{8} (?P<crane>(pushed|mounted|existing) (blob|manifest): \S+)"
-    r"|(?P<oras>(Copied|Exists|Skipped|Mounted|Uploaded) .*)"
+    r"|(?P<oras>(Copied|Exists|Skipped|Mounted|Uploaded) +[0-9a-f]{12} .*)"
 )
 _MAX_REASON = 400  # characters of what a registry says
 
