@@ -27,12 +27,13 @@ _PROGRESS = re.compile(
 _MAX_REASON = 400  # characters of what a registry says
 
 _REMEDIES = (
+    (r"\bErr:28\b|no space left", "the registry's disk is full: free some of it and run this again"),
     (
-        r"unauthori[sz]ed|denied|forbidden|\b40[13]\b|no basic auth|authentication required",
+        r"unauthori[sz]ed|denied|forbidden|\b40[13]\b|no basic auth|authentication required|credential not found",
         "log in with `docker login {host}` or `podman login {host}` as someone who may do this",
     ),
     (
-        r"connection refused|connection reset|broken pipe|no such host|timeout|\bEOF\b|unreachable|closed",
+        r"connection refused|connection reset|broken pipe|no such host|timeout|\bEOF\b|unreachable|\bclosed\b",
         "see that the registry runs and run this again: what has arrived is not sent again",
     ),
     (
@@ -41,7 +42,7 @@ _REMEDIES = (
     ),
     (r"not found|\b404\b|NAME_UNKNOWN|MANIFEST_UNKNOWN", "see that the name is right, and that it was pushed"),
 )
-_OTHER_REMEDY = "the registry's log may say more (disk full?); run this again when it is mended"
+_OTHER_REMEDY = "the registry's log may say why (a full disk?); run this again when it is mended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,17 @@ class Reference:
         return Reference(Repository.parse(name), digest)
 
 
-def auth_file(environment: Mapping[str, str]) -> Path | None:
-    """The file in which docker, else podman, keeps credentials: the same that crane and rules_oci find."""
+def auth_file(environment: Mapping[str, str]) -> Path:
+    """The file in which docker, else podman, keeps credentials: the same that crane and rules_oci find.
+
+    If there is neither, it is docker's, which clients take for empty.
+    """
     home = Path(environment.get("HOME", "/"))
     docker = Path(environment.get("DOCKER_CONFIG", home / ".docker")) / "config.json"
     podman = Path(environment.get("XDG_RUNTIME_DIR", home / ".config")) / "containers/auth.json"
     if "REGISTRY_AUTH_FILE" in environment:
         podman = Path(environment["REGISTRY_AUTH_FILE"])
-    return next((path for path in (docker, podman) if path.is_file()), None)
+    return podman if podman.is_file() and not docker.is_file() else docker
 
 
 def send(argv: Sequence[str], what: str, host: str) -> None:
@@ -141,12 +145,13 @@ def ask(argv: Sequence[str], what: str, host: str) -> str:
 
 def failure(what: str, lines: Sequence[str], host: str) -> str:
     """What a client's output means, in a line: what failed, the reason that it gives, the remedy."""
-    errors = [line for line in lines if line.startswith("Error")]
-    reason = (errors or [line for line in lines if line] or ["the client says nothing"])[-1 if not errors else 0]
+    reason = next((line for line in lines if line.startswith(("Error", "panic: "))), "the client gives no reason")
     reason = re.sub(r"^Error( response from registry)?: ", "", reason)
+    seen = (reason, " ".join(lines))  # crane says why it tries again, and in the end perhaps no more than "500"
     if len(reason) > _MAX_REASON:
         reason = f"{reason[:_MAX_REASON]}…"
-    remedy = next((text for pattern, text in _REMEDIES if re.search(pattern, reason, re.I)), _OTHER_REMEDY)
+    remedies = (remedy for text in seen for pattern, remedy in _REMEDIES if re.search(pattern, text, re.I))
+    remedy = next(remedies, _OTHER_REMEDY)
     return f"{what}: {reason}; {remedy.format(host=host)}"
 
 
@@ -158,11 +163,11 @@ class Oras:
     """How it is started."""
     plain_http: bool = False
     """Whether registries that are not on this machine have no TLS, too."""
-    auth: Path | None = field(default_factory=lambda: auth_file(os.environ))
+    auth: Path = field(default_factory=lambda: auth_file(os.environ))
 
     def _options(self, repository: Repository, prefix: str = "--") -> list[str]:
         options = [f"{prefix}plain-http"] if self.plain_http or repository.loopback else []
-        return options + ([f"{prefix}registry-config", str(self.auth)] if self.auth else [])
+        return [*options, f"{prefix}registry-config", str(self.auth)]
 
     def tagged(self, repository: Repository, tag: str) -> str | None:
         """The digest of what a tag names, None if there is no such tag. Raises ToolError if that can't be seen."""
@@ -199,8 +204,10 @@ class Oras:
         options = self._options(reference.repository, "--to-")
         source = f"{layout}@{reference.digest}"
         target = str(reference.repository) + (f":{','.join(tags)}" if tags else "")
+        # One blob at a time: oras 1.2 panics if two fail at a time (oras-go issue 916), and one is large anyway.
+        fixed = ("cp", "--recursive", "--concurrency", "1", "--no-tty", "--from-oci-layout")
         send(
-            [*self.argv, "cp", "--recursive", "--no-tty", "--from-oci-layout", *options, source, target],
+            [*self.argv, *fixed, *options, source, target],
             what,
             reference.repository.host,
         )
