@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,10 +35,16 @@ def locked_registry(tmp_path: Path) -> Iterator[Registry]:
     made.stop()
 
 
-def push(name: str, host: str, *more: str, home: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def push(
+    name: str, host: str, *more: str, home: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Runs //tests/push:NAME as `bazel run` does."""
     argv = [RUNFILES / "tests/push" / name, "--repository", f"{host}/base", *more]
-    return run(argv, {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nowhere"), "RUNFILES_DIR": str(RUNFILES.parent)} | environment)
+    return run(
+        argv,
+        {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nowhere"), "RUNFILES_DIR": str(RUNFILES.parent)}
+        | environment,
+    )
 
 
 def pushed(name: str, host: str, *more: str, **environment: str) -> str:
@@ -87,9 +94,13 @@ def answer(argv: list[str]) -> str:
 # What arrives
 
 
-def test_the_reference_by_digest_is_the_last_line_and_what_the_file_says(registry: Registry, tmp_path: Path) -> None:
+def test_the_reference_by_digest_is_the_last_line_and_what_the_file_says(
+    registry: Registry, tmp_path: Path
+) -> None:
     file = tmp_path / "reference"
-    reference = pushed("push_small", registry.host, "--tag", "one", "--tag=two", "--reference-file", str(file))
+    reference = pushed(
+        "push_small", registry.host, "--tag", "one", "--tag=two", "--reference-file", str(file)
+    )
     assert file.read_text() == f"{reference}\n"
     for name in (reference, f"{registry.host}/base:one", f"{registry.host}/base:two"):
         seen = json.loads(skopeo("inspect", "--tls-verify=false", f"docker://{name}"))
@@ -97,8 +108,12 @@ def test_the_reference_by_digest_is_the_last_line_and_what_the_file_says(registr
     assert sorted(seen["RepoTags"]) == ["one", "two"]
 
 
-def test_a_reference_file_is_the_users_not_of_the_folder_that_bazel_run_starts_in(registry: Registry, tmp_path: Path) -> None:
-    reference = pushed("push_small", registry.host, "--reference-file", "ref", BUILD_WORKING_DIRECTORY=str(tmp_path))
+def test_a_reference_file_is_the_users_not_of_the_folder_that_bazel_run_starts_in(
+    registry: Registry, tmp_path: Path
+) -> None:
+    reference = pushed(
+        "push_small", registry.host, "--reference-file", "ref", BUILD_WORKING_DIRECTORY=str(tmp_path)
+    )
     assert (tmp_path / "ref").read_text() == f"{reference}\n"
 
 
@@ -114,7 +129,10 @@ def test_the_image_says_where_it_comes_from_and_no_time_of_the_clock(registry: R
     # A checkout without Git has neither.
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", said.get("org.opencontainers.image.revision", "0" * 40))
     assert said.get("org.opencontainers.image.source", "https://").startswith("https://")
-    assert json.loads(skopeo("inspect", "--no-tags", "--tls-verify=false", f"docker://{reference}"))["Created"] == time
+    assert (
+        json.loads(skopeo("inspect", "--no-tags", "--tls-verify=false", f"docker://{reference}"))["Created"]
+        == time
+    )
 
 
 def test_another_client_copies_the_very_blobs(registry: Registry, tmp_path: Path) -> None:
@@ -147,7 +165,9 @@ def test_layers_that_the_base_has_pushed_are_not_sent_again(registry: Registry) 
     registry.stop()
     registry.start()
     pushed("push_larger", registry.host)
-    uploaded = [re.sub(".*digest=sha256%3A", "", request) for request in registry.uploads() if "digest=" in request]
+    uploaded = [
+        re.sub(".*digest=sha256%3A", "", request) for request in registry.uploads() if "digest=" in request
+    ]
     small, larger = manifest_of("push_small_image"), manifest_of("push_larger_image")
     new = [larger["config"], *(layer for layer in larger["layers"] if layer not in small["layers"])]
     assert len(new) == 2
@@ -177,7 +197,9 @@ def test_a_tag_of_another_artifact_is_moved_only_if_the_user_says_so(registry: R
 # The system image as an artifact
 
 
-def test_a_launcher_fetches_the_system_image_by_digest_with_any_client(registry: Registry, tmp_path: Path) -> None:
+def test_a_launcher_fetches_the_system_image_by_digest_with_any_client(
+    registry: Registry, tmp_path: Path
+) -> None:
     reference = pushed("push_tiny", registry.host)
     oras("pull", "--plain-http", "--output", str(tmp_path / "got"), reference)
     files = {path.name for path in (tmp_path / "got").iterdir()}
@@ -189,7 +211,9 @@ def test_a_launcher_fetches_the_system_image_by_digest_with_any_client(registry:
     assert manifest["layers"][0]["mediaType"] == "application/vnd.system-image.v1.tar"
     assert manifest["annotations"]["org.opencontainers.image.base.digest"] == layout("push_small_image")[1]
     # A client that knows images only copies it, too.
-    skopeo("copy", "--preserve-digests", "--src-tls-verify=false", f"docker://{reference}", f"dir:{tmp_path}/dir")
+    skopeo(
+        "copy", "--preserve-digests", "--src-tls-verify=false", f"docker://{reference}", f"dir:{tmp_path}/dir"
+    )
     assert (tmp_path / "dir" / manifest["layers"][0]["digest"].removeprefix("sha256:")).is_file()
 
 
@@ -197,7 +221,13 @@ def test_what_is_said_about_the_system_image_refers_to_it(registry: Registry, tm
     reference = pushed("push_tiny", registry.host)
     found = json.loads(oras("discover", "--plain-http", "--format", "json", reference))["manifests"]
     assert [item["artifactType"] for item in found] == ["application/vnd.example.statement"]
-    oras("pull", "--plain-http", "--output", str(tmp_path / "got"), f"{registry.host}/base@{found[0]['digest']}")
+    oras(
+        "pull",
+        "--plain-http",
+        "--output",
+        str(tmp_path / "got"),
+        f"{registry.host}/base@{found[0]['digest']}",
+    )
     assert (tmp_path / "got/note.txt").read_text() == "A file."
 
 
@@ -225,7 +255,9 @@ def test_wrong_credentials_are_a_line_with_who_to_ask(
 
 
 @pytest.mark.parametrize("name", ["push_small", "push_tiny"])
-def test_credentials_are_where_docker_and_podman_keep_them(locked_registry: Registry, tmp_path: Path, name: str) -> None:
+def test_credentials_are_where_docker_and_podman_keep_them(
+    locked_registry: Registry, tmp_path: Path, name: str
+) -> None:
     docker_login(tmp_path / "made", locked_registry.host, PASSWORD)
     config = (tmp_path / "made/config.json").read_text()
     for place, environment in (
@@ -235,14 +267,22 @@ def test_credentials_are_where_docker_and_podman_keep_them(locked_registry: Regi
     ):
         (tmp_path / place).parent.mkdir(parents=True)
         (tmp_path / place).write_text(config)
-        pushed(name, locked_registry.host, "--tag", "one", **{key: str(tmp_path / value) for key, value in environment.items()})
+        pushed(
+            name,
+            locked_registry.host,
+            "--tag",
+            "one",
+            **{key: str(tmp_path / value) for key, value in environment.items()},
+        )
 
 
 # Registries that fail
 
 
 @pytest.mark.parametrize("name", ["push_small", "push_tiny"])
-def test_a_registry_that_goes_away_in_mid_upload_is_a_line_and_a_repetition_succeeds(registry: Registry, name: str) -> None:
+def test_a_registry_that_goes_away_in_mid_upload_is_a_line_and_a_repetition_succeeds(
+    registry: Registry, name: str
+) -> None:
     cutter = Cutter(registry, 500_000)
     line = refused(push(name, cutter.host))
     assert cutter.cut.is_set()
@@ -253,7 +293,9 @@ def test_a_registry_that_goes_away_in_mid_upload_is_a_line_and_a_repetition_succ
 
 
 @pytest.mark.parametrize("name", ["push_small", "push_tiny"])
-def test_a_full_disk_at_the_registry_is_a_line_and_a_repetition_succeeds(registry: Registry, name: str) -> None:
+def test_a_full_disk_at_the_registry_is_a_line_and_a_repetition_succeeds(
+    registry: Registry, name: str
+) -> None:
     registry.stop()
     registry.room = 1
     registry.start()
@@ -272,15 +314,23 @@ def test_a_registry_that_is_down_is_a_line(registry: Registry, name: str) -> Non
     assert "connection refused" in line and "run this again" in line
 
 
-def test_a_push_that_is_ended_ends_its_client_and_can_be_repeated(registry: Registry) -> None:
-    argv = [RUNFILES / "tests/push/push_small", "--repository", f"{registry.host}/base"]
+@pytest.mark.parametrize("name", ["push_small", "push_tiny"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_push_that_is_interrupted_ends_its_client_and_can_be_repeated(
+    registry: Registry, name: str, number: signal.Signals
+) -> None:
+    cutter = Cutter(registry, 500_000, stall=True)
+    argv = [RUNFILES / "tests/push" / name, "--repository", f"{cutter.host}/base"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "RUNFILES_DIR": str(RUNFILES.parent)}
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
-        started.terminate()
-        said, _ = started.communicate(timeout=30)
-    assert started.returncode != 0
+        assert cutter.cut.wait(30)
+        started.send_signal(number)
+        said, complaint = started.communicate(timeout=30)
+    assert cutter.left.wait(30)
+    assert started.returncode == 128 + number
     assert said == b""
-    pushed("push_small", registry.host)
+    assert b"Traceback" not in complaint
+    pushed(name, registry.host)
 
 
 # What the command line says
@@ -299,5 +349,8 @@ def test_a_push_that_is_ended_ends_its_client_and_can_be_repeated(registry: Regi
     ],
 )
 def test_a_wrong_command_line_is_a_line(arguments: list[str], says: str) -> None:
-    done = run([RUNFILES / "tests/push/push_small", *arguments], {"PATH": "/usr/bin:/bin", "RUNFILES_DIR": str(RUNFILES.parent)})
+    done = run(
+        [RUNFILES / "tests/push/push_small", *arguments],
+        {"PATH": "/usr/bin:/bin", "RUNFILES_DIR": str(RUNFILES.parent)},
+    )
     assert says in refused(done)

@@ -1,5 +1,6 @@
 """A registry of the lock on a free port of loopback, and ways in which it fails."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -62,12 +64,14 @@ class Registry:
         log = self.folder / "log"
         log.write_text("")
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*locked("tests/push/registry", "docker-registry"), "serve", str(self.folder / "config.yml")],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                preexec_fn=(lambda: _small_disk(data, self.room)) if self.room else None,
-            )
+            argv = [
+                *locked("tests/push/registry", "docker-registry"),
+                "serve",
+                str(self.folder / "config.yml"),
+            ]
+            if self.room:
+                argv = [sys.executable, __file__, str(data), str(self.room), *argv]
+            self._process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
         end = time.monotonic() + _SECONDS
         while not (found := re.search(r'"listening on 127\.0\.0\.1:(\d+)"', log.read_text())):
             assert time.monotonic() < end and self._process.poll() is None, log.read_text()
@@ -89,14 +93,16 @@ class Registry:
 
     def requests(self) -> list[str]:
         """What it was asked since it started, such as "PUT /v2/…"."""
-        return re.findall(r'"((?:GET|HEAD|POST|PATCH|PUT|DELETE) \S+) HTTP', (self.folder / "log").read_text())
+        return re.findall(
+            r'"((?:GET|HEAD|POST|PATCH|PUT|DELETE) \S+) HTTP', (self.folder / "log").read_text()
+        )
 
     def uploads(self) -> list[str]:
         """What was sent to it since it started: its requests that change something."""
         return [request for request in self.requests() if not request.startswith(("GET", "HEAD"))]
 
 
-def _small_disk(folder: Path, room: int) -> None:
+def _small_disk(folder: str, room: str) -> None:
     """Gives this process a file system of `room` MiB in `folder`, which nobody else sees."""
     user, group = os.getuid(), os.getgid()
     os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNS)
@@ -109,10 +115,15 @@ def _small_disk(folder: Path, room: int) -> None:
 
 
 class Cutter:
-    """Between a client and a registry: after `limit` bytes to the registry it kills it and hangs up."""
+    """Between a client and a registry: after `limit` bytes to the registry it kills it and hangs up.
 
-    def __init__(self, registry: Registry, limit: int) -> None:
-        self._registry, self._left = registry, limit
+    With `stall` it kills nothing, and passes nothing on from then on until the client hangs up.
+    """
+
+    def __init__(self, registry: Registry, limit: int, *, stall: bool = False) -> None:
+        self._registry, self._left, self._stall = registry, limit, stall
+        self.left = threading.Event()
+        """Whether the client has hung up since."""
         self._server = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._server.getsockname()[1]}"
         self._open: list[socket.socket] = []
@@ -120,7 +131,7 @@ class Cutter:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        while not self.cut.is_set():
+        while True:
             try:
                 client, _ = self._server.accept()
                 registry = socket.create_connection(("127.0.0.1", self._registry.port))
@@ -135,13 +146,20 @@ class Cutter:
             while data := source.recv(1 << 16):
                 if counted:
                     self._left -= len(data)
-                    if self._left < 0:
+                    if self._left < 0 and not self._stall:
                         self._cut()
+                        return
+                    if self._left < 0:
+                        self.cut.set()
+                        while source.recv(1 << 16):
+                            time.sleep(0.01)  # a slow network
+                        self.left.set()
                         return
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
-            pass
+            if self.cut.is_set():
+                self.left.set()
 
     def _cut(self) -> None:
         self.cut.set()
@@ -150,13 +168,17 @@ class Cutter:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         for one in self._open:
-            try:
+            with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             one.close()
 
 
 def run(argv: Sequence[str | Path], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Runs a program with this environment alone."""
     return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+
+if __name__ == "__main__":
+    # FOLDER ROOM PROGRAM…: becomes the program.
+    _small_disk(*sys.argv[1:3])
+    os.execv(sys.argv[3], sys.argv[3:])

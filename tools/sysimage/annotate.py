@@ -45,7 +45,9 @@ def annotations(lock: bytes, status: dict[str, str], source: str, base: Path | N
     try:
         snapshot = datetime.strptime(json.loads(lock)["snapshot"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except (ValueError, KeyError, TypeError) as error:
-        raise ToolError(f"lock: it has no snapshot ({error}); name the lock that the image is made of") from None
+        raise ToolError(
+            f"lock: it has no snapshot ({error}); name the lock that the image is made of"
+        ) from None
     digest = ""
     if base:
         digest = json.loads((base / "index.json").read_text("utf-8"))["manifests"][0]["digest"]
@@ -73,7 +75,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--created", type=Path, required=True)
     options = parser.parse_args(argv)
     found = annotations(
-        options.lock.read_bytes(), status_values(options.status.read_text("utf-8")), options.source, options.base
+        options.lock.read_bytes(),
+        status_values(options.status.read_text("utf-8")),
+        options.source,
+        options.base,
     )
     with ExitStack() as files:
         output = files.enter_context(atomic.output(options.output))

@@ -1,8 +1,8 @@
 """artifact: a system image and what belongs to it as one OCI artifact, in an image layout.
 
-The image-spec 1.1, manifest.md, "Guidelines for Artifact Usage": the files are the layers of a manifest with an
-artifactType and an empty configuration. What is said about the image (an SBOM, an attestation) is a referrer:
-an artifact of its own, whose `subject` is that manifest.
+After the image-spec 1.1, manifest.md, "Guidelines for Artifact Usage": the files are the layers of a manifest
+with an artifactType and an empty configuration. What is said about the image (an SBOM, an attestation) is a
+referrer: an artifact of its own, whose `subject` is that manifest.
 """
 
 import argparse
@@ -85,13 +85,21 @@ class Layout:
 
     def finish(self, manifests: Sequence[Descriptor]) -> None:
         """Writes what makes the folder a layout of these manifests."""
-        index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
+        index = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": manifests,
+        }
         (self._root / "index.json").write_text(json.dumps(index, sort_keys=True))
         (self._root / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
 
 
 def make(
-    artifact_type: str, files: Sequence[Content], referrers: Sequence[Content], annotations: Mapping[str, str], output: Path
+    artifact_type: str,
+    files: Sequence[Content],
+    referrers: Sequence[Content],
+    annotations: Mapping[str, str],
+    output: Path,
 ) -> None:
     """Writes the layout: the artifact of `files` first, then a referrer of it for each of `referrers`.
 

@@ -1,7 +1,7 @@
 """pin: writes down which images of a registry are the bases that system images are built on.
 
-It runs outside of build actions, by `bazel run`. The pins go to a file of their own, which BUILD files load, and
-as `oci.pull` to MODULE.bazel, between two lines that it looks for, or else at the end.
+It runs outside of build actions, by `bazel run`. The pins go to a file of their own, which BUILD files load,
+and as `oci.pull` to MODULE.bazel, between two lines that it looks for, or else at the end.
 """
 
 import argparse
@@ -68,18 +68,18 @@ def images(oras: Oras, reference: Reference) -> dict[str, tuple[Reference, str]]
             if platform.get("os") == "linux" and platform.get("architecture") in _ARCHITECTURES:
                 found |= images(oras, Reference(reference.repository, item["digest"]))
         if not found:
-            raise ToolError(f"{reference}: is an index without an image of Linux for {' or '.join(_ARCHITECTURES)}")
+            raise ToolError(
+                f"{reference}: is an index without an image of Linux for {' or '.join(_ARCHITECTURES)}"
+            )
         return found
     descriptor = manifest.get("config", {})
     if descriptor.get("mediaType") not in _CONFIGS:
-        raise ToolError(
-            f"{reference}: is a {manifest.get('artifactType') or descriptor.get('mediaType')}, not an image; pin what "
-            "a push of a base image printed"
-        )
+        kind = manifest.get("artifactType") or descriptor.get("mediaType")
+        raise ToolError(f"{reference}: is {kind}, not an image; pin what a push of a base image printed")
     config = oras.blob(Reference(reference.repository, descriptor["digest"]))
     if config.get("os") != "linux" or config.get("architecture") not in _ARCHITECTURES:
-        raise ToolError(f"{reference}: is for {config.get('os')}/{config.get('architecture')}; pin an image of Linux "
-                        f"for {' or '.join(_ARCHITECTURES)}")  # fmt: skip
+        platform = f"{config.get('os')}/{config.get('architecture')}"
+        raise ToolError(f"{reference}: is for {platform}; pin one for Linux on {' or '.join(_ARCHITECTURES)}")
     return {config["architecture"]: (reference, manifest.get("annotations", {}).get(LOCK, ""))}
 
 
@@ -95,11 +95,16 @@ def read(path: Path) -> Pins:
 
 def pins_file(pins: Pins, command: str) -> str:
     """The file that BUILD files load, as buildifier formats it."""
-    lines = [f'"""Base images in registries, for --//system_image:bases=pinned. `{command}` writes this file."""', ""]
+    lines = [
+        f'"""Base images in registries, for --//system_image:bases=pinned. `{command}` writes this file."""',
+        "",
+    ]
     lines.append("PINS = {")
     for name, by_architecture in sorted(pins.items()):
         lines.append(f'    "{name}": {{')
-        lines += [f'        "{architecture}": "{image}",' for architecture, image in sorted(by_architecture.items())]
+        lines += [
+            f'        "{architecture}": "{image}",' for architecture, image in sorted(by_architecture.items())
+        ]
         lines.append("    },")
     text = "\n".join([*lines, "}"]) + "\n"
     return text.replace("PINS = {\n}", "PINS = {}")
@@ -123,12 +128,17 @@ def module_file(text: str, pins: Pins, prefix: str, command: str) -> str:
     before, found, rest = text.partition(begin)
     _, ended, after = rest.partition(_END)
     if found and not ended:
-        raise ToolError(f"MODULE.bazel: the line {_END.strip()!r} is missing after {begin.strip()!r}; restore it")
+        raise ToolError(
+            f"MODULE.bazel: the line {_END.strip()!r} is missing after {begin.strip()!r}; restore it"
+        )
     return before + block + after if found else f"{text.rstrip()}\n\n{block}"
 
 
 def pin(settings: Settings, wanted: Mapping[str, str], plain_http: bool) -> list[str]:
-    """Pins what `wanted` names: name → reference. Returns a line for each pin. Raises ToolError, and writes nothing."""
+    """Pins what `wanted` names: name → reference. Returns a line for each pin.
+
+    Raises ToolError, and has written nothing, if one of them can't be pinned.
+    """
     pins = read(settings.pins)
     oras = Oras(settings.oras, plain_http)
     lock = hashlib.sha256(settings.lock.read_bytes()).hexdigest()
@@ -140,7 +150,9 @@ def pin(settings: Settings, wanted: Mapping[str, str], plain_http: bool) -> list
             scheme = "http://" if plain_http or reference.repository.loopback else ""
             pins.setdefault(name, {})[architecture] = f"{scheme}{reference}"
             remark = f"made of {'another' if made_of else 'an unknown'} lock, not of this repository's"
-            said.append(f"{name} for {architecture}: {reference}" + (f" ({remark})" if made_of != lock else ""))
+            said.append(
+                f"{name} for {architecture}: {reference}" + (f" ({remark})" if made_of != lock else "")
+            )
     module = module_file(settings.module.read_text("utf-8"), pins, settings.prefix, settings.command)
     # The second is of no use without the first.
     _write(settings.module, module)
@@ -158,7 +170,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="pin", description=__doc__.partition("\n\n")[0], allow_abbrev=False)
     parser.add_argument("--runfiles", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--settings", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--plain-http", action="store_true", help="the registry has no TLS (known of loopback)")
+    parser.add_argument(
+        "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
+    )
     parser.add_argument("pins", nargs="+", metavar="NAME=HOST/PATH@sha256:…", help="what to pin a base to")
     options = parser.parse_args(argv)
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")

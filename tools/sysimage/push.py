@@ -61,8 +61,8 @@ def push(settings: Settings, wishes: Wishes) -> Reference:
         there = oras.tagged(reference.repository, tag)
         if there not in (None, reference.digest) and not wishes.replace_tags:
             raise ToolError(
-                f"{reference.repository}:{tag} is {there} already, and this is {reference.digest}; choose another "
-                "tag, or move this one with --replace-tag"
+                f"{reference.repository}:{tag} is {there} already, and this is {reference.digest}; choose "
+                "another tag, or move this one with --replace-tag"
             )
     if settings.oci_push is None:
         oras.copy(settings.layout, reference, wishes.tags)
@@ -76,14 +76,22 @@ def push(settings: Settings, wishes: Wishes) -> Reference:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of `bazel run //…:push_NAME -- …`."""
-    parser = argparse.ArgumentParser(prog="push", description=__doc__.partition("\n\n")[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="push", description=__doc__.partition("\n\n")[0], allow_abbrev=False
+    )
     parser.add_argument("--runfiles", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--settings", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("-r", "--repository", help="where to, HOST/PATH; default: --//system_image:repository")
-    parser.add_argument("-t", "--tag", action="append", default=[], help="also under this tag; may be given again")
+    parser.add_argument(
+        "-r", "--repository", help="where to, HOST/PATH; default: --//system_image:repository"
+    )
+    parser.add_argument(
+        "-t", "--tag", action="append", default=[], help="also under this tag; may be given again"
+    )
     parser.add_argument("--replace-tag", action="store_true", help="move tags that name something else")
     parser.add_argument("--reference-file", type=Path, help="also write what is printed last to this file")
-    parser.add_argument("--plain-http", action="store_true", help="the registry has no TLS (known of loopback)")
+    parser.add_argument(
+        "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
+    )
     options = parser.parse_args(argv)
     settings = Settings.load(options.runfiles.absolute(), options.settings)
     repository = options.repository or settings.repository
@@ -97,7 +105,10 @@ def main(argv: Sequence[str]) -> int:
             raise ToolError(f"{tag!r}: not a tag; use letters, digits and ._-, 128 at most")
     wishes = Wishes(Repository.parse(repository), options.tag, options.replace_tag, options.plain_http)
     # Where the user is; `bazel run` is elsewhere.
-    target = options.reference_file and Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / options.reference_file
+    target = (
+        options.reference_file
+        and Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / options.reference_file
+    )
     if target and not target.parent.is_dir():
         raise ToolError(f"{target}: there is no such folder; make it first")
     reference = push(settings, wishes)

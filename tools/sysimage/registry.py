@@ -29,18 +29,21 @@ _MAX_REASON = 400  # characters of what a registry says
 _REMEDIES = (
     (r"\bErr:28\b|no space left", "the registry's disk is full: free some of it and run this again"),
     (
-        r"unauthori[sz]ed|denied|forbidden|\b40[13]\b|no basic auth|authentication required|credential not found",
+        r"unauthori[sz]ed|denied|forbidden|\b40[13]\b|authentication required|credential not found",
         "log in with `docker login {host}` or `podman login {host}` as someone who may do this",
     ),
     (
-        r"connection refused|connection reset|broken pipe|no such host|timeout|\bEOF\b|unreachable|\bclosed\b",
+        r"connection re(fused|set)|broken pipe|no such host|timeout|\bEOF\b|unreachable|\bclosed\b",
         "see that the registry runs and run this again: what has arrived is not sent again",
     ),
     (
         r"HTTP response to HTTPS client|certificate|tls:",
         "if the registry has no TLS, add --plain-http; name a certificate authority in SSL_CERT_FILE",
     ),
-    (r"not found|\b404\b|NAME_UNKNOWN|MANIFEST_UNKNOWN", "see that the name is right, and that it was pushed"),
+    (
+        r"not found|\b404\b|NAME_UNKNOWN|MANIFEST_UNKNOWN",
+        "see that the name is right, and that it was pushed",
+    ),
 )
 _OTHER_REMEDY = "the registry's log may say why (a full disk?); run this again when it is mended"
 
@@ -73,7 +76,7 @@ class Repository:
             raise ToolError(f"{text!r}: a repository without tag and digest is wanted; a tag goes to --tag")
         if not _PATH.fullmatch(path):
             raise ToolError(
-                f"{text!r}: {path!r} is no repository's path; use lower-case letters, digits, and ._- between them"
+                f"{text!r}: {path!r} is no repository's path; it has lower-case letters, digits, ._- between"
             )
         return Repository(host, path)
 
@@ -136,8 +139,10 @@ def send(argv: Sequence[str], what: str, host: str) -> None:
 
 
 def ask(argv: Sequence[str], what: str, host: str) -> str:
-    """Runs a client that asks the registry `host` something; returns the answer. Raises ToolError as `send`."""
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    """Runs a client that asks the registry `host` something; returns the answer. Fails as `send` does."""
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
     if done.returncode:
         raise ToolError(failure(what, [line.strip() for line in done.stderr.splitlines()], host))
     return done.stdout.strip()
@@ -145,9 +150,14 @@ def ask(argv: Sequence[str], what: str, host: str) -> str:
 
 def failure(what: str, lines: Sequence[str], host: str) -> str:
     """What a client's output means, in a line: what failed, the reason that it gives, the remedy."""
-    reason = next((line for line in lines if line.startswith(("Error", "panic: "))), "the client gives no reason")
+    reason = next(
+        (line for line in lines if line.startswith(("Error", "panic: "))), "the client gives no reason"
+    )
     reason = re.sub(r"^Error( response from registry)?: ", "", reason)
-    seen = (reason, " ".join(lines))  # crane says why it tries again, and in the end perhaps no more than "500"
+    seen = (
+        reason,
+        " ".join(lines),
+    )  # crane says why it tries again, and in the end perhaps no more than "500"
     if len(reason) > _MAX_REASON:
         reason = f"{reason[:_MAX_REASON]}…"
     remedies = (remedy for text in seen for pattern, remedy in _REMEDIES if re.search(pattern, text, re.I))
@@ -170,10 +180,14 @@ class Oras:
         return [*options, f"{prefix}registry-config", str(self.auth)]
 
     def tagged(self, repository: Repository, tag: str) -> str | None:
-        """The digest of what a tag names, None if there is no such tag. Raises ToolError if that can't be seen."""
+        """The digest of what a tag names; None if there is none. Raises ToolError if it can't be seen."""
         what = f"{repository}:{tag} can't be looked up"
         try:
-            said = ask([*self.argv, "resolve", *self._options(repository), f"{repository}:{tag}"], what, repository.host)
+            said = ask(
+                [*self.argv, "resolve", *self._options(repository), f"{repository}:{tag}"],
+                what,
+                repository.host,
+            )
         except ToolError as error:
             if "not found" in str(error).partition(";")[0]:
                 return None
@@ -184,7 +198,9 @@ class Oras:
         """The manifest, or index, of that digest. Raises ToolError if it can't be had."""
         options = self._options(reference.repository)
         said = ask(
-            [*self.argv, "manifest", "fetch", *options, str(reference)], f"{reference} can't be read", reference.repository.host
+            [*self.argv, "manifest", "fetch", *options, str(reference)],
+            f"{reference} can't be read",
+            reference.repository.host,
         )
         return _json(said, reference)
 
@@ -199,12 +215,12 @@ class Oras:
         return _json(said, reference)
 
     def copy(self, layout: Path, reference: Reference, tags: Sequence[str]) -> None:
-        """Pushes a manifest of an image layout with its referrers, then tags it. Raises ToolError if it can't."""
+        """Pushes a manifest of an image layout with its referrers, and tags it. Raises ToolError."""
         what = f"{reference} can't be pushed"
         options = self._options(reference.repository, "--to-")
         source = f"{layout}@{reference.digest}"
         target = str(reference.repository) + (f":{','.join(tags)}" if tags else "")
-        # One blob at a time: oras 1.2 panics if two fail at a time (oras-go issue 916), and one is large anyway.
+        # One blob at a time: oras 1.2 panics if two fail at once (oras-go issue 916), and but one is large.
         fixed = ("cp", "--recursive", "--concurrency", "1", "--no-tty", "--from-oci-layout")
         send(
             [*self.argv, *fixed, *options, source, target],
