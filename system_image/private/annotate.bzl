@@ -9,14 +9,16 @@ def _annotate_impl(ctx):
     args.add("--lock", ctx.file.lock)
     args.add("--status", ctx.info_file)
     args.add("--source", ctx.attr._source[BuildSettingInfo].value)
+    inputs = [depset([ctx.file.lock, ctx.info_file])]
     if ctx.file.base:
         args.add_all("--base", [ctx.file.base], expand_directories = False)
+        inputs += [depset([ctx.file.base]), ctx.attr.base[DefaultInfo].default_runfiles.files]
     args.add("--output", annotations)
     args.add("--created", created)
     ctx.actions.run(
         executable = ctx.executable._annotate,
         arguments = [args],
-        inputs = [ctx.file.lock, ctx.info_file] + ctx.files.base,
+        inputs = depset(transitive = inputs),
         outputs = [annotations, created],
         mnemonic = "SystemImageAnnotate",
         progress_message = "Annotating %{label}",

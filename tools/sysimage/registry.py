@@ -1,5 +1,6 @@
 """References to registries (distribution-spec 1.1), and the programs that talk to them."""
 
+import contextlib
 import json
 import os
 import re
@@ -121,9 +122,14 @@ def send(argv: Sequence[str], what: str, host: str) -> None:
     """
     lines: list[str] = []
     with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", start_new_session=True,
-    ) as client:  # fmt: skip
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as client:
         try:
             for line in client.stdout or ():
                 if match := _PROGRESS.match(line):
@@ -132,7 +138,8 @@ def send(argv: Sequence[str], what: str, host: str) -> None:
                     lines.append(line.strip())
             status = client.wait()
         except BaseException:
-            os.killpg(client.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(client.pid, signal.SIGTERM)
             raise
     if status:
         raise ToolError(failure(what, lines, host))
@@ -150,14 +157,10 @@ def ask(argv: Sequence[str], what: str, host: str) -> str:
 
 def failure(what: str, lines: Sequence[str], host: str) -> str:
     """What a client's output means, in a line: what failed, the reason that it gives, the remedy."""
-    reason = next(
-        (line for line in lines if line.startswith(("Error", "panic: "))), "the client gives no reason"
-    )
-    reason = re.sub(r"^Error( response from registry)?: ", "", reason)
-    seen = (
-        reason,
-        " ".join(lines),
-    )  # crane says why it tries again, and in the end perhaps no more than "500"
+    errors = [line for line in lines if line.startswith(("Error", "panic: "))]
+    reason = re.sub(r"^Error( response from registry)?: ", "", errors[0] if errors else "it gives no reason")
+    # crane says why it tries again, and in the end perhaps no more than "500".
+    seen = (reason, " ".join(lines))
     if len(reason) > _MAX_REASON:
         reason = f"{reason[:_MAX_REASON]}…"
     remedies = (remedy for text in seen for pattern, remedy in _REMEDIES if re.search(pattern, text, re.I))
