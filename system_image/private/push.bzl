@@ -56,7 +56,18 @@ def push_image(*, name, image, lock, base = None, **kwargs):
       **kwargs: attributes that every rule has. All targets get the tag `manual`.
     """
     kwargs = _manual(kwargs)
-    _annotations(name, lock, base, kwargs)
+    annotate(
+        name = name + "_annotations",
+        base = base,
+        lock = lock,
+        **kwargs
+    )
+    native.filegroup(
+        name = name + "_created",
+        srcs = [name + "_annotations"],
+        output_group = "created",
+        **kwargs
+    )
     oci_image(
         name = name + "_image",
         annotations = name + "_annotations",
@@ -92,7 +103,12 @@ def push_system_image(*, name, image, lock, base = None, referrers = {}, **kwarg
       **kwargs: attributes that every rule has. All targets get the tag `manual`.
     """
     kwargs = _manual(kwargs)
-    _annotations(name, lock, base, kwargs)
+    annotate(
+        name = name + "_annotations",
+        base = base,
+        lock = lock,
+        **kwargs
+    )
     artifact(
         name = name + "_artifact",
         annotations = name + "_annotations",
@@ -109,17 +125,3 @@ def push_system_image(*, name, image, lock, base = None, referrers = {}, **kwarg
 def _manual(kwargs):
     # A build of all targets need not copy each image.
     return dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
-
-def _annotations(name, lock, base, kwargs):
-    annotate(
-        name = name + "_annotations",
-        base = base,
-        lock = lock,
-        **kwargs
-    )
-    native.filegroup(
-        name = name + "_created",
-        srcs = [name + "_annotations"],
-        output_group = "created",
-        **kwargs
-    )
