@@ -63,12 +63,25 @@ def _prefix():
     return native.module_name() or "main"
 
 def _unpinned_impl(ctx):
-    fail(ctx.attr.problem)
+    # A pin of another module is not the user's to write.
+    way_out = "" if ctx.label.repo_name else "push it and run `{} -- {}=HOST/PATH@sha256:…`, or ".format(
+        ctx.attr.command,
+        ctx.attr.pin,
+    )
+    fail("bases=pinned, but {} has no pin for {}; {}build it from packages with bases=built".format(
+        ctx.attr.pin,
+        ctx.attr.architecture,
+        way_out,
+    ))
 
 _unpinned = rule(
     implementation = _unpinned_impl,
-    doc = "A base that has no pin.",
-    attrs = {"problem": attr.string(doc = "What to say.", mandatory = True)},
+    doc = "A base that has no pin: what uses it fails.",
+    attrs = {
+        "architecture": attr.string(doc = "What it has no pin for.", mandatory = True),
+        "command": attr.string(doc = "How the program that pins is started.", mandatory = True),
+        "pin": attr.string(doc = "Its name.", mandatory = True),
+    },
 )
 
 def base_image(*, name, image, pin, pins, pin_command = "bazel run //system_image:pin", optional = False, **kwargs):
@@ -93,8 +106,9 @@ def base_image(*, name, image, pin, pins, pin_command = "bazel run //system_imag
             choices[setting] = "{}_unpinned_{}".format(name, architecture)
             _unpinned(
                 name = choices[setting],
-                problem = ("bases=pinned, but {} has no pin for {}; push it and run `{} -- {}=HOST/PATH@sha256:…`, or build " +
-                           "it from packages with bases=built").format(pin, architecture, pin_command, pin),
+                architecture = architecture,
+                command = pin_command,
+                pin = pin,
                 tags = ["manual"],
             )
     native.alias(

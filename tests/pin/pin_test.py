@@ -11,6 +11,7 @@ import pytest
 from tests.push.registries import ORAS, RUNFILES, Registry, run
 from tools.sysimage import pin
 from tools.sysimage.errors import ToolError
+from tools.sysimage.registry import Oras, Reference
 
 MODULE = 'module(name = "m")\n'
 COMMAND = "bazel run //images:pin"
@@ -154,6 +155,30 @@ def test_one_pin_leaves_the_others_alone(registry: Registry, workspace: Path) ->
     assert list(found["vanilla"].values()) == [f"http://{small}"]
     assert list(found["sysroot"].values()) == [f"http://{larger}"]
     ast.parse((workspace / "MODULE.bazel").read_text())
+
+
+def test_what_is_no_longer_pinned_leaves_nothing_behind(registry: Registry, workspace: Path) -> None:
+    assert pinned(workspace, f"vanilla={pushed(registry, 'push_small')}").returncode == 0
+    assert pinned(workspace, "vanilla=").returncode == 0
+    assert pin.read(workspace / "system_image/pins.bzl") == {}
+    assert "pinned." not in (workspace / "MODULE.bazel").read_text()
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"manifests": {"a": 1}},
+        {"manifests": [{"platform": {"os": "linux", "architecture": "amd64"}}]},
+        {"config": []},
+    ],
+)
+def test_a_manifest_that_is_none_is_a_line_and_no_traceback(manifest: dict) -> None:
+    class Fake(Oras):
+        def manifest(self, reference: Reference) -> dict:
+            return manifest
+
+    with pytest.raises(ToolError, match="no manifest that can be read"):
+        pin.images(Fake([]), Reference.parse(f"registry.example/base@{DIGEST}"))
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,15 @@ def images(oras: Oras, reference: Reference) -> dict[str, tuple[Reference, str]]
     Raises ToolError if it is neither an image of Linux nor an index of such.
     """
     manifest = oras.manifest(reference)
+    try:
+        return _images(oras, reference, manifest)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ToolError(
+            f"{reference}: is no manifest that can be read ({error!r}); push the image anew"
+        ) from None
+
+
+def _images(oras: Oras, reference: Reference, manifest: dict[str, Any]) -> dict[str, tuple[Reference, str]]:
     if "manifests" in manifest:
         found: dict[str, tuple[Reference, str]] = {}
         for item in manifest["manifests"]:
@@ -135,7 +144,7 @@ def module_file(text: str, pins: Pins, prefix: str, command: str) -> str:
 
 
 def pin(settings: Settings, wanted: Mapping[str, str], plain_http: bool) -> list[str]:
-    """Pins what `wanted` names: name → reference. Returns a line for each pin.
+    """Pins what `wanted` names: name → reference, or "" to pin it no longer. Returns a line for each pin.
 
     Raises ToolError, and has written nothing, if one of them can't be pinned.
     """
@@ -146,6 +155,10 @@ def pin(settings: Settings, wanted: Mapping[str, str], plain_http: bool) -> list
     for name, text in wanted.items():
         if name not in settings.names:
             raise ToolError(f"{name}: is no base that can be pinned; there are: {', '.join(settings.names)}")
+        if not text:
+            pins.pop(name, None)
+            said.append(f"{name}: no longer pinned")
+            continue
         for architecture, (reference, made_of) in images(oras, Reference.parse(text)).items():
             scheme = "http://" if plain_http or reference.repository.loopback else ""
             pins.setdefault(name, {})[architecture] = f"{scheme}{reference}"
@@ -173,7 +186,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
     )
-    parser.add_argument("pins", nargs="+", metavar="NAME=HOST/PATH@sha256:…", help="what to pin a base to")
+    parser.add_argument(
+        "pins", nargs="+", metavar="NAME=HOST/PATH@sha256:…", help="what to pin a base to; NAME= unpins it"
+    )
     options = parser.parse_args(argv)
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
     if not workspace:
