@@ -52,7 +52,10 @@ assert said["env"].endswith("data.txt") and said["name"] == "__main__", said
 }
 
 loads_by_a_program() {
-  $bazel run //app:load_by_program && grep -E '^load --input \[\{"Config": .*"RepoTags": \["both:latest", "both:1"\]' "$log"
+  local said
+  said=$($bazel run //app:load_by_program) || return 1
+  echo "$said"
+  grep -qE '^load --input \[\{"Config": .*"RepoTags": \["both:latest", "both:1"\]' <<<"$said"
 }
 
 pulling_bazel() { $bazel --output_base="$pulling/output" "$@"; }

@@ -30,7 +30,7 @@ check() { # NAME COMMAND…
   else
     failed=$((failed + 1))
     echo "--- $name failed:"
-    tail -20 "$scratch/out" "$scratch/err"
+    tail -n 20 "$scratch/out" "$scratch/err"
   fi
 }
 
@@ -55,17 +55,17 @@ serve() { # starts the registry; sets `registry` and `host`
   [[ -n $port ]]
 }
 
-uploads() { grep -cE '"(POST|PUT|PATCH) ' "$scratch/log"; }
+blobs_sent() { grep -cE '"(POST|PUT|PATCH) /v2/base/blobs/' "$scratch/log"; }
 
 pushes() { # NAME: prints the reference last, and writes it to a file
   $bazel run "//system_image:push_$1" -- --repository "$host/base" --tag "$1" --reference-file "$scratch/$1" || return 1
   [[ $(tail -n 1 "$scratch/out") == "$(cat "$scratch/$1")" ]]
 }
 
-repeats() { # NAME: sends no blob
+repeats() { # NAME: a tag is put again; no blob is
   local before
-  before=$(uploads)
-  pushes "$1" && (($(uploads) - before <= 1)) # the tag's manifest
+  before=$(blobs_sent)
+  pushes "$1" && [[ $(blobs_sent) == "$before" ]]
 }
 
 pins() { $bazel run //system_image:pin -- "vanilla=$(cat "$scratch/vanilla")"; }
