@@ -13,8 +13,10 @@ _TARBALL = {
 
 # The other files of an image, by the field of SystemImageInfo → media type.
 _FILES = {
+    "contents": _TYPE + ".contents+json",
     "digest": _TYPE + ".sha256",
     "mtree": _TYPE + ".mtree",
+    "sha384": _TYPE + ".sha384",
 }
 
 def _artifact_impl(ctx):

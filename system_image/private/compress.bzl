@@ -1,6 +1,6 @@
 """Stage compress: a flat base is compressed once, in blocks that every image on it can take over."""
 
-load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores")
+load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
 load(":flatten.bzl", "FLAT_BASE")
 
 CompressedBaseInfo = provider(
@@ -13,7 +13,8 @@ CompressedBaseInfo = provider(
 )
 
 def _compress_impl(ctx):
-    compressed = ctx.actions.declare_file(ctx.label.name + ".tar" + SUFFIXES[ctx.attr.compression])
+    compression = compression_of(ctx)
+    compressed = ctx.actions.declare_file(ctx.label.name + ".tar" + SUFFIXES[compression])
     index = ctx.actions.declare_file(ctx.label.name + ".index.json")
     args = ctx.actions.args()
     args.add("--base", ctx.file.base)
@@ -34,7 +35,7 @@ def _compress_impl(ctx):
         DefaultInfo(files = depset([compressed])),
         CompressedBaseInfo(
             compressed = compressed,
-            compression = ctx.attr.compression,
+            compression = compression,
             index = index,
         ),
     ]

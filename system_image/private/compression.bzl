@@ -1,15 +1,32 @@
 """What the stages compress and emit have in common: the compressor, from the lock."""
 
+load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load(":manifest.bzl", "write_manifest")
 load(":program.bzl", "LockedProgramInfo")
 
 SUFFIXES = {"none": "", "xz": ".xz", "zstd": ".zst"}
 
+def _compression_flag_impl(ctx):
+    value = ctx.build_setting_value
+    if value and value not in SUFFIXES:
+        fail("{}: {} is no compression; there are {}".format(ctx.label, repr(value), ", ".join(SUFFIXES)))
+    return [BuildSettingInfo(value = value)]
+
+compression_flag = rule(
+    implementation = _compression_flag_impl,
+    build_setting = config.string(flag = True),
+    doc = "A compression that counts instead of the targets' own; nothing by default.",
+)
+
 COMPRESSION_ATTRS = {
     "compression": attr.string(
-        doc = "`xz` (one stream, plain LZMA2), `zstd` or `none`.",
+        doc = "`xz` (one stream, plain LZMA2), `zstd` (frames, seekable) or `none`.",
         default = "xz",
         values = SUFFIXES.keys(),
+    ),
+    "_compression": attr.label(
+        default = Label("//system_image:compression"),
+        providers = [BuildSettingInfo],
     ),
     "_xz": attr.label(
         default = Label("//system_image:xz"),
@@ -23,6 +40,17 @@ COMPRESSION_ATTRS = {
     ),
 }
 
+def compression(ctx):
+    """The compression of a rule with COMPRESSION_ATTRS.
+
+    Args:
+      ctx: its context.
+
+    Returns:
+      A key of SUFFIXES.
+    """
+    return ctx.attr._compression[BuildSettingInfo].value or ctx.attr.compression
+
 def compressor(ctx, args):
     """Tells a tool how to compress.
 
@@ -33,10 +61,11 @@ def compressor(ctx, args):
     Returns:
       A list of Files that the action needs as inputs.
     """
-    args.add("--compression", ctx.attr.compression)
-    if ctx.attr.compression == "none":
+    name = compression(ctx)
+    args.add("--compression", name)
+    if name == "none":
         return []
-    program = {"xz": ctx.attr._xz, "zstd": ctx.attr._zstd}[ctx.attr.compression][LockedProgramInfo]
+    program = {"xz": ctx.attr._xz, "zstd": ctx.attr._zstd}[name][LockedProgramInfo]
     tool = write_manifest(ctx, {"argv": program.argv})
     args.add("--tool", tool)
     return [tool, program.folder]

@@ -1,37 +1,46 @@
 """Stage emit: base and overlay become the system image, with its digest and its manifest."""
 
 load(":compress.bzl", "CompressedBaseInfo")
-load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores")
+load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
 load(":flatten.bzl", "FLAT_BASE")
 
 SystemImageInfo = provider(
     doc = "A system image.",
     fields = {
         "compression": "string: `xz`, `zstd` or `none`.",
+        "contents": "File: sizes, packages, and of each path size and origin; tools/sysimage/contents.py says how.",
         "digest": "File: SHA-256 of the image, in the format of sha256sum(1).",
         "image": "File: the tarball.",
         "mtree": "File: what is in it, after mtree(5).",
+        "sha384": "File: SHA-384 of the image, in the format of sha384sum(1).",
     },
 )
 
 def _emit_impl(ctx):
-    image = ctx.actions.declare_file(ctx.label.name + ".tar" + SUFFIXES[ctx.attr.compression])
+    compression = compression_of(ctx)
+    image = ctx.actions.declare_file(ctx.label.name + ".tar" + SUFFIXES[compression])
     digest = ctx.actions.declare_file(image.basename + ".sha256")
+    sha384 = ctx.actions.declare_file(image.basename + ".sha384")
     mtree = ctx.actions.declare_file(ctx.label.name + ".mtree")
+    contents = ctx.actions.declare_file(ctx.label.name + ".contents.json")
     args = ctx.actions.args()
     args.add("--base", ctx.file.base)
     args.add("--overlay", ctx.file.overlay)
     args.add("--output", image)
-    args.add("--digest", digest)
+    args.add("--sha256", digest)
+    args.add("--sha384", sha384)
     args.add("--mtree", mtree)
+    args.add("--contents", contents)
     inputs = [ctx.file.base, ctx.file.overlay] + compressor(ctx, args)
-    if ctx.attr.compressed:
+
+    # Without compression there is nothing to save.
+    if ctx.attr.compressed and compression != "none":
         compressed = ctx.attr.compressed[CompressedBaseInfo]
-        if compressed.compression != ctx.attr.compression:
+        if compressed.compression != compression:
             fail("compressed: {} is compressed with {}, but compression is {}; give both the same".format(
                 ctx.attr.compressed.label,
                 compressed.compression,
-                ctx.attr.compression,
+                compression,
             ))
         args.add("--compressed", compressed.compressed)
         args.add("--index", compressed.index)
@@ -40,7 +49,7 @@ def _emit_impl(ctx):
         executable = ctx.executable._emit,
         arguments = [args],
         inputs = inputs,
-        outputs = [image, digest, mtree],
+        outputs = [image, digest, sha384, mtree, contents],
         mnemonic = "SystemImageEmit",
         progress_message = "Emitting the system image %{label}",
         resource_set = two_cores,
@@ -49,20 +58,26 @@ def _emit_impl(ctx):
     return [
         DefaultInfo(files = depset([image])),
         OutputGroupInfo(
-            digest = depset([digest]),
+            contents = depset([contents]),
+            digest = depset([digest, sha384]),
             mtree = depset([mtree]),
         ),
         SystemImageInfo(
-            compression = ctx.attr.compression,
+            compression = compression,
+            contents = contents,
             digest = digest,
             image = image,
             mtree = mtree,
+            sha384 = sha384,
         ),
     ]
 
 emit = rule(
     implementation = _emit_impl,
-    doc = """Writes the system image, `NAME.tar.xz`, and beside it its digest and its manifest.
+    doc = """Writes the system image, `NAME.tar.xz`, and beside it what is known of it.
+
+    That is `NAME.tar.xz.sha256` and `.sha384`, the manifest `NAME.mtree`, and `NAME.contents.json` with sizes and
+    the package of each path: the output groups `digest`, `mtree` and `contents`.
 
     The bytes depend on base and overlay alone: the compressor comes from the lock, and `compressed` saves
     time but changes nothing.

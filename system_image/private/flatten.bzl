@@ -17,6 +17,7 @@ def _flatten_impl(ctx):
     args.add_all("--layout", [layout], expand_directories = False)
     args.add("--os", "linux")
     args.add("--architecture", target_architecture(ctx))
+    args.add("--limit", ctx.attr.limit << 20)
     args.add("--output", tar)
     ctx.actions.run(
         executable = ctx.executable._flatten,
@@ -39,6 +40,10 @@ flatten = rule(
     attrs = dict(
         ARCHITECTURE_ATTRS,
         image = IMAGE,
+        limit = attr.int(
+            doc = "MiB that the image's layers may unpack to, all together; more is taken for a decompression bomb.",
+            default = 65536,
+        ),
         _flatten = attr.label(
             default = Label("//tools/sysimage:flatten"),
             cfg = "exec",

@@ -90,8 +90,8 @@ def push_image(*, name, image, lock, base = None, **kwargs):
 def push_system_image(*, name, image, lock, base = None, referrers = {}, **kwargs):
     """Makes a program, `bazel run NAME -- …` as `push_image` does, that pushes a system image as an OCI artifact.
 
-    The artifact, whose type is `application/vnd.system-image.v1`, has the tarball, its digest file and its
-    manifest as layers. Any client fetches it by its digest, such as `oras pull HOST/PATH@sha256:…`.
+    The artifact, whose type is `application/vnd.system-image.v1`, has the tarball and all that stands beside it
+    as layers. Any client fetches it by its digest, such as `oras pull HOST/PATH@sha256:…`.
 
     Args:
       name: name of the target.

@@ -32,9 +32,10 @@ def system_image(
     The programs are built for the guest's platform, and so with the sysroot's toolchain, whatever the command
     line says; the test `NAME_elf_dependencies_test` proves that the image has the libraries that they need.
 
-    Beside the tarball stand its digest, `NAME.tar.xz.sha256`, and a manifest of what is in it,
-    `NAME.mtree`; they are the output groups `digest` and `mtree`. The image knows its name: it is
-    `IMAGE_ID` in /usr/lib/system-image-release.
+    Beside the tarball stand its digests, `NAME.tar.xz.sha256` and `.sha384`, a manifest of what is in it,
+    `NAME.mtree`, and `NAME.contents.json`, which has sizes and the package of each path; they are the output
+    groups `digest`, `mtree` and `contents`. The image knows its name: it is `IMAGE_ID` in
+    /usr/lib/system-image-release.
 
     Args:
       name: name of the target.
@@ -50,6 +51,7 @@ def system_image(
       disable: list of units to disable.
       mask: list of units to mask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
+        `--@rules_system_image//system_image:compression=none` counts instead, for a build that is in a hurry.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
         those of this module's sysroot.
       **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and
@@ -83,17 +85,16 @@ def system_image(
         symlinks = symlinks,
         **parts
     )
-    if compression != "none":
-        compress(
-            name = name + "_compressed",
-            base = name + "_flat",
-            compression = compression,
-            **parts
-        )
+    compress(
+        name = name + "_compressed",
+        base = name + "_flat",
+        compression = compression,
+        **parts
+    )
     emit(
         name = name,
         base = name + "_flat",
-        compressed = None if compression == "none" else name + "_compressed",
+        compressed = name + "_compressed",
         compression = compression,
         overlay = name + "_overlay",
         **kwargs

@@ -11,13 +11,12 @@ number, a package takes no more than one and a half times what it takes of the s
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bench.measure import Cost, measure
 from tests.testing.debs import Deb, File, Node
 from tools.sysimage import errors
 
@@ -52,26 +51,14 @@ def package(number: int, chance: random.Random) -> Deb:
     )
 
 
-def measure(manifest: Path) -> tuple[float, float]:
-    """Runs the stage in a process of its own; seconds and MiB."""
-    start = time.monotonic()
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tools.sysimage.rootfs",
-            "--manifest",
-            manifest,
-            "--output",
-            f"{manifest}.tar",
-        ],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise errors.ToolError("the stage failed; its message is above")
-    Path(f"{manifest}.tar").unlink()
-    return time.monotonic() - start, usage.ru_maxrss / 1024
+def cost(manifest: Path) -> Cost:
+    """What the stage costs, in a process of its own."""
+    out = Path(f"{manifest}.tar")
+    words = [sys.executable, "-m", "tools.sysimage.rootfs", "--manifest", manifest, "--output", out]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    found = measure(words, environ=environ)
+    out.unlink()
+    return found
 
 
 def main(argv: Sequence[str]) -> int:
@@ -96,7 +83,8 @@ def main(argv: Sequence[str]) -> int:
                 listed.append({"name": deb.name, "deb": str(deb.write(Path(folder)))})
             manifest = Path(folder) / "manifest.json"
             manifest.write_text(json.dumps({"architecture": "amd64", "packages": listed}))
-            seconds, memory = min(measure(manifest) for _ in range(3))
+            best = min((cost(manifest) for _ in range(3)), key=lambda found: found.wall)
+            seconds, memory = best.wall, best.memory
             costs.append(seconds / count)
             print(
                 f"{count} packages: {seconds:.2f} s, {memory:.0f} MiB; one {1000 * seconds / count:.1f} ms",

@@ -8,11 +8,11 @@ temporary folder. The exit status is 0 if no single process took 256 MiB.
 """
 
 import os
-import resource
-import sys
 import tempfile
-import time
 from pathlib import Path
+
+from tests.bench.measure import measure
+from tools.sysimage import errors
 
 MOST_MEMORY = 256  # MiB
 BIN = "bazel-out/k8-fastbuild/bin/system_image"
@@ -45,21 +45,10 @@ def commands(scratch: Path) -> dict[str, list[str]]:
             *("--base", f"{out}.flat.tar", "--overlay", f"{out}.overlay.tar", "--compression", "xz"),
             *("--compressed", f"{out}.base.tar.xz", "--index", f"{out}.index.json"),
             *("--tool", f"{BIN}/vanilla.json", "--output", f"{out}.tar.xz"),
-            *("--digest", f"{out}.sha256", "--mtree", f"{out}.mtree"),
+            *("--sha256", f"{out}.sha256", "--sha384", f"{out}.sha384"),
+            *("--mtree", f"{out}.mtree", "--contents", f"{out}.contents.json"),
         ],
     }
-
-
-def measure(argv: list[str], folder: Path) -> tuple[int, float, resource.struct_rusage]:
-    """Runs a command in `folder`; returns its status, wall time in seconds and what it used."""
-    start = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        os.chdir(folder)
-        os.execv(argv[0], argv)
-    # wait4 counts the process and what it has waited for; ru_maxrss is that of the largest of them.
-    _, status, usage = os.wait4(child, 0)
-    return os.waitstatus_to_exitcode(status), time.monotonic() - start, usage
 
 
 def main() -> int:
@@ -80,16 +69,12 @@ def main() -> int:
         print(f"{'stage':10}{'wall s':>8}{'cpu s':>8}{'MiB':>6}")
         for stage, arguments in commands(Path(scratch)).items():
             argv = [str(tools / stage), *(argument.replace("DEBIAN", hub) for argument in arguments)]
-            status, wall, usage = measure(argv, Path(scratch))
-            if status:
-                print(f"{stage}: ended with status {status}", file=sys.stderr)
-                return 1
-            memory = usage.ru_maxrss / 1024
-            largest = max(largest, memory)
-            print(f"{stage:10}{wall:8.1f}{usage.ru_utime + usage.ru_stime:8.1f}{memory:6.0f}")
+            cost = measure(argv, folder=Path(scratch))
+            largest = max(largest, cost.memory)
+            print(f"{stage:10}{cost.wall:8.1f}{cost.cpu:8.1f}{cost.memory:6.0f}")
     print(f"the largest process took {largest:.0f} MiB; the limit is {MOST_MEMORY}")
     return 0 if largest < MOST_MEMORY else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    errors.run(lambda _: main())

@@ -57,10 +57,10 @@ class Bench:
         """Image, manifest, and how many bytes each run of the compressor was given."""
         (self.folder / "overlay.tar").write_bytes(tar(*overlay))
         self.log.write_text("")
-        out = [self.folder / name for name in ("image", "digest", "mtree")]
+        out = [self.folder / name for name in ("image", "sha256", "sha384", "mtree", "contents")]
         compressed = emit.Compressed(self.image, self.index) if spliced else None
         emit.emit(self.base, self.folder / "overlay.tar", self.program, emit.Outputs(*out), compressed)
-        return out[0].read_bytes(), out[2].read_text(), [int(line) for line in self.log.read_text().split()]
+        return out[0].read_bytes(), out[3].read_text(), [int(line) for line in self.log.read_text().split()]
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_the_command_line(tmp_path: Path) -> None:
     more = ["--compression", "none"]
     made = [str(tmp_path / "base.out"), str(tmp_path / "base.json")]
     assert compress.main(["--base", str(base), "--output", made[0], "--index", made[1], *more]) == 0
-    outputs = [f"--{name}={tmp_path / name}" for name in ("output", "digest", "mtree")]
+    outputs = [f"--{name}={tmp_path / name}" for name in ("output", "sha256", "sha384", "mtree", "contents")]
     emit.main(
         [
             f"--base={base}",

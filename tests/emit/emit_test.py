@@ -5,6 +5,7 @@ import io
 import json
 import lzma
 import shutil
+import struct
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
@@ -81,8 +82,10 @@ class Run:
             "compression": compression,
             "tool": self.folder / "tool.json",
             "output": self.image,
-            "digest": self.out / "image.sha256",
+            "sha256": self.out / "image.sha256",
+            "sha384": self.out / "image.sha384",
             "mtree": self.out / "image.mtree",
+            "contents": self.out / "image.contents.json",
             "jobs": jobs,
         }
         assert emit.main([word for key, value in arguments.items() for word in (f"--{key}", str(value))]) == 0
@@ -176,6 +179,78 @@ def test_the_digest_file_is_what_sha256sum_writes(run: Run) -> None:
     assert (run.out / "image.sha256").read_text() == f"{wanted}  image.tar.xz\n"
 
 
+def test_the_other_digest_file_is_what_sha384sum_writes(run: Run) -> None:
+    run()
+    wanted = hashlib.sha384(run.image.read_bytes()).hexdigest()
+    assert (run.out / "image.sha384").read_text() == f"{wanted}  image.tar.xz\n"
+
+
+def test_zstd_ends_with_a_seek_table_of_its_frames(run: Run) -> None:
+    run(compression="zstd", script=_ZSTD)
+    data = run.image.read_bytes()
+    frames, flags, magic = struct.unpack("<IBI", data[-9:])
+    assert (flags, magic) == (0, 0x8F92EAB1)
+    at = len(data) - 9 - 8 * frames
+    assert struct.unpack("<II", data[at - 8 : at]) == (0x184D2A5E, 8 * frames + 9)
+    start = 0
+    for compressed, size in struct.iter_unpack("<II", data[at:-9]):
+        assert len(zstd.decompress(data[start : start + compressed])) == size
+        start += compressed
+    assert start == at - 8
+    assert frames > 2
+
+
+DPKG = (
+    *BASE[:-1],
+    symlink("lib", "usr"),
+    *(entry(folder) for folder in ("var/", "var/lib/", "var/lib/dpkg/", "var/lib/dpkg/info/")),
+    entry("var/lib/dpkg/info/base-files.list", b"/.\n/etc\n/etc/name\n/usr/a\n/gone\n"),
+    entry("var/lib/dpkg/info/libc6:amd64.list", b"/lib/b\n"),
+    entry(
+        "var/lib/dpkg/status",
+        b"Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 13\n"
+        b"Description: a\n Version: 99\n\n"
+        b"Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nSource: glibc (2.41-1)\n"
+        b"Version: 2.41-1+b1\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\n",
+    ),
+)
+
+
+def test_contents_say_where_each_path_is_from_and_how_large_it_is(run: Run) -> None:
+    run(DPKG, (*OVERLAY, entry("usr/a", b"replaced")))
+    contents = json.loads((run.out / "image.contents.json").read_text())
+    paths = contents["paths"]
+    assert paths["usr/b"] == {"type": "file", "size": 6, "package": "libc6"}  # /lib leads to /usr
+    assert paths["usr/a"] == {"type": "file", "size": 8, "from": "overlay"}
+    assert paths["usr/orchestrator"] == {"type": "file", "size": 7, "from": "overlay"}
+    assert paths["var/lib/dpkg/status"]["from"] == "base"
+    assert "etc/name" not in paths
+    assert [*paths] == sysimage_tar.load(io.BytesIO(lzma.decompress(run.image.read_bytes())), "").paths()
+    assert [list(package.values()) for package in contents["packages"]] == [
+        ["base-files", "13", "amd64", "base-files", "13", 0],
+        ["libc6", "2.41-1+b1", "amd64", "glibc", "2.41-1", 6],
+    ]
+
+
+def test_contents_have_size_and_digests_of_the_image(run: Run) -> None:
+    run()
+    image = run.image.read_bytes()
+    assert json.loads((run.out / "image.contents.json").read_text())["image"] == {
+        "name": "image.tar.xz",
+        "compression": "xz",
+        "size": len(image),
+        "tar_size": len(lzma.decompress(image)),
+        "sha256": hashlib.sha256(image).hexdigest(),
+        "sha384": hashlib.sha384(image).hexdigest(),
+    }
+
+
+def test_contents_have_one_path_a_line(run: Run) -> None:
+    run()
+    lines = (run.out / "image.contents.json").read_text().splitlines()
+    assert sum(line.startswith('"usr/') for line in lines) == 3
+
+
 def test_golden_manifest(run: Run) -> None:
     run()
     golden = Path(__file__).with_name("golden.mtree")
@@ -211,7 +286,7 @@ def test_a_compressor_that_stops_reading(run: Run, monkeypatch: pytest.MonkeyPat
 def test_a_compressor_that_is_not_there(tmp_path: Path) -> None:
     for name in ("base", "overlay"):
         (tmp_path / name).write_bytes(tar())
-    outputs = emit.Outputs(*(tmp_path / name for name in ("image", "digest", "mtree")))
+    outputs = emit.Outputs(*(tmp_path / name for name in ("image", "sha256", "sha384", "mtree", "contents")))
     with pytest.raises(ToolError, match="none/xz: can't be started"):
         emit.emit(tmp_path / "base", tmp_path / "overlay", Program(CODECS["xz"], ("none/xz",)), outputs)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "overlay"]
@@ -243,7 +318,7 @@ def test_a_base_that_is_not_flat(run: Run) -> None:
 def test_a_base_that_is_cut_off(run: Run) -> None:
     (run.folder / "base.tar").write_bytes(tar(*BASE)[:-1024])
     (run.folder / "overlay.tar").write_bytes(tar())
-    outputs = emit.Outputs(*(run.out / name for name in ("image", "digest", "mtree")))
+    outputs = emit.Outputs(*(run.out / name for name in ("image", "sha256", "sha384", "mtree", "contents")))
     with pytest.raises(ToolError, match=r"base\.tar: not a whole tar archive"):
         emit.emit(run.folder / "base.tar", run.folder / "overlay.tar", Program(CODECS["none"]), outputs)
     assert not list(run.out.iterdir())

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import random
+from collections.abc import Callable
 from compression import zstd
 from pathlib import Path
 
@@ -282,13 +284,35 @@ def test_an_artifact_is_no_image(tmp_path: Path) -> None:
 def test_an_image_that_unpacks_to_more_than_the_limit(tmp_path: Path, compression: str) -> None:
     big = tar(entry("zeros", bytes(5 << 20)))
     folder = layout(tmp_path / "layout", BELOW, big, compression=compression)
-    refused(folder, "layer 2 of 2 .*: the image unpacks to more than 3145728 bytes", limit=3 << 20)
+    message = "layer 2 of 2 .*: the image unpacks to more than 3145728 bytes"
+    where = r"in or after the entry 'zeros'" if compression else ""
+    refused(folder, f"{message}.*{where}", limit=3 << 20)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+def test_a_layer_that_is_cut_off_says_at_which_entry(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    noise = random.Random(1).randbytes(1 << 20)
+    blob = pack(tar(entry("first", b"1"), entry("second", noise)))
+    builder = LayoutBuilder(tmp_path / "layout")
+    folder = builder.index(packed(builder, blob[: len(blob) // 2], ""))
+    refused(folder, r"layer 1 of 1 .* is cut off; .*in or after the entry 'second'")
+
+
+def test_the_first_layer_that_fails_is_named_although_others_are_unpacked_beside_it(tmp_path: Path) -> None:
+    builder = LayoutBuilder(tmp_path / "layout")
+    layers = [gzip.compress(tar(entry(str(number), b"x"))) for number in range(8)]
+    layers[3] = layers[3][:-9]
+    blobs = [builder.blob(blob, "application/vnd.oci.image.layer.v1.tar+gzip") for blob in layers]
+    folder = builder.index(builder.manifest(blobs, [digest(b"") for _ in blobs]))
+    refused(folder, "layer 1 of 8 .*: it unpacks to")
+    wanted = [digest(gzip.decompress(blob)) for blob in layers[:3]] + [digest(b"")] * 5
+    refused(builder.index(builder.manifest(blobs, wanted)), "layer 4 of 8 .*: the gzip stream is cut off")
 
 
 def test_a_sparse_file_counts_at_its_full_length(tmp_path: Path) -> None:
     pax = {"GNU.sparse.map": "", "GNU.sparse.size": str(1 << 40), "GNU.sparse.name": "s"}
     folder = layout(tmp_path / "layout", tar(entry("s", b"", pax=pax)))
-    refused(folder, "layer 1 of 1 .*: the image unpacks to more than", limit=1 << 30)
+    refused(folder, "layer 1 of 1 .*: entry 's': the image unpacks to more than", limit=1 << 30)
 
 
 def test_an_entry_outside_the_root_names_layer_and_entry(tmp_path: Path) -> None:

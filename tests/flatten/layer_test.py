@@ -89,6 +89,13 @@ def test_whiteout_removes_a_link_and_not_what_it_leads_to() -> None:
     assert shown(flat([entry("d/"), symlink("l", "d")], [entry(".wh.l")])) == {"d": "/"}
 
 
+def test_whiteouts_in_the_only_layer_leave_no_trace() -> None:
+    assert shown(flat([entry("d/"), entry("d/.wh..wh..opq"), entry("d/.wh.x"), entry("d/y", b"y")])) == {
+        "d": "/",
+        "d/y": "y",
+    }
+
+
 @pytest.mark.parametrize("name", [".wh.", "d/.wh.", ".wh..", ".wh..."])
 def test_a_whiteout_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(ToolError, match=r"layer 2: entry .*a whiteout has to name what it hides"):
@@ -178,6 +185,12 @@ def test_a_hard_link_keeps_its_content_when_its_target_is_replaced_or_removed(to
     tree = flat([entry("a", b"old"), hardlink("b", "a")], [top])
     assert tree["b"].read() == b"old"
     assert tree.get("a") is not tree["b"]
+
+
+@pytest.mark.parametrize("replaced", ["t1", "t2", "t3"])
+def test_whichever_name_of_a_file_is_replaced_the_others_keep_their_content(replaced: str) -> None:
+    tree = flat([entry("t2", b"old"), hardlink("t1", "t2"), hardlink("t3", "t2")], [entry(replaced, b"new")])
+    assert shown(tree) == {"t1": "old", "t2": "old", "t3": "old"} | {replaced: "new"}
 
 
 def test_a_hard_link_takes_what_its_target_is_at_that_moment() -> None:

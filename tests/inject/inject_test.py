@@ -265,6 +265,40 @@ def test_the_program_of_a_unit_of_the_base_has_to_come_with_the_overlay(run: Inj
     run(*base, files=[run.file("usr/bin/orchestrator", mode="0755")])
 
 
+@pytest.mark.parametrize("key", ["ExecCondition", "ExecStartPre", "ExecStartPost"])
+def test_whatever_has_to_run_for_a_unit_to_start_has_to_be_there(run: Inject, key: str) -> None:
+    with pytest.raises(ToolError, match=f"o.service: {key}=/usr/bin/none: /usr/bin/none is neither"):
+        started(run, f"ExecStart=/usr/bin/agetty\n{key}=/usr/bin/none")
+
+
+def test_a_unit_of_a_package_is_checked_although_nobody_enabled_it(run: Inject) -> None:
+    run.refused(
+        r"o\.service: ExecStart=/usr/bin/orchestrator", *BASE, unit(f"{_UNITS}/o.service", SERVICE.decode())
+    )
+
+
+@pytest.mark.parametrize("more", [{}, {"services": {"enable": ["o"]}}, {"drop_in": True}])
+def test_a_unit_of_a_package_with_a_condition_may_lack_its_program_unless_the_owner_wants_it(
+    run: Inject, more: dict[str, Any]
+) -> None:
+    text = f"[Unit]\nConditionPathExists=/usr/bin/orchestrator\n{SERVICE.decode()}"
+    base = (*BASE, unit(f"{_UNITS}/o.service", text))
+    if more.pop("drop_in", None):
+        more["files"] = [run.file(f"{_UNITS}/o.service.d/10.conf", b"[Service]\nNice=1\n")]
+    if more:
+        run.refused(r"o\.service: ExecStart=/usr/bin/orchestrator", *base, **more)
+    else:
+        run(*base)
+
+
+def test_a_file_that_replaces_a_packages_is_taken_out_of_dpkgs_database(run: Inject) -> None:
+    info = "var/lib/dpkg/info"
+    folders = [entry(f"{path}/") for path in ("var", "var/lib", "var/lib/dpkg", info)]
+    listed = entry(f"{info}/util-linux.list", b"/usr/bin\n/usr/bin/agetty\n/lib/other\n")
+    overlay = run(*BASE, *folders, listed, files=[run.file("usr/bin/agetty", mode="0755", replace=True)])
+    assert overlay[f"{info}/util-linux.list"].read() == b"/usr/bin\n/lib/other\n"
+
+
 def test_a_drop_in_counts(run: Inject) -> None:
     drop_in = run.file(f"{_ETC}/o.service.d/10.conf", b"[Service]\nExecStart=\nExecStart=/usr/bin/none\n")
     with pytest.raises(ToolError, match="/usr/bin/none is neither"):

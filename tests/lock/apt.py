@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
+from tests.testing import programs
 from tools.sysimage.errors import ToolError
 
 PROGRAM = Path(__file__).parent / "apt_get"
@@ -84,7 +85,7 @@ class Root:
         started = time.monotonic()
         # Like --simulate, but that refuses what has no order of installation, and takes ten times as long.
         result = subprocess.run(
-            [*self._start(), "-qq", "--audit", "--print-uris", "install", *arguments],
+            [*programs.argv(self.program), "-qq", "--audit", "--print-uris", "install", *arguments],
             check=False,
             env={"APT_CONFIG": str(config), "LC_ALL": "C", "TMPDIR": str(self.folder)},
             stdin=subprocess.DEVNULL,
@@ -104,19 +105,6 @@ class Root:
     @property
     def _lists(self) -> Path:
         return self.folder / "lists"
-
-    def _start(self) -> list[str]:
-        """The command line that starts apt-get through its own loader."""
-        [loader] = self.program.glob("lib/ld-linux-*.so.*")
-        library_path = str(self.program / "lib")
-        return [
-            str(loader),
-            "--library-path",
-            library_path,
-            "--argv0",
-            "apt-get",
-            str(self.program / "bin/apt-get"),
-        ]
 
 
 # Whatever apt would take from the host or ask a helper for is named, so that it doesn't.

@@ -1,9 +1,7 @@
 """A registry of the lock on a free port of loopback, and ways in which it fails."""
 
 import contextlib
-import ctypes
 import json
-import os
 import re
 import signal
 import socket
@@ -15,24 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.testing.programs import argv
+
 RUNFILES = Path(__file__).parents[2]
-_LOADERS = {"x86_64": "ld-linux-x86-64.so.2", "aarch64": "ld-linux-aarch64.so.1"}
 _SECONDS = 60  # that a registry may take to start
 
 # "right", by crypt(3) with bcrypt, the only one that the registry takes.
 USER, PASSWORD = "user", "right"
 _HTPASSWD = "user:$2y$05$abcdefghijklmnopqrstuu8xaCxxL82bnl.UY74PMksDxIJShppPC"
 
-
-def locked(folder: str, program: str) -> list[str]:
-    """How a locked_program is started; `folder` is its path in the runfiles."""
-    root = RUNFILES / folder
-    loader = root / "lib" / _LOADERS[os.uname().machine]
-    return [str(loader), "--library-path", str(root / "lib"), "--argv0", program, str(root / "bin" / program)]
-
-
-ORAS = locked("system_image/oras", "oras")
-SKOPEO = locked("tests/push/skopeo", "skopeo")
+ORAS = argv(RUNFILES / "system_image/oras")
+SKOPEO = argv(RUNFILES / "tests/programs/skopeo")
 
 
 @dataclass
@@ -64,14 +55,16 @@ class Registry:
         log = self.folder / "log"
         log.write_text("")
         with log.open("ab") as output:
-            argv = [
-                *locked("tests/push/registry", "docker-registry"),
-                "serve",
-                str(self.folder / "config.yml"),
-            ]
+            command = [*argv(RUNFILES / "tests/push/registry"), "serve", str(self.folder / "config.yml")]
             if self.room:
-                argv = [sys.executable, __file__, str(data), str(self.room), *argv]
-            self._process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
+                command = [
+                    sys.executable,
+                    str(Path(__file__).with_name("small_disk.py")),
+                    str(data),
+                    str(self.room),
+                    *command,
+                ]
+            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         end = time.monotonic() + _SECONDS
         while not (found := re.search(r'"listening on 127\.0\.0\.1:(\d+)"', log.read_text())):
             assert time.monotonic() < end and self._process.poll() is None, log.read_text()
@@ -100,18 +93,6 @@ class Registry:
     def uploads(self) -> list[str]:
         """What was sent to it since it started: its requests that change something."""
         return [request for request in self.requests() if not request.startswith(("GET", "HEAD"))]
-
-
-def _small_disk(folder: str, room: str) -> None:
-    """Gives this process a file system of `room` MiB in `folder`, which nobody else sees."""
-    user, group = os.getuid(), os.getgid()
-    os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNS)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, f"size={room}m".encode()):
-        raise OSError(ctypes.get_errno(), "mount")
 
 
 class Cutter:
@@ -173,12 +154,6 @@ class Cutter:
             one.close()
 
 
-def run(argv: Sequence[str | Path], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Runs a program with this environment alone."""
-    return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240, check=False)
-
-
-if __name__ == "__main__":
-    # FOLDER ROOM PROGRAM…: becomes the program.
-    _small_disk(*sys.argv[1:3])
-    os.execv(sys.argv[3], sys.argv[3:])
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)

@@ -23,6 +23,15 @@ _action_test = analysistest.make(
     },
 )
 
+_uncompressed_action_test = analysistest.make(
+    _action_impl,
+    attrs = {
+        "mnemonic": attr.string(mandatory = True),
+        "outputs": attr.string_list(mandatory = True),
+    },
+    config_settings = {str(Label("//system_image:compression")): "none"},
+)
+
 # What a sysroot's usr/bin has.
 _PROGRAMS = (
     "addr2line ar as c++filt cc1 cc1plus collect2 cpp g++ gcc gcov gcov-tool ld lto-wrapper lto1 nm objcopy " +
@@ -37,7 +46,7 @@ def actions_test_suite(name):
     """
     cases = {
         "Compress": ("//system_image:vanilla_compressed", ["vanilla_compressed.index.json", "vanilla_compressed.tar.xz"]),
-        "Emit": ("//system_image:vanilla", ["vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256"]),
+        "Emit": ("//system_image:vanilla", ["vanilla.contents.json", "vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256", "vanilla.tar.xz.sha384"]),
         "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),
         "Inject": ("//system_image:vanilla_overlay", ["vanilla_overlay.tar"]),
         "Launcher": ("//system_image:launcher", ["launcher"]),
@@ -58,7 +67,14 @@ def actions_test_suite(name):
             outputs = outputs,
             target_under_test = target,
         )
+    _uncompressed_action_test(
+        name = name + "_flag_test",
+        size = "small",
+        mnemonic = "SystemImageEmit",
+        outputs = ["vanilla.contents.json", "vanilla.mtree", "vanilla.tar", "vanilla.tar.sha256", "vanilla.tar.sha384"],
+        target_under_test = "//system_image:vanilla",
+    )
     native.test_suite(
         name = name,
-        tests = ["{}_{}_test".format(name, stage.lower()) for stage in cases],
+        tests = [name + "_flag_test"] + ["{}_{}_test".format(name, stage.lower()) for stage in cases],
     )

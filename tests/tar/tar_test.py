@@ -1,6 +1,9 @@
 """The tar reader and writer: what of each format has to survive, and what has to be refused."""
 
+import errno
 import io
+import os
+import random
 import tarfile
 from pathlib import Path
 
@@ -223,8 +226,9 @@ def test_names_are_made_canonical(name: str) -> None:
 
 @pytest.mark.parametrize("cut", [100, 512, 600, 1024])
 def test_an_archive_that_is_cut_off_is_refused(cut: int) -> None:
-    with pytest.raises(ToolError, match=r"x\.tar: not a whole tar archive"):
+    with pytest.raises(ToolError, match=r"x\.tar: not a whole tar archive") as caught:
         read(tar(entry("a", b"x" * 700))[:cut])
+    assert ("in or after the entry 'a'" in str(caught.value)) == (cut >= 512)
 
 
 def test_a_damaged_header_in_the_middle_is_not_taken_for_the_end() -> None:
@@ -267,10 +271,26 @@ def test_a_link_before_its_target_is_refused_in_a_tar_of_ours() -> None:
         sysimage_tar.load(io.BytesIO(tar(hardlink("b", "a"), entry("a", b""))), "x.tar")
 
 
-def test_content_stays_in_the_backing_file(tmp_path: Path) -> None:
-    data = tar(entry("a", b"x" * 700), entry("b", b"yy"))
-    path = tmp_path / "layer"
-    path.write_bytes(data)
-    with path.open("rb") as backing:
-        entries = [*sysimage_tar.read(io.BytesIO(data), "x.tar", backing=backing)]
-        assert [item.inode.read() for item in entries if item.inode] == [b"x" * 700, b"yy"]
+@pytest.mark.parametrize("size", [(1 << 16) - 1, 1 << 16, (1 << 21) + 5])
+@pytest.mark.parametrize("in_kernel", [True, False])
+def test_large_files_are_copied_whole_whether_the_kernel_can_do_it_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, in_kernel: bool
+) -> None:
+    data = random.Random(size).randbytes(size)
+    source = tar(entry("before", b"b"), entry("large", data), entry("small", b"s"))
+    (tmp_path / "in.tar").write_bytes(source)
+    if not in_kernel:
+        calls = iter([4096, OSError(errno.EXDEV, "")])
+
+        def copy(source: int, sink: int, count: int, offset: int) -> int:
+            if isinstance(step := next(calls), OSError):
+                raise step
+            return os.write(sink, os.pread(source, step, offset))
+
+        monkeypatch.setattr(os, "copy_file_range", copy)
+    with (tmp_path / "in.tar").open("rb") as stream, (tmp_path / "out.tar").open("wb") as out:
+        sysimage_tar.write(sysimage_tar.load(stream, "in.tar"), out)
+    with tarfile.open(tmp_path / "out.tar") as archive:
+        files = [(item.name, archive.extractfile(item)) for item in archive if item.isfile()]
+        contents = {name: content.read() for name, content in files if content}
+    assert contents == {"before": b"b", "large": data, "small": b"s"}

@@ -49,6 +49,14 @@ class LayoutBuilder:
         media_type = _DOCKER[media_type] if self._docker else media_type
         return {"mediaType": media_type, "digest": name, "size": len(data), **more}
 
+    def gzip_layer(self, path: Path) -> dict[str, Any]:
+        """Moves a compressed layer in, without reading it into memory; returns its descriptor."""
+        with path.open("rb") as stream:
+            name = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+        size = path.stat().st_size
+        path.rename(self.path(name))
+        return {"mediaType": f"{_OCI}layer.v1.tar+gzip", "digest": name, "size": size}
+
     def json(self, value: Any, media_type: str, **more: Any) -> dict[str, Any]:
         """Writes a blob of JSON; returns its descriptor."""
         return self.blob(json.dumps(value).encode(), media_type, **more)
@@ -63,15 +71,27 @@ class LayoutBuilder:
         in_index: bool = True,
     ) -> dict[str, Any]:
         """Writes an image of uncompressed layers; returns its manifest's descriptor."""
-        platform = platform or {"os": "linux", "architecture": "amd64"}
         layer_type = f"{_OCI}layer.v1.tar" + (f"+{compression}" if compression else "")
         descriptors = [self.blob(_PACK[compression](layer), layer_type) for layer in layers]
         names = list(diff_ids) if diff_ids is not None else [digest(layer) for layer in layers]
+        return self.manifest(descriptors, names, platform=platform, in_index=in_index)
+
+    def manifest(
+        self,
+        layers: Sequence[dict[str, Any]],
+        diff_ids: Sequence[str],
+        *,
+        platform: dict[str, str] | None = None,
+        in_index: bool = True,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Writes config and manifest of an image of these blobs; returns the manifest's descriptor."""
+        platform = platform or {"os": "linux", "architecture": "amd64"}
         config = self.json(
-            {**platform, "rootfs": {"type": "layers", "diff_ids": names}}, f"{_OCI}config.v1+json"
+            {**platform, "rootfs": {"type": "layers", "diff_ids": list(diff_ids)}}, f"{_OCI}config.v1+json"
         )
-        manifest = {"schemaVersion": 2, "config": config, "layers": descriptors}
-        more = {"platform": platform} if in_index else {}
+        manifest = {"schemaVersion": 2, "config": config, "layers": list(layers)}
+        more |= {"platform": platform} if in_index else {}
         return self.json(manifest, f"{_OCI}manifest.v1+json", **more)
 
     def nested(self, manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:

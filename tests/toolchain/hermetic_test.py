@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.testing import programs
+
 RUNFILES = Path.cwd()
 HERE = RUNFILES / "tests/toolchain"
 SYSROOT = RUNFILES / "system_image/sysroot"
@@ -80,17 +82,7 @@ def execroot(tmp_path_factory: pytest.TempPathFactory) -> Execroot:
 def test_nothing_outside_of_the_sandbox_is_looked_for(execroot: Execroot, more: tuple[str, ...]) -> None:
     log = execroot.folder / "tmp/strace"
     folder = RUNFILES / os.environ["STRACE"]
-    loader = next((folder / "lib").glob("ld-linux-*"))
-    start = (
-        str(loader),
-        "--library-path",
-        f"{folder}/lib",
-        f"{folder}/bin/strace",
-        "-f",
-        "-qq",
-        "-s",
-        "4096",
-    )
+    start = (*programs.argv(folder), "-f", "-qq", "-s", "4096")
     start += ("-e", "trace=%file", "-A", "-o", str(log))
     execroot.build(*more, prefix=start)
     text = log.read_text()

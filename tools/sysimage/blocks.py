@@ -6,12 +6,12 @@ base that keeps all its entries has the same bytes in every image on it.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools.sysimage import tar
 from tools.sysimage.tarformat import BLOCK
-from tools.sysimage.tree import CHUNK, Inode, Kind, Span, Tree
+from tools.sysimage.tree import CHUNK, Inode, Kind, Span
 
 SIZE = 16 << 20  # bytes of tar in a block, if entries allow it; with 4 MiB an image is 7 % larger, not 2.5
 
@@ -20,11 +20,15 @@ type Digests = dict[Inode, str]  # of each file: SHA-256, in hex
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An entry as it is written: a path with its inode, or, with `link`, a hard link to that path."""
+    """An entry as it is written: a path with its inode, or, with `link`, a hard link to that path.
+
+    `header` are the bytes before the content.
+    """
 
     path: str
     inode: Inode
     link: str | None
+    header: bytes = field(repr=False)
 
     @property
     def data(self) -> bool:
@@ -34,11 +38,7 @@ class Item:
     def size(self) -> int:
         """Bytes in the tar."""
         content = self.inode.content.size if self.data else 0
-        return len(self.header()) + content + -content % BLOCK
-
-    def header(self) -> bytes:
-        """The bytes before the content."""
-        return tar.header(self.path, self.inode, self.link)
+        return len(self.header) + content + -content % BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,20 @@ class Block:
     part: tuple[int, int] | None = None
 
 
-def items(paths: Sequence[str], inodes: Mapping[str, Inode] | Tree) -> list[Item]:
-    """The entries for these paths; the second and further names of an inode become hard links."""
+def items(paths: Iterable[tuple[str, Inode]], known: Mapping[str, Item] | None = None) -> list[Item]:
+    """The entries for these paths; the second and further names of an inode become hard links.
+
+    An entry that is the same in `known`, by path, is taken from there.
+    """
     first: dict[Inode, str] = {}
     found = []
-    for path in paths:
-        inode = inodes[path]
+    for path, inode in paths:
         name = first.setdefault(inode, path) if inode.kind is not Kind.DIRECTORY else path
-        found.append(Item(path, inode, None if name == path else name))
+        link = None if name == path else name
+        item = known.get(path) if known else None
+        if item is None or item.inode is not inode or item.link != link:
+            item = Item(path, inode, link, tar.header(path, inode, link))
+        found.append(item)
     return found
 
 
@@ -112,7 +118,7 @@ class BlockPiece:
         item, (start, end) = self.block.items[0], self.block.part
         content = item.inode.content.size
         padding = -content % BLOCK if end == content else 0
-        return (0 if start else len(item.header())) + end - start + padding
+        return (0 if start else len(item.header)) + end - start + padding
 
     def chunks(self) -> Iterator[bytes]:
         """Yields the bytes in parts of about CHUNK: headers and small files together."""
@@ -130,7 +136,7 @@ class BlockPiece:
             yield from self._part(self.block.items[0], *self.block.part)
             return
         for item in self.block.items:
-            yield item.header()
+            yield item.header
             if item.data:
                 digest = hashlib.sha256()
                 for chunk in item.inode.content.chunks():
@@ -148,7 +154,7 @@ class BlockPiece:
             for chunk in content.chunks():
                 digest.update(chunk)
             self.digests[item.inode] = digest.hexdigest()
-            yield item.header()
+            yield item.header
         yield from Span(content.file, content.offset + start, end - start).chunks()
         if end == content.size:
             yield bytes(-content.size % BLOCK)

@@ -4,42 +4,34 @@ The compressor is a locked program: one process a piece, with one thread each. S
 on how many run at once, and a process's memory not on the size of the image.
 """
 
-import hashlib
 import json
 import os
+import struct
 import subprocess
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol, cast
 
 from tools.sysimage import xz
 from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Span
-
-
-class Piece(Protocol):
-    """Bytes to compress, or compressed ones."""
-
-    @property
-    def size(self) -> int:
-        """Length in bytes."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yields the bytes."""
+from tools.sysimage.tree import Content, Span, copy
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
     """A compressed piece: where its bytes are, and what they hold."""
 
-    data: Piece
+    data: Content
     uncompressed: int  # bytes
     crc32: int
+
+
+_SKIPPABLE, _SEEK_TABLE = 0x184D2A5E, 0x8F92EAB1  # magic numbers
 
 
 class Container(Protocol):
@@ -56,7 +48,7 @@ class Container(Protocol):
 
 
 class _Bare:
-    """Nothing around the payloads: zstd's frames, or no compression."""
+    """Nothing around the payloads: no compression."""
 
     def head(self) -> bytes:
         return b""
@@ -67,6 +59,27 @@ class _Bare:
 
     def tail(self) -> bytes:
         return b""
+
+
+@dataclass(slots=True)
+class _Frames:
+    """zstd's frames, then the seek table of its seekable format 0.1.0: a frame that decoders skip."""
+
+    _sizes: list[tuple[int, int]] = field(default_factory=list)  # compressed, uncompressed
+
+    def head(self) -> bytes:
+        return b""
+
+    def block(self, compressed: int, uncompressed: int, crc32: int) -> tuple[bytes, bytes]:
+        del crc32
+        self._sizes.append((compressed, uncompressed))
+        return b"", b""
+
+    def tail(self) -> bytes:
+        table = b"".join(struct.pack("<II", *sizes) for sizes in self._sizes)
+        # No checksums: each frame has one of its own.
+        footer = struct.pack("<IBI", len(self._sizes), 0, _SEEK_TABLE)
+        return struct.pack("<II", _SKIPPABLE, len(table) + len(footer)) + table + footer
 
 
 def _zstd(size: int) -> list[str]:
@@ -87,7 +100,7 @@ CODECS = {
     codec.name: codec
     for codec in (
         Codec("xz", lambda _size: xz.ARGUMENTS, xz.Stream),
-        Codec("zstd", _zstd, _Bare),
+        Codec("zstd", _zstd, _Frames),
         Codec("none", None, _Bare),
     )
 }
@@ -126,7 +139,7 @@ class Compressor:
         if self._codec.arguments and not self._argv:
             raise ToolError(f"no program for the compression {self._codec.name}; give --tool")
 
-    def run(self, pieces: Iterable[Piece | Payload]) -> Iterator[Payload]:
+    def run(self, pieces: Iterable[Content | Payload]) -> Iterator[Payload]:
         """Yields the payload of each piece, in their order; one that is a payload already as it is.
 
         Raises ToolError if the program can't be started, fails or is killed.
@@ -151,7 +164,7 @@ class Compressor:
                 self._stop.set()
                 pool.shutdown(cancel_futures=True)
 
-    def _compress(self, piece: Piece, arguments: Sequence[str]) -> Payload:
+    def _compress(self, piece: Content, arguments: Sequence[str]) -> Payload:
         out = cast(BinaryIO, TemporaryFile(dir=self._folder))
         try:
             process = subprocess.Popen(
@@ -171,7 +184,7 @@ class Compressor:
         crc32 = self._feed(process, piece)
         return Payload(Span(out, 0, out.seek(0, os.SEEK_END)), piece.size, crc32)
 
-    def _feed(self, process: subprocess.Popen[bytes], piece: Piece) -> int:
+    def _feed(self, process: subprocess.Popen[bytes], piece: Content) -> int:
         assert process.stdin
         assert process.stderr
         crc32 = 0
@@ -206,22 +219,19 @@ def _result(item: Future[Payload] | Payload) -> Payload:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A written file: SHA-256 in hex, bytes; of each payload offset, length, what it holds, CRC32."""
+    """A written file: its bytes; of each payload offset, length, what it holds, CRC32."""
 
-    sha256: str
     size: int
     blocks: tuple[tuple[int, int, int, int], ...]
 
 
 def write_container(stream: BinaryIO, container: Container, payloads: Iterable[Payload]) -> Written:
     """Writes the file that a container makes of payloads."""
-    digest = hashlib.sha256()
     position = 0
     found = []
 
     def write(data: bytes) -> None:
         nonlocal position
-        digest.update(data)
         stream.write(data)
         position += len(data)
 
@@ -230,8 +240,8 @@ def write_container(stream: BinaryIO, container: Container, payloads: Iterable[P
         before, after = container.block(payload.data.size, payload.uncompressed, payload.crc32)
         write(before)
         found.append((position, payload.data.size, payload.uncompressed, payload.crc32))
-        for chunk in payload.data.chunks():
-            write(chunk)
+        copy(payload.data, stream)
+        position += payload.data.size
         write(after)
     write(container.tail())
-    return Written(digest.hexdigest(), position, tuple(found))
+    return Written(position, tuple(found))

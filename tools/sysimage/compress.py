@@ -98,7 +98,7 @@ def identity(entries: Sequence[blocks.Item]) -> str:
     """
     digest = hashlib.sha256()
     for entry in entries:
-        digest.update(entry.header())
+        digest.update(entry.header)
     return digest.hexdigest()
 
 
@@ -110,7 +110,7 @@ def compress(base: Path, program: Program, output: Path, index: Path) -> None:
         atomic.output(output) as out,
     ):
         tree = tar.load(stream, str(base))
-        entries = blocks.items(tree.paths(), tree)
+        entries = blocks.items(tree.walk())
         digests: blocks.Digests = {}
         pieces = [blocks.BlockPiece(block, digests) for block in blocks.cut(entries, blocks.SIZE)]
         payloads = Compressor(program, output.parent).run([*pieces, Inline(tar.END)])

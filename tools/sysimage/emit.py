@@ -1,15 +1,18 @@
-"""emit: a flat base and an overlay become the system image, its digest file and its mtree manifest."""
+"""emit: a flat base and an overlay become the system image, with its digests, manifest and contents file."""
 
 import argparse
+import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from tools.sysimage import atomic, blocks, compress, layer, mtree, tar
-from tools.sysimage.codec import CODECS, Compressor, Payload, Piece, Program, tool_argv, write_container
+from tools.sysimage import atomic, blocks, compress, contents, layer, mtree, tar
+from tools.sysimage.codec import CODECS, Compressor, Payload, Program, tool_argv, write_container
 from tools.sysimage.errors import ToolError, run
-from tools.sysimage.tree import Inline, Kind, Tree
+from tools.sysimage.tree import Content, Inline, Inode, Kind, Span, Tree
 
 _KINDS = frozenset({Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK})
 
@@ -24,8 +27,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--compression", choices=sorted(CODECS), default="xz")
     parser.add_argument("--tool", type=Path, help='JSON {"argv": […]}: how the compressor is started')
     parser.add_argument("--output", type=Path, required=True, help="image to write")
-    parser.add_argument("--digest", type=Path, required=True, help="its SHA-256, as sha256sum(1) writes it")
+    parser.add_argument("--sha256", type=Path, required=True, help="its SHA-256, as sha256sum(1) writes it")
+    parser.add_argument("--sha384", type=Path, required=True, help="its SHA-384, as sha384sum(1) writes it")
     parser.add_argument("--mtree", type=Path, required=True, help="manifest of what is in it")
+    parser.add_argument(
+        "--contents", type=Path, required=True, help="JSON: sizes, packages, origins of paths"
+    )
     parser.add_argument("--jobs", type=int, help="compressors at a time; default: one a core")
     options = parser.parse_args(argv)
     if bool(options.compressed) != bool(options.index):
@@ -34,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         options.base,
         options.overlay,
         Program(CODECS[options.compression], tool_argv(options.tool), options.jobs),
-        Outputs(options.output, options.digest, options.mtree),
+        Outputs(options.output, options.sha256, options.sha384, options.mtree, options.contents),
         Compressed(options.compressed, options.index) if options.compressed and options.index else None,
     )
     return 0
@@ -53,8 +60,10 @@ class Outputs:
     """What emit writes."""
 
     image: Path
-    digest: Path
+    sha256: Path
+    sha384: Path
     mtree: Path
+    contents: Path
 
 
 def emit(
@@ -74,12 +83,10 @@ def emit(
         base_file = files.enter_context(base.open("rb"))
         overlay_file = files.enter_context(overlay.open("rb"))
         tree = tar.load(base_file, str(base))
-        order = tree.paths()
-        before = {path: tree[path] for path in order}
+        entries = blocks.items(tree.walk())
         layer.apply(tree, tar.read(overlay_file, str(overlay)), str(overlay))
         _check(tree)
         digests: blocks.Digests = {}
-        entries = blocks.items(order, before)
         base_blocks = blocks.cut(entries, blocks.SIZE)
         made: list[Payload] = []
         if compressed:
@@ -88,13 +95,30 @@ def emit(
             made = [compress.payload(made_file, record) for record in index.records]
             digests.update(zip(compress.with_data(entries), index.digests, strict=True))
         pieces = _pieces(base_blocks, made, tree, digests)
-        image = files.enter_context(atomic.output(outputs.image))
-        digest = files.enter_context(atomic.output(outputs.digest))
-        manifest = files.enter_context(atomic.output(outputs.mtree))
+        image, sha256, sha384, manifest, listing = (
+            files.enter_context(atomic.output(path))
+            for path in (outputs.image, outputs.sha256, outputs.sha384, outputs.mtree, outputs.contents)
+        )
         compressor = Compressor(program, outputs.image.parent)
         written = write_container(image, program.codec.container(), compressor.run(pieces))
-        digest.write(f"{written.sha256}  {outputs.image.name}\n".encode("utf-8", "surrogateescape"))
-        mtree.write(tree, manifest, digests)
+        with ThreadPoolExecutor() as pool:
+            names = [pool.submit(_digest, image, written.size, name) for name in ("sha256", "sha384")]
+            mtree.write(tree, manifest, digests)
+            found = [name.result() for name in names]
+        for out, name in zip((sha256, sha384), found, strict=True):
+            out.write(f"{name}  {outputs.image.name}\n".encode("utf-8", "surrogateescape"))
+        before = {entry.path: entry.inode for entry in entries}
+        added = {path for path, inode in tree.walk() if before.get(path) is not inode}
+        size = sum(uncompressed for _, _, uncompressed, _ in written.blocks)
+        facts = contents.Image(outputs.image.name, program.codec.name, written.size, size, *found)
+        contents.write(facts, tree, added, listing)
+
+
+def _digest(file: BinaryIO, size: int, name: str) -> str:
+    digest = hashlib.new(name)
+    for chunk in Span(file, 0, size).chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _check(tree: Tree) -> None:
@@ -108,26 +132,25 @@ def _check(tree: Tree) -> None:
 
 def _pieces(
     base: Sequence[blocks.Block], made: Sequence[Payload], tree: Tree, digests: blocks.Digests
-) -> Iterator[Piece | Payload]:
+) -> Iterator[Content | Payload]:
     """The pieces of the tar: the base's blocks, the payloads of which may be made already; the overlay's."""
-    before = {item.path: item.inode for block in base for item in block.items}
-
-    def stays(path: str) -> bool:
-        old, new = before[path], tree.get(path)
+    before = {item.path: item for block in base for item in block.items}
+    kept: list[tuple[str, Inode]] = []
+    added: list[tuple[str, Inode]] = []
+    for path, inode in tree.walk():
+        old = before[path].inode if path in before else None
         # A directory that only changes owner or mode keeps its place before what is in it.
-        return new is old or bool(new and old.kind is new.kind is Kind.DIRECTORY)
-
-    kept = [path for path in before if stays(path)]
-    staying = set(kept)
-    added = [path for path in tree.paths() if path not in staying]
-    entries = {item.path: item for item in blocks.items(kept + added, tree)}
+        stays = inode is old or bool(old and old.kind is inode.kind is Kind.DIRECTORY)
+        (kept if stays else added).append((path, inode))
+    staying = {path for path, _ in kept}
+    entries = {item.path: item for item in blocks.items(kept + added, before)}
     for number, block in enumerate(base):
         left = tuple(entries[item.path] for item in block.items if item.path in staying)
         if made and left == block.items:
             yield made[number]
         elif left:
             yield blocks.BlockPiece(blocks.Block(left, block.part), digests)
-    for block in blocks.cut_overlay([entries[path] for path in added]):
+    for block in blocks.cut_overlay([entries[path] for path, _ in added]):
         yield blocks.BlockPiece(block, digests)
     yield Inline(tar.END)
 

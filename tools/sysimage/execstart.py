@@ -12,33 +12,39 @@ _CONFIG = "etc/systemd/system"
 _UNITS = (_CONFIG, "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system")
 _PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
 _PREFIXES = "@-:+!|"
+_KEYS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
+_CONDITION = re.compile(r"^(Condition|Assert)\w+ *=", re.MULTILINE)
 
 
-def units_of(tree: Tree, enabled: Iterable[str]) -> list[str]:
-    """The services that an image's owner answers for: files below /etc/systemd/system, and `enabled`.
-
-    Others are the packages' business, some of which start programs only where they are installed.
-    """
-    own = {
-        path.rpartition("/")[2]
-        for path in tree.children(_CONFIG)
-        if path.endswith(".service") and tree[path].kind is Kind.FILE
-    }
-    named = {name if re.search(r"\.\w+$", name) else f"{name}.service" for name in enabled}
-    return sorted(own | {name for name in named if name.endswith(".service")})
-
-
-def check(tree: Tree, names: Iterable[str]) -> None:
+def check(tree: Tree, own: Iterable[str], enabled: Iterable[str]) -> None:
     """Raises ToolError if a service starts a program that the tree lacks, or that can't be executed.
 
-    A command that may fail ("-" before it), or whose program is only known at boot (a specifier), is
-    passed over.
+    All services of the tree are checked. Of those that packages brought, one that starts under conditions
+    only (systemd.unit(5)) is passed over: packages have such for programs that may not be installed. It does
+    not help those of the image's owner: what the paths in `own` bring, what is below /etc/systemd/system,
+    what is named in `enabled`. Passed over are, too, a command that may fail ("-" before it), and one whose
+    program is only known at boot (a specifier).
     """
-    for name in names:
-        for command in _commands(tree, name):
+    owned = {name if re.search(r"\.\w+$", name) else f"{name}.service" for name in enabled}
+    owned |= {_unit_of(path) for path in own}
+    owned |= {_unit_of(path) for path in tree.children(_CONFIG) if tree[path].kind is Kind.FILE}
+    everything = {
+        path.rpartition("/")[2] for folder in _UNITS for path in tree.children(tree.resolve(folder))
+    }
+    for name in sorted(name for name in owned | everything if name.endswith(".service")):
+        texts = list(_texts(tree, name))
+        if name not in owned and any(_CONDITION.search(text) for text in texts):
+            continue
+        for key, command in _commands(texts):
             problem = _problem(tree, command)
             if problem:
-                raise ToolError(f"{name}: ExecStart={command}: {problem}; add the program, or mend the unit")
+                raise ToolError(f"{name}: {key}={command}: {problem}; add the program, or mend the unit")
+
+
+def _unit_of(path: str) -> str:
+    """The name of the unit that a path in a folder of units, or a drop-in of one, is about."""
+    above, _, name = path.rpartition("/")
+    return above.rpartition("/")[2].removesuffix(".d") if above.endswith(".service.d") else name
 
 
 def _problem(tree: Tree, command: str) -> str:
@@ -59,19 +65,21 @@ def _problem(tree: Tree, command: str) -> str:
     return ""
 
 
-def _commands(tree: Tree, name: str) -> list[str]:
-    commands: list[str] = []
-    for text in _texts(tree, name):
+def _commands(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """What has to run for the service to start: each key with its command."""
+    commands: list[tuple[str, str]] = []
+    for text in texts:
         section = ""
         for line in re.sub(r"\\\n", " ", text).splitlines():
             key, equals, value = (part.strip() for part in line.partition("="))
             if line.startswith("["):
                 section = line.strip()
-            elif section == "[Service]" and equals and key == "ExecStart":
+            elif section == "[Service]" and equals and key in _KEYS:
                 if not value:
-                    commands.clear()  # an empty one takes back what came before
+                    # An empty one takes back what came before.
+                    commands = [(other, command) for other, command in commands if other != key]
                 else:
-                    commands.append(value)
+                    commands.append((key, value))
     return commands
 
 

@@ -1,14 +1,17 @@
 """flatten: an image of an OCI image layout becomes one deterministic tar of its root filesystem."""
 
 import argparse
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from tools.sysimage import atomic, layer, oci, tar
-from tools.sysimage.errors import run
+from tools.sysimage.blob import Budget, Layer, LimitError, engine, open_blob, unpack
+from tools.sysimage.errors import ToolError, run
 from tools.sysimage.tree import Sparse, Tree
 
 _LIMIT = 64 << 30  # bytes
@@ -34,9 +37,9 @@ def main(argv: Sequence[str]) -> int:
 def flatten(layout: Path, platform: oci.Platform, output: Path, limit: int = _LIMIT) -> None:
     """Writes the filesystem of the layout's image for `platform` to the tar `output`.
 
-    Each layer is read once. The content of files stays in layers that are not compressed; else it goes to
-    a temporary file without a name beside `output`. `limit` is in bytes, for all layers together.
-    Raises ToolError for what is no image layout, is damaged, or breaks layer.md.
+    Each layer is read once, several side by side. Those that are compressed are unpacked to temporary files
+    without a name beside `output`. `limit` is in bytes, for all layers together. Raises ToolError for what is
+    no image layout, is damaged, or breaks layer.md.
     """
     with ExitStack() as files:
         tree = load(layout, platform, files, output.parent, limit)
@@ -51,31 +54,56 @@ def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, 
     the folder `scratch`.
     """
     image = oci.Layout(layout).image(platform)
-    budget = oci.Budget(limit)
-    spool = files.enter_context(tempfile.TemporaryFile(dir=scratch))
     tree = Tree()
-    for item in image.layers:
-        blob = files.enter_context(oci.open_blob(item))
-        layer.apply(tree, _entries(blob, item, budget, cast(BinaryIO, spool)), item.where)
+    budget = Budget(limit)
+    # Closed at once where a layer is refused, so that others are not unpacked for nothing.
+    with closing(_unpacked(image.layers, files, scratch, budget)) as unpacked:
+        for item, stream in unpacked:
+            layer.apply(tree, _entries(stream, item.where, budget), item.where)
     return tree
 
 
-def _entries(blob: BinaryIO, item: oci.Layer, budget: oci.Budget, spool: BinaryIO) -> Iterator[tar.Entry]:
-    compressed = oci.compression(blob) != ""
-    source = oci.LayerStream(blob, item, budget)
-    entries = tar.read(
-        cast(BinaryIO, source),
-        item.where,
-        spool if compressed else None,
-        backing=None if compressed else blob,
-        layer=True,
-    )
-    for entry in entries:
+def _unpacked(
+    layers: Sequence[Layer], files: ExitStack, scratch: Path, budget: Budget
+) -> Generator[tuple[Layer, BinaryIO]]:
+    """Each layer with its tar, checked, in a file that can be sought: its blob, or a temporary file."""
+    sources = [files.enter_context(open_blob(item.blob, item.descriptor, item.where)) for item in layers]
+    tars = [
+        cast(BinaryIO, files.enter_context(tempfile.TemporaryFile(dir=scratch))) if engine(source) else source
+        for source in sources
+    ]
+    with ThreadPoolExecutor(os.process_cpu_count()) as pool:
+        running = [
+            pool.submit(unpack, source, item, budget, None if out is source else out)
+            for source, item, out in zip(sources, layers, tars, strict=True)
+        ]
+        try:
+            for item, out, future in zip(layers, tars, running, strict=True):
+                future.result()
+                yield item, out
+        except OSError as error:
+            error.filename = error.filename or str(scratch)
+            raise
+        except ToolError as error:
+            budget.stop()
+            pool.shutdown(cancel_futures=True)
+            where = error.where if isinstance(error, LimitError) else item.where
+            name = tar.broken_at(
+                next(out for item, out in zip(layers, tars, strict=True) if item.where == where)
+            )
+            raise ToolError(f"{error} (in or after the entry {name!r})" if name else str(error)) from error
+        finally:
+            budget.stop()
+            pool.shutdown(cancel_futures=True)
+
+
+def _entries(stream: BinaryIO, where: str, budget: Budget) -> Iterator[tar.Entry]:
+    stream.seek(0)
+    for entry in tar.read(stream, where, layer=True):
         if entry.inode and isinstance(entry.inode.content, Sparse):
             # A few bytes of a map can stand for a file of any length.
-            budget.spend(entry.inode.content.size, item.where)
+            budget.spend(entry.inode.content.size, f"{where}: entry {entry.path!r}")
         yield entry
-    source.drain()
 
 
 if __name__ == "__main__":

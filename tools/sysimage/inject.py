@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tools.sysimage import atomic, execstart, layer, tar
+from tools.sysimage import atomic, execstart, installed, layer, tar
 from tools.sysimage.effects import units
 from tools.sysimage.effects.root import Root
 from tools.sysimage.errors import ToolError, run
@@ -123,8 +123,8 @@ def inject(manifest: Manifest, base: Path, output: Path) -> None:
     unit that starts a program that neither has.
     """
     with base.open("rb") as stream:
-        tree = tar.load(stream, str(base))
-        before = {path: tree[path] for path in tree.paths()}
+        before = tar.load(stream, str(base))
+        tree = before.copy()
         _lay(tree, before, manifest)
         root = Root(tree, "", Unpacker(tree))
         who = manifest.where
@@ -133,7 +133,9 @@ def inject(manifest: Manifest, base: Path, output: Path) -> None:
         units.enable(root, who, names=list(manifest.services["enable"]), strict=True)
         if manifest.default_target:
             units.set_default(root, who, target=manifest.default_target)
-        execstart.check(tree, execstart.units_of(tree, manifest.services["enable"]))
+        own = [path for path, inode in tree.walk() if before.get(path) is not inode]
+        execstart.check(tree, own, manifest.services["enable"])
+        installed.disown(tree, before, [path for path, inode in before.walk() if tree.get(path) is not inode])
         with atomic.output(output) as out:
             writer = tar.Writer(out)
             for path, inode in difference(before, tree):
@@ -141,7 +143,7 @@ def inject(manifest: Manifest, base: Path, output: Path) -> None:
             writer.close()
 
 
-def _lay(tree: Tree, before: Mapping[str, Inode], manifest: Manifest) -> None:
+def _lay(tree: Tree, before: Tree, manifest: Manifest) -> None:
     placed: dict[str, str] = {}
     for addition in manifest.additions:
         written = canonical(addition.path, manifest.where)
@@ -174,12 +176,13 @@ def _lay(tree: Tree, before: Mapping[str, Inode], manifest: Manifest) -> None:
         tree.put(path, inode)
 
 
-def difference(before: Mapping[str, Inode], tree: Tree) -> Iterator[tuple[str, Inode]]:
+def difference(before: Tree, tree: Tree) -> Iterator[tuple[str, Inode]]:
     """What a layer has to hold to make `tree` of `before`, parents first: entries and whiteouts."""
-    entries = {path: tree[path] for path in tree.paths() if not _same(before.get(path), tree[path])}
-    for path in before:
+    entries = {path: inode for path, inode in tree.walk() if not _same(before.get(path), inode)}
+    for path, _ in before.walk():
         above, slash, name = path.rpartition("/")
-        if path not in tree and above in tree and tree[above].kind is Kind.DIRECTORY:
+        parent = tree.get(above)
+        if path not in tree and parent and parent.kind is Kind.DIRECTORY:
             entries[above + slash + layer.WHITEOUT + name] = file(b"")
     for path in sorted(entries, key=order):
         yield path, entries[path]

@@ -34,6 +34,7 @@ def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
     """
     added: list[Entry] = []
     hidden: list[str] = []
+    nothing_below = len(tree) == 1
     for entry in entries:
         *above, name = entry.path.split("/")
         if any(part.startswith(_META) for part in above) or (name.startswith(_META) and name != _OPAQUE):
@@ -44,8 +45,12 @@ def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
             if name.removeprefix(WHITEOUT) in ("", ".", ".."):
                 _refuse(where, entry.path, "a whiteout has to name what it hides")
             hidden.append(entry.path)
+        elif nothing_below:
+            _add(tree, entry, where)
         else:
             added.append(entry)
+    if nothing_below:
+        return
     new = _new_directories(tree, added) if hidden else set()
     for path in hidden:
         _hide(tree, path, new, where)

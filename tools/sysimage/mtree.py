@@ -1,6 +1,7 @@
 """mtree manifests: what is in an image, one path a line, for people and for diff(1)."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
@@ -8,6 +9,7 @@ from tools.sysimage.tree import Inode, Kind, Tree
 
 # vis(3) in octal, as mtree(5) asks: what is no graphic ASCII character, the backslash and "#".
 _PLAIN = frozenset(range(0x21, 0x7F)) - {ord("\\"), ord("#")}
+_PLAIN_TEXT = re.compile(r'[!"$-\[\]-~]*')
 
 
 def write(tree: Tree, out: BinaryIO, digests: Mapping[Inode, str] | None = None) -> None:
@@ -18,10 +20,10 @@ def write(tree: Tree, out: BinaryIO, digests: Mapping[Inode, str] | None = None)
     known = digests or {}
     out.write(b"#mtree\n")
     names: dict[Inode, int] = {}
-    for path in tree.paths():
-        names[tree[path]] = names.get(tree[path], 0) + 1
-    for path in tree.paths():
-        words = " ".join(keywords(tree[path], names[tree[path]], known.get(tree[path])))
+    for _, inode in tree.walk():
+        names[inode] = names.get(inode, 0) + 1
+    for path, inode in tree.walk():
+        words = " ".join(keywords(inode, names[inode], known.get(inode)))
         out.write(f"{_quote('./' + path if path else '.')} {words}\n".encode())
 
 
@@ -53,6 +55,8 @@ def _digest(inode: Inode) -> str:
 
 
 def _quote(text: str) -> str:
+    if _PLAIN_TEXT.fullmatch(text):
+        return text
     return "".join(
         chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in text.encode("utf-8", "surrogateescape")
     )

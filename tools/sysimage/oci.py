@@ -1,22 +1,17 @@
 """Reads OCI image layouts (image-spec: image-layout.md, image-index.md, manifest.md, config.md).
 
-Docker's schema 2 media types are read as what they are: the same thing under other names. Each blob is
-checked against its descriptor's size and digest while it is read, a layer also against its diff ID.
+Docker's schema 2 media types are read as what they are: the same thing under other names.
 """
 
-import hashlib
 import json
 import re
-import zlib
-from collections.abc import Iterator
-from compression import zstd
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from tools.sysimage.blob import Descriptor, Layer, checked, open_blob
 from tools.sysimage.errors import ToolError
 
-_CHUNK = 1 << 18  # bytes of a blob that are read at a time
 _MAX_JSON = 1 << 25  # bytes of an index, a manifest or a configuration
 _MAX_DEPTH = 8  # of indexes in indexes
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})")
@@ -36,9 +31,6 @@ _LAYER = re.compile(
     r"application/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+gzip|\+zstd)?"
     r"|application/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?"
 )
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
-_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after a first byte of 0x50 to 0x5f
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +53,6 @@ class Platform:
             and wanted.architecture in ("", self.architecture)
             and wanted.variant in ("", variant)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Descriptor:
-    """A blob: what it is, its digest ("sha256:…") and its size in bytes."""
-
-    media_type: str
-    digest: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer: its blob and the digest of the uncompressed tar in it."""
-
-    blob: Path
-    descriptor: Descriptor
-    diff_id: str
-    where: str  # for messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,147 +170,9 @@ class Layout:
         if descriptor.size > _MAX_JSON:
             raise ToolError(f"{where}: {descriptor.size} bytes are too many for JSON; make the layout anew")
         path = self._blob(descriptor.digest)
-        with _open(path, descriptor, where) as stream:
-            data = b"".join(_checked(stream, descriptor, where))
+        with open_blob(path, descriptor, where) as stream:
+            data = b"".join(checked(stream, descriptor, where))
         return _object(_json(data, where), where)
-
-
-def open_blob(layer: Layer) -> BinaryIO:
-    """Opens a layer's blob. Raises ToolError if it is missing or has not the size that was promised."""
-    return _open(layer.blob, layer.descriptor, layer.where)
-
-
-def compression(blob: BinaryIO) -> str:
-    """A layer's compression, "gzip", "zstd" or "": by its first bytes, since builders mix up the types."""
-    blob.seek(0)
-    head = blob.read(4)
-    blob.seek(0)
-    if head.startswith(_GZIP):
-        return "gzip"
-    return "zstd" if head == _ZSTD or head[1:] == _ZSTD_SKIPPABLE else ""
-
-
-class Budget:
-    """How many bytes may still come out of decompressors, over all layers of an image."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = self._left = limit
-
-    def spend(self, size: int, where: str) -> None:
-        """Raises ToolError if the image unpacks to more than the limit."""
-        self._left -= size
-        if self._left < 0:
-            raise ToolError(
-                f"{where}: the image unpacks to more than {self._limit} bytes; raise --limit if need be"
-            )
-
-
-class LayerStream:
-    """A layer's uncompressed tar as a stream; at its end it has been checked by size, digest and diff ID."""
-
-    def __init__(self, blob: BinaryIO, layer: Layer, budget: Budget) -> None:
-        raw = _checked(blob, layer.descriptor, layer.where)
-        engine = {"gzip": _inflated, "zstd": _unzstd}.get(compression(blob))
-        chunks = engine(raw, layer.where) if engine else raw
-        plain_known = chunks is raw and layer.diff_id == layer.descriptor.digest
-        self._chunks = _counted(chunks, "" if plain_known else layer.diff_id, budget, layer.where)
-        self._rest = memoryview(b"")
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes, none at the end. Raises ToolError for what does not match."""
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return b""
-            self._rest = memoryview(chunk)
-        data = bytes(self._rest[:size])
-        self._rest = self._rest[size:]
-        return data
-
-    def drain(self) -> None:
-        """Reads what is left, so that all of the layer is checked."""
-        self._rest = memoryview(b"")
-        for _ in self._chunks:
-            pass
-
-
-def _checked(stream: BinaryIO, descriptor: Descriptor, where: str) -> Iterator[bytes]:
-    digest = hashlib.new(descriptor.digest.partition(":")[0])
-    size = 0
-    while chunk := stream.read(_CHUNK):
-        digest.update(chunk)
-        size += len(chunk)
-        yield chunk
-    name = f"{digest.name}:{digest.hexdigest()}"
-    if size != descriptor.size or name != descriptor.digest:
-        raise ToolError(
-            f"{where}: the blob is {name} of {size} bytes, promised is {descriptor.digest} of "
-            f"{descriptor.size} bytes; fetch or build the image again"
-        )
-
-
-def _counted(chunks: Iterator[bytes], diff_id: str, budget: Budget, where: str) -> Iterator[bytes]:
-    digest = hashlib.new(diff_id.partition(":")[0]) if diff_id else None
-    for chunk in chunks:
-        budget.spend(len(chunk), where)
-        if digest:
-            digest.update(chunk)
-        yield chunk
-    if digest and (name := f"{digest.name}:{digest.hexdigest()}") != diff_id:
-        raise ToolError(f"{where}: it unpacks to {name}, its diff ID is {diff_id}; build the image again")
-
-
-def _inflated(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
-    try:
-        engine = zlib.decompressobj(wbits=31)
-        for chunk in chunks:
-            data = chunk
-            while data:
-                if engine.eof:
-                    # Members may follow each other, and zeros may fill up the end (gzip(1) allows both).
-                    data = data.lstrip(b"\0")
-                    if not data:
-                        break
-                    engine = zlib.decompressobj(wbits=31)
-                yield engine.decompress(data, 4 * _CHUNK)
-                data = engine.unused_data if engine.eof else engine.unconsumed_tail
-    except zlib.error as error:
-        raise ToolError(f"{where}: the gzip stream is damaged ({error}); fetch or build it again") from error
-    if not engine.eof:
-        raise ToolError(f"{where}: the gzip stream is cut off; fetch or build the image again")
-
-
-def _unzstd(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
-    try:
-        engine = zstd.ZstdDecompressor()
-        for chunk in chunks:
-            data = chunk
-            while data or not (engine.eof or engine.needs_input):
-                if engine.eof:
-                    engine = zstd.ZstdDecompressor()
-                yield engine.decompress(data, 4 * _CHUNK)
-                data = engine.unused_data if engine.eof else b""
-    except zstd.ZstdError as error:
-        raise ToolError(f"{where}: the zstd stream is damaged ({error}); fetch or build it again") from error
-    if not engine.eof:
-        raise ToolError(f"{where}: the zstd stream is cut off; fetch or build the image again")
-
-
-def _open(path: Path, descriptor: Descriptor, where: str) -> BinaryIO:
-    try:
-        stream = path.open("rb")
-    except FileNotFoundError:
-        raise ToolError(
-            f"{where}: the layout has no blob {descriptor.digest}; fetch the image again"
-        ) from None
-    size = stream.seek(0, 2)
-    stream.seek(0)
-    if size != descriptor.size:
-        stream.close()
-        raise ToolError(
-            f"{where}: the blob has {size} bytes, promised are {descriptor.size}; fetch the image again"
-        )
-    return stream
 
 
 def _is_config(descriptor: Descriptor) -> bool:

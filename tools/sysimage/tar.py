@@ -13,7 +13,7 @@ from typing import BinaryIO, NoReturn
 from tools.sysimage import tarformat
 from tools.sysimage.errors import ToolError
 from tools.sysimage.tarformat import BLOCK, ZEROS, DamagedError, Header
-from tools.sysimage.tree import CHUNK, Content, Inline, Inode, Kind, Span, Sparse, Tree, canonical
+from tools.sysimage.tree import CHUNK, Content, Inline, Inode, Kind, Span, Sparse, Tree, canonical, copy
 
 _KINDS = {
     b"0": Kind.FILE,
@@ -34,6 +34,7 @@ _TYPES = {
     Kind.BLOCK: b"4",
     Kind.FIFO: b"6",
 }
+_MODES = tuple(range(0o10000))  # so that all inodes of a mode share one number
 _MAX_SPARSE_MAP = 1 << 20  # entries; more is no file but an attack
 
 
@@ -51,14 +52,12 @@ def read(
     where: str,
     spool: BinaryIO | None = None,
     *,
-    backing: BinaryIO | None = None,
     layer: bool = False,
 ) -> Iterator[Entry]:
     """Yields the entries of an uncompressed tar in the archive's order.
 
     A file's content is a Span: of `stream`, which then has to be one that can be sought; or, if `spool`
-    is given (an open temporary file), of that, to which it is appended; or, if `backing` is given, of
-    that file, which has the same bytes as `stream` at the same offsets, so that they are only read past.
+    is given (an open temporary file), of that, to which it is appended.
     `where` names the archive in messages and is the inodes' origin.
 
     With `layer`, as image builders write them: a leading slash in a name means the root of the image,
@@ -67,11 +66,23 @@ def read(
     Raises ToolError for an archive that is cut off or damaged, a name outside the root, a type that no
     file system has.
     """
-    reader = _Reader(stream, where, spool, backing, layer)
+    reader = _Reader(stream, where, spool, layer)
     try:
         yield from reader.entries()
     except DamagedError as error:
         reader.refuse(f"{error} (before byte {reader.offset})")
+
+
+def broken_at(stream: BinaryIO) -> str:
+    """The name of the entry in or after which a layer that can be sought breaks off; "" if it is whole."""
+    stream.seek(0)
+    reader = _Reader(stream, "", None, True)
+    try:
+        for _ in reader.entries():
+            pass
+    except DamagedError, ToolError:
+        return reader.name
+    return ""
 
 
 class _Reader:
@@ -80,21 +91,19 @@ class _Reader:
         stream: BinaryIO,
         where: str,
         spool: BinaryIO | None,
-        backing: BinaryIO | None,
         layer: bool,
     ) -> None:
-        self._stream, self._where, self._layer = stream, where, layer
-        self._spool, self._backing = spool, backing
-        seekable = spool is None and backing is None
-        self.offset = stream.tell() if seekable else 0
-        self._end = 0
-        if seekable:
+        self._stream, self._where, self._layer, self._spool = stream, where, layer, spool
+        self.name = ""  # of the entry that was read last, for messages
+        self.offset = self._end = 0
+        if spool is None:
+            self.offset = stream.tell()
             self._end = stream.seek(0, os.SEEK_END)
             stream.seek(self.offset)
-        self._seekable = seekable
 
     def refuse(self, what: str) -> NoReturn:
-        raise ToolError(f"{self._where}: not a whole tar archive ({what}); fetch or build it again")
+        after = f", in or after the entry {self.name!r}" if self.name else ""
+        raise ToolError(f"{self._where}: not a whole tar archive ({what}{after}); fetch or build it again")
 
     def entries(self) -> Iterator[Entry]:
         shared: dict[bytes, bytes] = {}  # pax records that hold for all that follows
@@ -136,7 +145,7 @@ class _Reader:
     def _entry(self, header: Header) -> Entry:
         if b"\0" in header.name or b"\0" in header.link:
             self.refuse(f"a name contains a NUL byte, before byte {self.offset}")
-        name = header.name.decode("utf-8", "surrogateescape")
+        name = self.name = header.name.decode("utf-8", "surrogateescape")
         link = header.link.decode("utf-8", "surrogateescape")
         path = self._canonical(name)
         if header.type == b"1":
@@ -150,7 +159,7 @@ class _Reader:
             kind = Kind.DIRECTORY  # as v7 wrote them
         if header.uid < 0 or header.gid < 0:
             raise ToolError(f"{self._where}: entry {name!r} has a negative owner; build the archive again")
-        inode = Inode(kind, header.mode & 0o7777, header.uid, header.gid, origin=self._where)
+        inode = Inode(kind, _MODES[header.mode & 0o7777], header.uid, header.gid, origin=self._where)
         if header.xattrs:
             inode.xattrs = {
                 key.decode("utf-8", "surrogateescape"): value for key, value in header.xattrs.items()
@@ -228,12 +237,7 @@ class _Reader:
                 left -= len(chunk)
             self._read(padding)
             return span
-        span = Span(self._backing or self._stream, self.offset, size)
-        if not self._seekable:
-            left = size + padding
-            while left:
-                left -= len(self._read(min(CHUNK, left)))
-            return span
+        span = Span(self._stream, self.offset, size)
         self.offset += size + padding
         if self.offset > self._end:
             self.refuse(f"it is cut off, {self.offset - self._end} bytes are missing")
@@ -266,19 +270,19 @@ class Writer:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._names: dict[Inode, str] = {}  # first name of each file, for hard links
+        self.names: dict[Inode, str] = {}  # first name of each file, for hard links
         self.size = 0  # bytes written
 
     def add(self, path: str, inode: Inode) -> None:
         """Writes one entry; a second path of the same inode becomes a hard link to the first."""
-        first = self._names.setdefault(inode, path) if inode.kind is not Kind.DIRECTORY else path
+        first = self.names.setdefault(inode, path) if inode.kind is not Kind.DIRECTORY else path
         if first != path:
             self._write(header(path, inode, first))
             return
         self._write(header(path, inode))
         if inode.kind is Kind.FILE:
-            for chunk in inode.content.chunks():
-                self._write(chunk)
+            copy(inode.content, self._stream)
+            self.size += inode.content.size
             self._write(bytes(-inode.content.size % BLOCK))
 
     def close(self) -> None:
@@ -325,8 +329,8 @@ def _encode(text: str) -> bytes:
 def write(tree: Tree, stream: BinaryIO) -> None:
     """Writes a tree: the root as "./", then every path, parents first, hard links after their target."""
     writer = Writer(stream)
-    for path in tree.paths():
-        writer.add(path, tree[path])
+    for path, inode in tree.walk():
+        writer.add(path, inode)
     writer.close()
 
 

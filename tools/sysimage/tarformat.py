@@ -5,7 +5,7 @@ attributes are bytes here: an archive says nothing about their encoding.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 BLOCK = 512
 MAX_EXTENSION = 1 << 24  # bytes of one extended header or long name; xattrs are at most 64 KiB each
@@ -195,11 +195,11 @@ def build(header: Header) -> bytes:
             records.append((key, b"%d" % number))
     # Last, since a reader that splits the records at line ends stumbles over the bytes of an attribute.
     records += [(XATTR + key, header.xattrs[key]) for key in sorted(header.xattrs)]
-    block = _block(replace(header, name=name, link=header.link[:100]), prefix)
+    block = _block(header, name, header.link[:100], prefix)
     if not records:
         return block
     data = b"".join(_record(key, value) for key, value in records)
-    extension = _block(Header(b"././@PaxHeader", 0o644, 0, 0, len(data), b"x"))
+    extension = _block(Header(b"", 0o644, 0, 0, len(data), b"x"), b"././@PaxHeader")
     return extension + data + bytes(-len(data) % BLOCK) + block
 
 
@@ -213,21 +213,15 @@ def _split(name: bytes) -> tuple[bytes, bytes | None]:
     return name[:slash], name[slash + 1 :]
 
 
-def _block(header: Header, prefix: bytes = b"") -> bytes:
-    block = bytearray(BLOCK)
-    block[0 : len(header.name)] = header.name
+def _block(header: Header, name: bytes, link: bytes = b"", prefix: bytes = b"") -> bytes:
     # What does not fit is 0 here and stands in the pax header.
     uid, gid = (number if number < 8**7 else 0 for number in (header.uid, header.gid))
     numbers = (header.mode, uid, gid, header.size if header.size < 8**11 else 0, 0)
-    block[100:148] = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % numbers
-    block[148:156] = b"        "
-    block[156:157] = header.type
-    block[157 : 157 + len(header.link)] = header.link
-    block[257:265] = b"ustar\x0000"
-    block[329:345] = b"%07o\0%07o\0" % header.device
-    block[345 : 345 + len(prefix)] = prefix
-    block[148:155] = b"%06o\0" % sum(block)
-    return bytes(block)
+    start = name.ljust(100, b"\0") + b"%07o\0%07o\0%07o\0%011o\0%011o\0" % numbers
+    end = header.type + link.ljust(100, b"\0") + b"ustar\x0000" + bytes(64)
+    end += b"%07o\0%07o\0" % header.device + prefix.ljust(167, b"\0")
+    # The checksum counts its own field as spaces.
+    return start + b"%06o\0 " % (sum(start) + sum(end) + 8 * 0x20) + end
 
 
 def _record(key: bytes, value: bytes) -> bytes:

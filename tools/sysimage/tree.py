@@ -9,14 +9,19 @@ are not UTF-8 use surrogate escapes (PEP 383).
 
 import enum
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
 from tools.sysimage.errors import ToolError
 
 CHUNK = 1 << 20  # bytes that are copied at a time
+_LARGE = 1 << 16  # bytes of a file for which asking the kernel to copy it pays
+_NO_XATTRS: Mapping[str, bytes] = MappingProxyType({})  # one for all inodes
 _MAX_LINKS = 40  # as Linux does: path_resolution(7)
 
 
@@ -59,6 +64,29 @@ class Span:
             position += len(data)
             left -= len(data)
             yield data
+
+
+def copy(content: Content, out: BinaryIO) -> None:
+    """Writes the bytes of a file to `out`. Raises ToolError as `Content.chunks` does."""
+    if isinstance(content, Span) and content.size >= _LARGE:
+        source, sink = _descriptor(content.file), _descriptor(out)
+        if source is not None and sink is not None:
+            done = _copy_in_kernel(source, content, sink)
+            content = Span(content.file, content.offset + done, content.size - done)
+    for chunk in content.chunks():
+        out.write(chunk)
+
+
+def _copy_in_kernel(source: int, span: Span, sink: int) -> int:
+    """Copies what the kernel can copy by itself, which takes half the time; returns how many bytes it did."""
+    done = 0
+    # A file system that can't, and the end of the source, are for others to deal with.
+    with suppress(OSError):
+        while done < span.size and (
+            count := os.copy_file_range(source, sink, span.size - done, span.offset + done)
+        ):
+            done += count
+    return done
 
 
 def _descriptor(file: BinaryIO) -> int | None:
@@ -155,7 +183,7 @@ class Inode:
     target: str = ""  # of a symlink, as it is written there
     content: Content = field(default=Inline(b""))  # of a file
     device: tuple[int, int] = (0, 0)  # major, minor of a device node
-    xattrs: dict[str, bytes] = field(default_factory=dict)
+    xattrs: Mapping[str, bytes] = _NO_XATTRS
     origin: str = ""  # who put it there, for messages: a package, a layer, an attribute
 
     def read(self) -> bytes:
@@ -197,44 +225,96 @@ def order(path: str) -> str:
     return path.replace("/", "\0")
 
 
+class _Directory:
+    """A directory in a tree: its inode, and by name what is in it."""
+
+    __slots__ = ("entries", "inode")
+
+    def __init__(self, inode: Inode) -> None:
+        self.inode = inode
+        self.entries: dict[str, _Directory | Inode] = {}
+
+    def copy(self) -> _Directory:
+        """The directory with all below it; inodes are the same."""
+        made = _Directory(self.inode)
+        made.entries = {
+            name: node.copy() if isinstance(node, _Directory) else node for name, node in self.entries.items()
+        }
+        return made
+
+
+type _Node = _Directory | Inode | None
+
+
 class Tree:
-    """Paths and their inodes. Every path but the root has a parent that is a directory."""
+    """Paths and their inodes. Every path but the root has a parent that is a directory.
+
+    No path is kept as a whole, so that a hundred thousand of them fit into some tens of MiB.
+    """
 
     def __init__(self) -> None:
-        self._inodes: dict[str, Inode] = {"": directory()}
-        self._names: dict[str, set[str]] = {"": set()}  # of each directory: the names in it
+        self._root = _Directory(directory())
+        self._size = 1
 
     def __contains__(self, path: str) -> bool:
-        return path in self._inodes
+        return self._node(path) is not None
 
     def __getitem__(self, path: str) -> Inode:
-        return self._inodes[path]
+        inode = _inode(self._node(path))
+        if inode is None:
+            raise KeyError(path)
+        return inode
 
     def __len__(self) -> int:
-        return len(self._inodes)
+        return self._size
+
+    def copy(self) -> Tree:
+        """A tree with the same paths and inodes; either can get and lose paths without the other."""
+        made = Tree()
+        made._root, made._size = self._root.copy(), self._size
+        return made
+
+    def _node(self, path: str) -> _Node:
+        node: _Node = self._root
+        for part in path.split("/") if path else ():
+            if not isinstance(node, _Directory):
+                return None
+            node = node.entries.get(part)
+        return node
 
     def get(self, path: str) -> Inode | None:
         """The inode that `path` names, links not followed, or None."""
-        return self._inodes.get(path)
+        return _inode(self._node(path))
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, Inode]]:
+        """Yields `path` and all below it with their inodes, in the one order that every output uses.
+
+        Parents come first, what is in a directory by its name. Nothing if there is no such path.
+        """
+        start = self._node(path)
+        todo = [(path, start)] if start is not None else []
+        while todo:
+            path, node = todo.pop()
+            if isinstance(node, _Directory):
+                yield path, node.inode
+                prefix = f"{path}/" if path else ""
+                todo += [(prefix + name, node.entries[name]) for name in sorted(node.entries, reverse=True)]
+            else:
+                yield path, node
 
     def paths(self) -> list[str]:
-        """All paths, parents first, in the one order that every output uses."""
-        return sorted(self._inodes, key=order)
+        """All paths, in the order of `walk`."""
+        return [path for path, _ in self.walk()]
 
     def children(self, path: str) -> list[str]:
         """The paths directly below a directory, sorted; none for what is no directory."""
+        node = self._node(path)
         prefix = f"{path}/" if path else ""
-        return [prefix + name for name in sorted(self._names.get(path, ()))]
+        return [prefix + name for name in sorted(node.entries)] if isinstance(node, _Directory) else []
 
     def below(self, path: str) -> list[str]:
         """All paths below a directory, parents first, without the directory itself."""
-        found = []
-        todo = self.children(path)[::-1]
-        while todo:
-            child = todo.pop()
-            found.append(child)
-            todo.extend(self.children(child)[::-1])
-        return found
+        return [below for below, _ in self.walk(path)][1:]
 
     def put(self, path: str, inode: Inode) -> None:
         """Sets what `path` names; the parent has to be a directory (see `make_parents`).
@@ -244,34 +324,34 @@ class Tree:
         would be replaced by something else.
         """
         above, _, name = path.rpartition("/")
-        if path and above not in self._names:
-            raise ToolError(f"{path}: {above} is {_what(self.get(above))}, not a directory{_by(inode)}")
-        if inode.kind is Kind.DIRECTORY:
-            self._names.setdefault(path, set())
-        elif self._names.get(path):
+        parent = self._node(above)
+        if not isinstance(parent, _Directory):
+            raise ToolError(f"{path}: {above} is {_what(_inode(parent))}, not a directory{_by(inode)}")
+        old = parent.entries.get(name) if path else self._root
+        is_directory = inode.kind is Kind.DIRECTORY
+        if isinstance(old, _Directory) and is_directory:
+            old.inode = inode
+            return
+        if old is self._root or (isinstance(old, _Directory) and old.entries):
             raise ToolError(
                 f"{path}: a {inode.kind.value} can't replace a directory that is not empty{_by(inode)}"
             )
-        else:
-            self._names.pop(path, None)
-        self._inodes[path] = inode
-        if path:
-            self._names[above].add(name)
+        # The same few names are in many directories.
+        parent.entries[sys.intern(name)] = _Directory(inode) if is_directory else inode
+        self._size += old is None
 
     def remove(self, path: str) -> None:
         """Removes `path` and all that is below it; nothing if there is none. The root stays."""
-        if not path or path not in self._inodes:
-            return
-        for name in [*self.below(path), path]:
-            del self._inodes[name]
-            self._names.pop(name, None)
         above, _, name = path.rpartition("/")
-        self._names[above].discard(name)
+        parent = self._node(above)
+        if path and isinstance(parent, _Directory) and name in parent.entries:
+            self._size -= sum(1 for _ in self.walk(path))
+            del parent.entries[name]
 
     def make_parents(self, path: str, origin: str = "") -> None:
         """Makes the missing directories above `path`, mode 0755, owned by root."""
         parent = path.rpartition("/")[0]
-        if parent not in self._inodes:
+        if parent not in self:
             self.make_parents(parent, origin)
             self.put(parent, directory(origin=origin))
 
@@ -283,31 +363,40 @@ class Tree:
         """
         todo = [part for part in reversed(path.split("/")) if part]
         done: list[str] = []
+        nodes: list[_Node] = [self._root]  # those of `done`, after the root
         links = 0
         while todo:
             part = todo.pop()
             if part == ".":
                 continue
             if part == "..":
-                del done[-1:]
+                if done:
+                    del done[-1], nodes[-1]
                 continue
-            inode = self._inodes.get("/".join([*done, part]))
-            if inode is None or inode.kind is not Kind.SYMLINK or not (todo or last):
+            above = nodes[-1]
+            node = above.entries.get(part) if isinstance(above, _Directory) else None
+            if not isinstance(node, Inode) or node.kind is not Kind.SYMLINK or not (todo or last):
                 done.append(part)
+                nodes.append(node)
                 continue
             links += 1
             if links > _MAX_LINKS:
                 raise ToolError(
                     f"{path}: more than {_MAX_LINKS} symbolic links, which the kernel would refuse"
                 )
-            if inode.target.startswith("/"):
+            if node.target.startswith("/"):
                 done.clear()
-            todo.extend(p for p in reversed(inode.target.split("/")) if p)
+                del nodes[1:]
+            todo.extend(p for p in reversed(node.target.split("/")) if p)
         return "/".join(done)
 
     def find(self, path: str) -> Inode | None:
         """What `path` leads to, links followed inside the root, or None."""
-        return self._inodes.get(self.resolve(path.strip("/")))
+        return self.get(self.resolve(path.strip("/")))
+
+
+def _inode(node: _Node) -> Inode | None:
+    return node.inode if isinstance(node, _Directory) else node
 
 
 def _what(inode: Inode | None) -> str:

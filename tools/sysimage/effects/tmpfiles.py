@@ -184,7 +184,7 @@ def _change(root: Root, line: _Line, path: str, who: str) -> None:
     elif line.type in "tT":
         for pair in shlex.split(line.argument):
             key, _, value = pair.partition("=")
-            inode.xattrs[key] = value.encode()
+            inode.xattrs = {**inode.xattrs, key: value.encode()}
     elif line.type in "aA":
         names = [path, *(root.tree.below(path) if line.type == "A" else ())]
         for name in names:
@@ -274,7 +274,8 @@ def _acl(root: Root, inode: Inode, text: str) -> None:
                 mask |= bits if tag in (0x02, 0x04, 0x08) else 0
             entries.append((0x10, mask, _NO_ID))
         entries.sort(key=lambda entry: (entry[0], entry[2]))
-        inode.xattrs[name] = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries)
+        value = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries)
+        inode.xattrs = {**inode.xattrs, name: value}
 
 
 def clean_run(root: Root) -> None:
