@@ -1,4 +1,4 @@
-"""FOLDER SIZE PROGRAM…: becomes the program, for which FOLDER is a file system of SIZE MiB that nobody else sees."""
+"""FOLDER SIZE PROGRAM…: becomes the program, for which FOLDER is a file system of its own, of SIZE MiB."""
 
 import ctypes
 import os

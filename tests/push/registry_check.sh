@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Whether base images that are pushed, pinned and pulled give the system image that is built from packages, byte
-# for byte; with a registry of the lock on loopback. Ends with "N passed, N failed".
+# Whether `bazel run` pushes as the README says, and whether base images that are pushed, pinned and pulled give
+# the system image that is built from packages, byte for byte; with a registry of the lock on loopback. Ends with
+# "N passed, N failed".
 #
 # A script and no `bazel test`, since it starts Bazel itself. The pins that it writes are undone at the end.
 set -uo pipefail
@@ -8,7 +9,7 @@ cd "$(dirname "$0")/../.."
 
 bazel=tools/bazel
 # Not in /tmp: Bazel 7's sandbox has one of its own.
-scratch=$(mktemp -d /var/tmp/pinned-check.XXXXXX)
+scratch=$(mktemp -d /var/tmp/registry-check.XXXXXX)
 registry=
 passed=0
 failed=0
@@ -68,6 +69,16 @@ repeats() { # NAME: a tag is put again; no blob is
   pushes "$1" && [[ $(blobs_sent) == "$before" ]]
 }
 
+setting_says_where_to() {
+  $bazel run "--//system_image:repository=$host/setting" //system_image:push_vanilla || return 1
+  [[ $(tail -n 1 "$scratch/out") == "$host/setting@$(cut -d@ -f2 "$scratch/vanilla")" ]]
+}
+
+commit_is_an_annotation() { # of a checkout with Git
+  grep -E "^org\.opencontainers\.image\.revision=$(git rev-parse HEAD)(-dirty)?$" \
+    bazel-bin/system_image/push_vanilla_annotations.txt
+}
+
 pins() { $bazel run //system_image:pin -- "vanilla=$(cat "$scratch/vanilla")"; }
 
 image() { # FLAG…: builds the image and keeps its digest
@@ -98,6 +109,8 @@ for name in vanilla sysroot system_image_vanilla; do
   check "push_$name" pushes "$name"
   check "push_$name, repeated" repeats "$name"
 done
+check "the commit is an annotation" commit_is_an_annotation
+check "the build setting says where to" setting_says_where_to
 check "building from packages" built_from_packages
 check "pinning" pins
 check "the pinned base gives the same system image" same_when_pinned
