@@ -8,7 +8,9 @@ load("//system_image/private:emit.bzl", _emit = "emit")
 load("//system_image/private:flatten.bzl", _flatten = "flatten")
 load("//system_image/private:inject.bzl", _inject = "inject")
 load("//system_image/private:kernel.bzl", _kernel = "kernel")
+load("//system_image/private:pin.bzl", _base_image = "base_image", _pin_program = "pin_program")
 load("//system_image/private:program.bzl", _locked_program = "locked_program")
+load("//system_image/private:push.bzl", _push_image = "push_image", _push_system_image = "push_system_image")
 load("//system_image/private:rootfs.bzl", _rootfs = "rootfs")
 load("//system_image/private:stage1.bzl", _stage1 = "stage1")
 load("//system_image/private:sysroot.bzl", _sysroot = "sysroot")
@@ -16,11 +18,15 @@ load("//system_image/private:system_image.bzl", _system_image = "system_image")
 
 locked_program = _locked_program
 rootfs = _rootfs
+base_image = _base_image
 flatten = _flatten
 compress = _compress
 inject = _inject
 emit = _emit
 system_image = _system_image
+push_image = _push_image
+push_system_image = _push_system_image
+pin_program = _pin_program
 sysroot = _sysroot
 elf_dependencies_test = _elf_dependencies_test
 kernel = _kernel

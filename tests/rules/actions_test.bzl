@@ -45,6 +45,14 @@ def actions_test_suite(name):
       name: name of the suite.
     """
     cases = {
+        "Annotate": (
+            "//system_image:push_vanilla_annotations",
+            ["push_vanilla_annotations.created.txt", "push_vanilla_annotations.txt"],
+        ),
+        "Artifact": (
+            "//system_image:push_system_image_vanilla_artifact",
+            ["push_system_image_vanilla_artifact"],
+        ),
         "Compress": ("//system_image:vanilla_compressed", ["vanilla_compressed.index.json", "vanilla_compressed.tar.xz"]),
         "Emit": ("//system_image:vanilla", ["vanilla.contents.json", "vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256", "vanilla.tar.xz.sha384"]),
         "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),

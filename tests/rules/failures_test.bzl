@@ -1,7 +1,7 @@
 """Builds that must fail, with the message that they must fail with."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//system_image:defs.bzl", "boot_test", "flatten", "inject", "rootfs", "system_image")
+load("//system_image:defs.bzl", "base_image", "boot_test", "flatten", "inject", "push_system_image", "rootfs", "system_image")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private:packages.bzl", "unlocked_packages")
@@ -15,6 +15,13 @@ def _failure_impl(ctx):
 _failure_test = analysistest.make(
     _failure_impl,
     attrs = {"message": attr.string(mandatory = True)},
+    expect_failure = True,
+)
+
+_pinned_failure_test = analysistest.make(
+    _failure_impl,
+    attrs = {"message": attr.string(mandatory = True)},
+    config_settings = {str(Label("//system_image:bases")): "pinned"},
     expect_failure = True,
 )
 
@@ -49,9 +56,34 @@ def failures_test_suite(name):
         orchestrator = "//system_image/orchestrator",
         tags = ["manual"],
     )
+    base_image(
+        name = name + "_base",
+        image = "//system_image:built_vanilla",
+        pin = "vanilla",
+        pins = {},
+        tags = ["manual"],
+    )
+    _pinned_failure_test(
+        name = "base_image_refuses_to_be_pinned_without_a_pin_test",
+        message = "push it and run `bazel run //system_image:pin -- vanilla=HOST/PATH@sha256:…`",
+        target_under_test = name + "_base",
+    )
+    push_system_image(
+        name = name + "_push",
+        image = "//system_image:vanilla",
+        lock = "//system_image:debian.lock.json",
+        referrers = {"//tools/sysimage:sysimage": "application/vnd.example"},
+    )
+    _failure_test(
+        name = "push_system_image_refuses_a_referrer_of_many_files_test",
+        message = "referrers: @@//tools/sysimage:sysimage is",
+        target_under_test = name + "_push_artifact",
+    )
     native.test_suite(
         name = name,
         tests = [
+            "base_image_refuses_to_be_pinned_without_a_pin_test",
+            "push_system_image_refuses_a_referrer_of_many_files_test",
             _refused(
                 "boot_refuses_what_stage1_cannot_read_test",
                 "failures_zstd is compressed with zstd, which stage1 can't read; give it compression",
