@@ -1,4 +1,4 @@
-// The reference orchestrator 17957302175704607561: the smallest program that does what a guest's orchestrator has to do.
+// The reference orchestrator: the smallest program that does what a guest's orchestrator has to do.
 //
 // It says who it is and which image it runs in, tells systemd that it is ready, runs the container
 // bundle that was delivered, if any, reports the container's exit status and ends with it. The unit
@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
 
   // Line by line, also when the output is the journal: a guest can go off at any time.
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::printf("orchestrator: reference orchestrator 17957302175704607561 in %s\n", orchestrator::DescribeImage().c_str());
+  std::printf("orchestrator: reference orchestrator in %s\n", orchestrator::DescribeImage().c_str());
   if (const std::string digest = orchestrator::MeasuredDigest(); !digest.empty()) {
     std::printf("orchestrator: the image was measured as sha256:%s\n", digest.c_str());
   }
