@@ -4,9 +4,9 @@
     tests/bench/rebuild.py [RUNS]
 
 Compresses the base of //system_image:vanilla anew, then RUNS times (5) changes a word of the orchestrator and
-builds the image, and puts the word back (commit nothing meanwhile). Then compresses the whole tar with `xz -6` of the host, to compare
-sizes. The exit status is 0 if the median build takes at most 1/10 of what compressing takes, the action that
-emits the image less than a second, and the image is at most 3 % larger than xz's.
+builds the image, and puts the word back: commit nothing meanwhile. Then compresses the whole tar with `xz -6`
+of the host, to compare sizes. The exit status is 0 if the median build takes at most 1/10 of what compressing
+takes, the action that emits the image less than a second, and the image is at most 3 % larger than xz's.
 """
 
 import lzma
