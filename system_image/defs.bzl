@@ -1,14 +1,18 @@
 """The public rules and macros, in the order of the pipeline."""
 
+load("//system_image/private:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
+load("//system_image/private:bundle.bzl", _app_bundle = "app_bundle")
 load("//system_image/private:compress.bzl", _compress = "compress")
 load("//system_image/private:elf_dependencies_test.bzl", _elf_dependencies_test = "elf_dependencies_test")
 load("//system_image/private:emit.bzl", _emit = "emit")
 load("//system_image/private:flatten.bzl", _flatten = "flatten")
 load("//system_image/private:inject.bzl", _inject = "inject")
+load("//system_image/private:kernel.bzl", _kernel = "kernel")
 load("//system_image/private:pin.bzl", _base_image = "base_image", _pin_program = "pin_program")
 load("//system_image/private:program.bzl", _locked_program = "locked_program")
 load("//system_image/private:push.bzl", _push_image = "push_image", _push_system_image = "push_system_image")
 load("//system_image/private:rootfs.bzl", _rootfs = "rootfs")
+load("//system_image/private:stage1.bzl", _stage1 = "stage1")
 load("//system_image/private:sysroot.bzl", _sysroot = "sysroot")
 load("//system_image/private:system_image.bzl", _system_image = "system_image")
 
@@ -25,3 +29,8 @@ push_system_image = _push_system_image
 pin_program = _pin_program
 sysroot = _sysroot
 elf_dependencies_test = _elf_dependencies_test
+kernel = _kernel
+stage1 = _stage1
+app_bundle = _app_bundle
+system_image_vm = _system_image_vm
+boot_test = _boot_test

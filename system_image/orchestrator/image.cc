@@ -27,4 +27,11 @@ std::string DescribeImage() {
   return image + " (" + system + ")";
 }
 
+std::string MeasuredDigest(const std::string& path) {
+  std::ifstream file(path);
+  std::string digest;
+  std::getline(file, digest);
+  return digest;
+}
+
 }  // namespace orchestrator

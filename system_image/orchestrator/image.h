@@ -9,6 +9,9 @@ namespace orchestrator {
 // os-release(5), and /usr/lib/system-image-release, which the build adds and which has the same format.
 std::string DescribeImage();
 
+// Returns the SHA-256 that the first-stage loader measured and handed on, or "" if it did not.
+std::string MeasuredDigest(const std::string& path = "/run/system-image/sha256");
+
 // Returns the value of `key` in a file of os-release(5)'s format, or "" if the file or the key is missing.
 std::string ReleaseValue(const std::string& path, const std::string& key);
 

@@ -8,7 +8,8 @@
 namespace orchestrator {
 
 std::string NotifyReady() {
-  const int result = sd_notify(/*unset_environment=*/0, "READY=1");
+  // The socket is this program's alone: runc would wait for the container to say that it is ready.
+  const int result = sd_notify(/*unset_environment=*/1, "READY=1");
   return result < 0 ? std::strerror(-result) : "";
 }
 

@@ -6,7 +6,7 @@
 namespace orchestrator {
 
 // Sends READY=1 to the service manager, after the protocol in sd_notify(3). Without a service manager
-// (NOTIFY_SOCKET is not set) it does nothing. Returns "" or what went wrong.
+// (NOTIFY_SOCKET is not set) it does nothing. Programs that are started later do not see the socket. Returns "" or what went wrong.
 std::string NotifyReady();
 
 }  // namespace orchestrator

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -55,6 +56,7 @@ void NotifyReadyReachesTheServiceManagersSocket() {
   char message[32] = {};
   CHECK(recv(manager, message, sizeof(message) - 1, 0) == 7);
   CHECK(std::string(message) == "READY=1");
+  CHECK(std::getenv("NOTIFY_SOCKET") == nullptr);
   close(manager);
 }
 
@@ -73,6 +75,29 @@ void HasBundleWantsAConfig() {
   CHECK(HasBundle(TemporaryPath("")));
 }
 
+void FindDiskGoesByTheSerialNumberAlone() {
+  const std::filesystem::path block = TemporaryPath("block");
+  std::filesystem::create_directories(block / "vda");
+  std::filesystem::create_directories(block / "vdb");
+  std::filesystem::create_directories(block / "loop0");  // It has no serial number.
+  std::ofstream(block / "vda/serial") << "bundles\n";
+  std::ofstream(block / "vdb/serial") << "bundle";
+  CHECK(FindDisk("bundle", block) == "/dev/vdb");
+  CHECK(FindDisk("other", block).empty());
+  CHECK(FindDisk("bundle", TemporaryPath("no_block")).empty());
+}
+
+void UnpackSaysWhereItCanNot() {
+  CHECK(Unpack("/dev/null", TemporaryPath("missing") + "/bundle").find("No such file or directory") != std::string::npos);
+}
+
+void MeasuredDigestIsThatOfTheLoader() {
+  const std::string path = TemporaryPath("sha256");
+  std::ofstream(path) << "0123abcd\n";
+  CHECK(MeasuredDigest(path) == "0123abcd");
+  CHECK(MeasuredDigest(path + ".missing").empty());
+}
+
 }  // namespace
 }  // namespace orchestrator
 
@@ -81,4 +106,7 @@ int main() {
   orchestrator::NotifyReadyReachesTheServiceManagersSocket();
   orchestrator::NotifyReadySaysWhyItFails();
   orchestrator::HasBundleWantsAConfig();
+  orchestrator::FindDiskGoesByTheSerialNumberAlone();
+  orchestrator::UnpackSaysWhereItCanNot();
+  orchestrator::MeasuredDigestIsThatOfTheLoader();
 }

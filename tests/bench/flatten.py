@@ -28,6 +28,8 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,25 @@ def layers(size: int) -> Iterator[Tree]:
                 left -= inode.content.size + 512
                 at += 1
             yield tree
+
+
+@contextmanager
+def flat_tree(size: int) -> Iterator[Tree]:
+    """One tree of `size` bytes; its files can be read until the context ends."""
+    with _ROOTFS.open("rb") as stream:
+        source = tar.load(stream, str(_ROOTFS))
+        paths = [path for path in source.paths() if source[path].kind in (Kind.FILE, Kind.SYMLINK)]
+        tree = Tree()
+        at = 0
+        while size > 0:
+            path = paths[at % len(paths)]
+            name = f"copy{at // len(paths)}/{path}"
+            tree.make_parents(name)
+            # Copies, and not further names of one file.
+            tree.put(name, replace(source[path]))
+            size -= source[path].content.size + 512
+            at += 1
+        yield tree
 
 
 def make(folder: Path, size: int) -> Path:

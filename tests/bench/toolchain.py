@@ -8,7 +8,6 @@ at most 1.15 times what gcc takes. The fastest of the runs counts: what else the
 slower.
 """
 
-import gzip
 import json
 import shlex
 import subprocess
@@ -16,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parents[2]
+from building import action_seconds, bazel
+
 TARGET, SOURCE = "//tests/bench:thousand_lines", "thousand_lines.cc"
 FLAGS = [
     *("--platforms=//toolchains:guest_x86_64", "--compilation_mode=opt", "--spawn_strategy=sandboxed"),
@@ -25,24 +25,9 @@ FLAGS = [
 MOST = 1.15
 
 
-def bazel(*arguments: str) -> str:
-    """Runs Bazel; returns what it prints."""
-    command = [str(HERE / "tools/bazel"), *arguments]
-    return subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout
-
-
 def action_time(run: str) -> float:
-    """Seconds that the compile action takes from its start to its end, sandbox and all."""
-    profile = HERE / "bazel-out/toolchain-profile.gz"
-    bazel("build", *FLAGS, f"--copt=-DRUN={run}", f"--profile={profile}", TARGET)
-    with gzip.open(profile) as stream:
-        events = json.load(stream)["traceEvents"]
-    profile.unlink()
-    return max(
-        event["dur"] / 1e6
-        for event in events
-        if event.get("cat") == "action processing" and SOURCE in event["name"]
-    )
+    """Seconds that the compile action takes from its start to its end."""
+    return action_seconds(SOURCE, *FLAGS, f"--copt=-DRUN={run}", TARGET)
 
 
 def direct_time(run: str) -> float:

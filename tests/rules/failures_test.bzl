@@ -1,7 +1,16 @@
 """Builds that must fail, with the message that they must fail with."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//system_image:defs.bzl", "base_image", "flatten", "inject", "push_system_image", "rootfs")
+load(
+    "//system_image:defs.bzl",
+    "base_image",
+    "boot_test",
+    "flatten",
+    "inject",
+    "push_system_image",
+    "rootfs",
+    "system_image",
+)
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private:packages.bzl", "unlocked_packages")
@@ -72,11 +81,24 @@ def failures_test_suite(name):
         message = "referrers: @@//tools/sysimage:sysimage is",
         target_under_test = name + "_push_artifact",
     )
+    system_image(
+        name = name + "_zstd",
+        base = "//system_image:base_vanilla",
+        compression = "zstd",
+        orchestrator = "//system_image/orchestrator",
+        tags = ["manual"],
+    )
     native.test_suite(
         name = name,
         tests = [
             "base_image_refuses_to_be_pinned_without_a_pin_test",
             "push_system_image_refuses_a_referrer_of_many_files_test",
+            _refused(
+                "boot_refuses_what_stage1_cannot_read_test",
+                "failures_zstd is compressed with zstd, which stage1 can't read; give it compression",
+                boot_test,
+                image = ":" + name + "_zstd",
+            ),
             _refused(
                 "flatten_refuses_what_is_no_layout_test",
                 "is not an OCI image layout, which is one folder; name an oci_image",

@@ -62,6 +62,7 @@ class Image:
     digest: str
     platform: Platform
     layers: tuple[Layer, ...]
+    config: dict[str, Any]  # config.md's object, as it is written
 
 
 class Layout:
@@ -160,7 +161,7 @@ class Layout:
             if not isinstance(diff_id, str) or not _DIGEST.fullmatch(diff_id):
                 raise ToolError(f"{layer_where}: its diff ID {diff_id!r} is no digest; build the image again")
             made.append(Layer(self._blob(layer.digest), layer, diff_id, layer_where))
-        return Image(descriptor.digest, platform, tuple(made))
+        return Image(descriptor.digest, platform, tuple(made), config)
 
     def _blob(self, digest: str) -> Path:
         return self.root / "blobs" / Path(*digest.split(":"))

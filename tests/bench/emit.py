@@ -1,0 +1,69 @@
+"""What emitting a large image takes, with a compressed base and without.
+
+    tools/bazel run //tests/bench:emit -- [--gib N] [--runs N]        (default: 1 GiB, 5 runs)
+
+The base is made of the files of //system_image:rootfs_sysroot, the overlay has a program of 4 MiB. The base
+is compressed once, which takes minutes; then the image is emitted from it, again and again. The exit status
+is 0 if the median takes at most 3 s.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.flatten import ENVIRON, PYTHON, flat_tree
+from tests.bench.measure import measure
+from tests.testing import programs
+from tests.testing.tars import entry, tar
+from tools.sysimage import errors
+from tools.sysimage import tar as sysimage_tar
+
+MOST = 3.0  # seconds
+_XZ = Path("system_image/xz")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Makes base and overlay, measures, prints."""
+    parser = argparse.ArgumentParser(prog="emit", description=__doc__)
+    parser.add_argument("--gib", type=float, default=1, help="size of the base")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)  # in a process of its own
+    options = parser.parse_args(argv)
+    if options.make:
+        with (
+            (options.make / "base.tar").open("wb") as stream,
+            flat_tree(int(options.gib * (1 << 30))) as tree,
+        ):
+            sysimage_tar.write(tree, stream)
+        return 0
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = Path(name)
+        measure([*PYTHON, "tests.bench.emit", "--make", folder, *argv], environ=ENVIRON)
+        program = os.urandom(1 << 20) + Path(sys.executable).read_bytes()[: 3 << 20]
+        (folder / "overlay.tar").write_bytes(tar(entry("usr/bin/orchestrator", program, mode=0o755)))
+        (folder / "tool.json").write_text(json.dumps({"argv": programs.argv(_XZ.resolve())}))
+        base = ["--base", folder / "base.tar", "--tool", folder / "tool.json"]
+        made = [folder / "base.tar.xz", folder / "index.json"]
+        whole = measure(
+            [*PYTHON, "tools.sysimage.compress", *base, "--output", made[0], "--index", made[1]],
+            environ=ENVIRON,
+        )
+        print(f"compressing the base: {whole.wall:.1f} s, {made[0].stat().st_size >> 20} MiB", flush=True)
+        command = [*PYTHON, "tools.sysimage.emit", *base, "--overlay", folder / "overlay.tar"]
+        command += ["--compressed", made[0], "--index", made[1]]
+        for option in ("output", "sha256", "sha384", "mtree", "contents"):
+            command += [f"--{option}", folder / f"image.{option}"]
+        costs = [measure(command, environ=ENVIRON) for _ in range(options.runs)]
+    wall = statistics.median(cost.wall for cost in costs)
+    memory = max(cost.memory for cost in costs)
+    print(f"emit: {wall:.2f} s, {wall / whole.wall:.4f} times that, {memory:.0f} MiB; the limit is {MOST} s")
+    return 0 if wall <= MOST else 1
+
+
+if __name__ == "__main__":
+    errors.run(main)

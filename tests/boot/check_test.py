@@ -1,0 +1,201 @@
+"""boot_test's verdict: a boot that is not as it has to be passes, or fails without the cause, or hangs."""
+
+import dataclasses
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tools.sysimage.boot import check, guest, machine
+from tools.sysimage.boot.check import Boot, Wanted
+from tools.sysimage.errors import ToolError
+
+GOOD = "@state running\n@ready 1234\n@unit\n ActiveState=deactivating\n@jobs\n@journal\n x\n@memory\n@end\n"
+NOT_READY = GOOD.replace("running", "starting").replace("@ready 1234", "@ready 0")
+
+
+def boot(report: str = GOOD, *console: str, status: int | None = 0, ended: int | None = 0) -> Boot:
+    """What a boot has shown."""
+    return Boot(console, tuple(guest.sections(report)), status, ended, 10.0)
+
+
+def verdict(seen: Boot, wanted: Wanted | None = None) -> list[str]:
+    """What is wrong with it."""
+    return list(check.problems(seen, wanted or Wanted(), 100))
+
+
+def test_a_good_boot_has_no_problem_with_and_without_an_end() -> None:
+    assert verdict(boot(), Wanted(status=0)) == []
+    assert verdict(boot(status=None, ended=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted", "message"),
+    [
+        (boot("", "stage1: refused: no disk", ended=0), Wanted(), "^stage1: refused: no disk$"),
+        (
+            boot("", "[ 1.0] Kernel panic - not syncing: x", ended=0),
+            Wanted(),
+            "Kernel panic - not syncing: x",
+        ),
+        (
+            boot("", "Could not access KVM", ended=1),
+            Wanted(),
+            "QEMU ended with status 1: Could not access KVM",
+        ),
+        (boot("", status=None, ended=None), Wanted(), "systemd had not started up after 100 s"),
+        (boot("", status=None, ended=0), Wanted(), "the machine went off while it booted"),
+        (boot("@state running\n@ready 1\n"), Wanted(), "the report on the boot breaks off"),
+        (
+            boot(
+                GOOD.replace("running", "degraded").replace(
+                    "@jobs", "@failed a.service\n x\n@failed b.mount\n@jobs"
+                )
+            ),
+            Wanted(),
+            "systemd says 'degraded' instead of 'running', failed units: a.service, b.mount",
+        ),
+        (
+            boot(NOT_READY, "/usr/bin/orchestrator: error while loading libx.so", status=127, ended=None),
+            Wanted(),
+            "never said that it is ready, and ended with status 127 .*libx.so",
+        ),
+        (boot(NOT_READY, status=None), Wanted(), "never said that it is ready .ActiveState=deactivating"),
+        (
+            boot(GOOD.replace("@journal", "@command 001 3\n out\n no\n@journal")),
+            Wanted(),
+            "^command 2 ended .* 3: no$",
+        ),
+        (boot(GOOD, "hello"), Wanted(expect=("hel+o$", "w.rld")), "^no line of the console .*'w.rld'$"),
+        (boot(status=3), Wanted(status=0), "the orchestrator ended with status 3, and it has to with 0"),
+        (boot(status=None), Wanted(status=0), "the orchestrator has not ended"),
+        (boot(ended=None), Wanted(status=0), "the machine did not go off"),
+    ],
+)
+def test_each_problem_is_one_line_with_its_cause(seen: Boot, wanted: Wanted, message: str) -> None:
+    found = verdict(seen, wanted)
+    assert len([line for line in found if re.search(message, line)]) == 1, found
+
+
+def test_a_cause_hides_what_follows_from_it() -> None:
+    seen = boot("", "stage1: refused: no disk", status=None, ended=0)
+    assert verdict(seen, Wanted(("x",), (), 0)) == ["stage1: refused: no disk"]
+
+
+def test_expectations_look_at_what_commands_say_but_not_at_the_journal() -> None:
+    report = GOOD.replace("@journal\n x", "@command 000 0\n from a command\n@journal\n from the journal")
+    assert verdict(boot(report), Wanted(expect=("from a command",))) == []
+    assert verdict(boot(report), Wanted(expect=("from the journal",))) != []
+
+
+def test_details_have_failed_units_jobs_journal_and_the_end_of_the_console() -> None:
+    report = GOOD.replace("@jobs", "@failed a.service\n why\n@jobs\n 7 b.device start waiting")
+    text = check.details(boot(report, *(f"line {number}" for number in range(100))))
+    for part in ("line 99", "--- failed a.service\nwhy", "b.device start waiting", "--- journal\nx"):
+        assert part in text
+    assert "line 1\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("", None), ("success exited 0\n", 0), ("exit-code exited 42\n", 42), ("signal killed KILL\n", 137)],
+)
+def test_a_status_is_what_a_shell_would_say(text: str, status: int | None) -> None:
+    assert guest.exit_status(text) == status
+
+
+def test_a_status_that_is_none_is_an_error() -> None:
+    with pytest.raises(ToolError, match="that is no status"):
+        guest.exit_status("what is this")
+
+
+NO_KVM = 'case "$*" in *"-accel kvm"*) exit 1 ;; esac'
+
+
+def vm(folder: Path, script: str, kvm: str = NO_KVM) -> machine.Machine:
+    """A machine whose QEMU is a shell script."""
+    folder.mkdir(exist_ok=True)
+    for name in ("kernel", "initramfs", "image"):
+        (folder / name).write_bytes(b"")
+    loader = folder / "qemu/lib/ld-linux-x86-64.so.2"
+    loader.parent.mkdir(parents=True)
+    loader.write_text(f"#!/bin/sh\n{kvm}\n{script}\n")
+    loader.chmod(0o755)
+    parts = {name: folder / name for name in ("qemu", "kernel", "initramfs", "image")}
+    return machine.Machine("vm", "amd64", host="amd64", digest="0" * 64, memory=64, cpus=1, **parts)
+
+
+# Where QEMU is told to write the report.
+REPORT = r'report=$(echo "$*" | sed "s/.*id=system-image-report,path=\([^ ]*\).*/\1/")'
+
+
+def test_a_machine_that_hangs_is_ended_when_its_time_is_up_and_its_console_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = time.monotonic()
+    with pytest.raises(ToolError, match=r"^vm: systemd had not started up after 2 s$"):
+        check.check(vm(tmp_path, "echo still booting; exec sleep 60"), Wanted(), 2)
+    assert time.monotonic() - start < 20
+    assert "still booting" in capsys.readouterr().out
+
+
+def test_a_failure_is_not_waited_for(tmp_path: Path) -> None:
+    report = GOOD.replace("running", "degraded").replace("\n", "\\n")
+    start = time.monotonic()
+    with pytest.raises(ToolError, match="systemd says 'degraded'"):
+        check.check(
+            vm(tmp_path, f"{REPORT}; printf '{report}' >$report; exec sleep 60"), Wanted(status=0), 50
+        )
+    assert time.monotonic() - start < 30
+
+
+def test_an_orchestrator_that_runs_on_passes_as_soon_as_all_expectations_are_met(tmp_path: Path) -> None:
+    report = GOOD.replace("\n", "\\n")
+    coloured = r"printf '\033]104\033\\\033[1mlate\033[0m\r\n'"
+    script = f"{REPORT}; printf '{report}' >$report; sleep 1; {coloured}; exec sleep 60"
+    seen = check.check(vm(tmp_path, script), Wanted(("^late$",)), 50)
+    assert seen.ended is None
+    assert 1 < seen.seconds < 30
+
+
+def test_bazels_own_limit_is_not_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_TIMEOUT", "12")
+    with pytest.raises(ToolError, match="had not started up after 2 s"):
+        check.check(vm(tmp_path, "exec sleep 60"), Wanted())
+
+
+def test_hardware_virtualisation_is_used_only_where_a_kernel_starts_with_it(tmp_path: Path) -> None:
+    works = vm(tmp_path / "works", "", "echo Linux version 6")
+    fails = vm(tmp_path / "fails", "", "echo Linux version 6; exit 134")
+    silent = vm(tmp_path / "silent", "", "exit 0")
+    assert machine.kvm_works(works) == Path("/dev/kvm").exists()
+    assert not machine.kvm_works(fails)
+    assert not machine.kvm_works(silent)
+
+
+def test_the_command_line_of_the_kernel_says_what_stage1_needs(tmp_path: Path) -> None:
+    plain = dataclasses.replace(vm(tmp_path, ""), plain=True, cmdline=("more=1",), architecture="arm64")
+    words = machine.command(plain, [], kvm=False)
+    assert words[words.index("-append") + 1].split() == [
+        *("console=ttyAMA0", "panic=-1", "quiet", "stage1.size=0", f"stage1.sha256={'0' * 64}"),
+        *("stage1.unpack=plain", "more=1"),
+    ]
+    assert words[words.index("-accel") + 1] == "tcg,thread=multi"
+
+
+def test_a_comma_in_a_path_does_not_end_it(tmp_path: Path) -> None:
+    image = tmp_path / "a,b"
+    image.write_bytes(b"")
+    words = machine.command(dataclasses.replace(vm(tmp_path, ""), image=image), [], kvm=False)
+    assert any(word.startswith(f"file={tmp_path}/a,,b,") for word in words)
+
+
+def test_the_guest_gets_its_scripts_and_no_more_than_was_asked_for() -> None:
+    assert "run/system-image/probe" not in guest.files()
+    probed = guest.files(guest.Probe(("true", "false"), 9))
+    assert probed["run/system-image/commands/001"].read() == b"false\n"
+    drop_in = "run/systemd/system/orchestrator.service.d/50-host.conf"
+    assert b"Action=none" not in probed[drop_in].read()
+    assert b"FailureAction=none" in guest.files(stay=True)[drop_in].read()
+    assert b"RequiresMountsFor=/var/lib/orchestrator/bundle" in guest.files(share=True)[drop_in].read()

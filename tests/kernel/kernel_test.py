@@ -1,0 +1,70 @@
+"""Stage kernel: the wrong set is refused with what to add, and depmod's complaints fail the build."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.testing.debs import Deb
+from tools.sysimage import kernel
+from tools.sysimage.errors import ToolError
+
+LINUX = Deb(
+    "linux-image-6.1-amd64", {"boot/vmlinuz-6.1": "kernel", "usr/lib/modules/6.1/kernel/a.ko": "module"}
+)
+
+
+def manifest(folder: Path, *debs: Deb) -> str:
+    """Writes the manifest of a set; returns its path."""
+    path = folder / "manifest.json"
+    path.write_text(
+        json.dumps({"packages": [{"name": deb.name, "deb": str(deb.write(folder))} for deb in debs]})
+    )
+    return str(path)
+
+
+def depmod(folder: Path, script: str) -> str:
+    """Writes how a depmod is started that does what `script` says; returns the file's path."""
+    path = folder / "depmod.json"
+    path.write_text(json.dumps({"argv": [sys.executable, "-c", script]}))
+    return str(path)
+
+
+def test_the_kernel_is_taken_out_as_it_is(tmp_path: Path) -> None:
+    assert kernel.main(["--manifest", manifest(tmp_path, LINUX), "--image", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out").read_bytes() == b"kernel"
+
+
+def test_a_set_without_a_kernel_and_one_with_two_are_refused(tmp_path: Path) -> None:
+    other = Deb("linux-image-6.2-amd64", {"boot/vmlinuz-6.2": "kernel"})
+    for debs, what in (
+        ((Deb("tools"),), "the set has none"),
+        ((LINUX, other), r"the set has 2 \(6\.1, 6\.2\)"),
+    ):
+        with pytest.raises(ToolError, match=what):
+            kernel.main(["--manifest", manifest(tmp_path, *debs), "--image", str(tmp_path / "out")])
+        assert not (tmp_path / "out").exists()
+
+
+def test_depmod_is_told_of_the_folder_and_the_release_alone(tmp_path: Path) -> None:
+    script = "import sys, pathlib; pathlib.Path(sys.argv[2], 'seen').write_text(' '.join(sys.argv[3:]))"
+    out = tmp_path / "out"
+    argv = [
+        "--manifest",
+        manifest(tmp_path, LINUX),
+        "--modules",
+        str(out),
+        "--depmod",
+        depmod(tmp_path, script),
+    ]
+    assert kernel.main(argv) == 0
+    assert (out / "seen").read_text() == "--moduledir /usr/lib/modules 6.1"
+    assert (out / "usr/lib/modules/6.1/kernel/a.ko").read_text() == "module"
+
+
+def test_a_warning_of_depmod_fails_the_build(tmp_path: Path) -> None:
+    script = "import sys; print('a.ko needs unknown symbol x', file=sys.stderr)"
+    argv = ["--manifest", manifest(tmp_path, LINUX), "--modules", str(tmp_path / "out")]
+    with pytest.raises(ToolError, match=r"can't index the modules of 6\.1 \(a\.ko needs unknown symbol x\)"):
+        kernel.main([*argv, "--depmod", depmod(tmp_path, script)])
