@@ -21,7 +21,7 @@ from tools.sysimage import tar as sysimage_tar
 from tools.sysimage.tree import Inode, Kind
 
 UMOCI = Path.cwd() / "tests/programs/umoci"
-VANILLA = Path.cwd() / "system_image/base_vanilla"
+VANILLA = Path.cwd() / "system_image/built_vanilla"
 NAME = {"org.opencontainers.image.ref.name": "image"}
 BELOW = [
     entry("usr/"),

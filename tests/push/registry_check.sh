@@ -79,6 +79,17 @@ commit_is_an_annotation() { # of a checkout with Git
     bazel-bin/system_image/push_vanilla_annotations.txt
 }
 
+status_keeps_no_password() (
+  local status=$PWD/tools/workspace_status
+  mkdir "$scratch/git" && cd "$scratch/git" || return 1
+  [[ -z $(GIT_CEILING_DIRECTORIES=$scratch "$status") ]] || return 1
+  git init -q . && git -c user.name=a -c user.email=a@b.example commit -q --allow-empty -m x &&
+    git remote add origin https://user:secret@git.example/images.git || return 1
+  [[ $("$status") == "STABLE_GIT_COMMIT $(git rev-parse HEAD)"$'\nSTABLE_GIT_URL https://git.example/images.git' ]] || return 1
+  touch changed
+  "$status" | grep -q '^STABLE_GIT_COMMIT [0-9a-f]*-dirty$'
+)
+
 pins() { $bazel run //system_image:pin -- "vanilla=$(cat "$scratch/vanilla")"; }
 
 image() { # FLAG…: builds the image and keeps its digest
@@ -109,6 +120,7 @@ for name in vanilla sysroot system_image_vanilla; do
   check "push_$name" pushes "$name"
   check "push_$name, repeated" repeats "$name"
 done
+check "the status has the commit, and no password" status_keeps_no_password
 check "the commit is an annotation" commit_is_an_annotation
 check "the build setting says where to" setting_says_where_to
 check "building from packages" built_from_packages
