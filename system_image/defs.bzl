@@ -5,8 +5,10 @@ load("//system_image/private:elf_dependencies_test.bzl", _elf_dependencies_test 
 load("//system_image/private:emit.bzl", _emit = "emit")
 load("//system_image/private:flatten.bzl", _flatten = "flatten")
 load("//system_image/private:inject.bzl", _inject = "inject")
+load("//system_image/private:kernel.bzl", _kernel = "kernel")
 load("//system_image/private:program.bzl", _locked_program = "locked_program")
 load("//system_image/private:rootfs.bzl", _rootfs = "rootfs")
+load("//system_image/private:stage1.bzl", _stage1 = "stage1")
 load("//system_image/private:sysroot.bzl", _sysroot = "sysroot")
 load("//system_image/private:system_image.bzl", _system_image = "system_image")
 
@@ -19,3 +21,5 @@ emit = _emit
 system_image = _system_image
 sysroot = _sysroot
 elf_dependencies_test = _elf_dependencies_test
+kernel = _kernel
+stage1 = _stage1

@@ -7,7 +7,7 @@ LockedProgramInfo = provider(
     doc = "A program from locked packages.",
     fields = {
         "argv": "list of strings: how to start it, relative to the execution root.",
-        "folder": "File: the folder with bin/ and lib/, an input of the action.",
+        "folder": "File: the folder with bin/, lib/ and, if there is data, share/; an input of the action.",
     },
 )
 
@@ -23,6 +23,7 @@ def _locked_program_impl(ctx):
     args = ctx.actions.args()
     args.add("--manifest", manifest)
     args.add("--program", ctx.attr.program)
+    args.add_all(ctx.attr.data, before_each = "--data")
     args.add_all("--output", [folder], expand_directories = False)
     ctx.actions.run(
         executable = ctx.executable._program,
@@ -56,6 +57,9 @@ locked_program = rule(
     What decides bytes comes from the lock, so that the same commit gives the same image on every host.
     """,
     attrs = {
+        "data": attr.string_list(
+            doc = "Folders in the packages, such as `usr/share/qemu`, whose files the program reads: they go to share/.",
+        ),
         "packages": attr.label(
             doc = "The package set, such as `@debian//:tools`.",
             mandatory = True,

@@ -1,7 +1,8 @@
 """Stage program: makes a folder from which one program of a locked package set runs on any host.
 
-The folder is flat: bin/PROGRAM, lib/ with the dynamic loader and the shared libraries of the set. Links
-are resolved, so that the folder survives being copied by a sandbox or a remote executor.
+The folder is flat: bin/PROGRAM, lib/ with the dynamic loader and the shared libraries of the set, share/ with
+the files of folders that the program reads. Links are resolved, so that the folder survives being copied by a
+sandbox or a remote executor.
 """
 
 import argparse
@@ -18,10 +19,12 @@ TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 LOADERS = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
 
 
-def build(packages: Sequence[Package], architecture: str, program: str, folder: Path) -> None:
-    """Writes bin/ and lib/ for `program`, a path such as "usr/bin/xz", into `folder`.
+def build(
+    packages: Sequence[Package], architecture: str, program: str, folder: Path, data: Sequence[str] = ()
+) -> None:
+    """Writes bin/ and lib/ for `program`, a path such as "usr/bin/xz", and share/ for `data`, into `folder`.
 
-    Raises ToolError if no package has the program or the loader, and what unpacking raises.
+    Raises ToolError if no package has the program, the loader or a folder of `data`, and what unpacking raises.
     """
     tree = load(packages, folder.parent)
     inode = tree.find(program)
@@ -34,6 +37,16 @@ def build(packages: Sequence[Package], architecture: str, program: str, folder: 
             copy(library, folder / "lib" / path.rpartition("/")[2])
     if not (folder / "lib" / LOADERS[architecture]).exists():
         raise ToolError(f"{LOADERS[architecture]}: no package of the set has it; add libc6 to the set")
+    for source in data:
+        files = {path.rpartition("/")[2]: tree.find(path) for path in tree.children(source)}
+        if not files:
+            raise ToolError(f"{source}: no package of the set has files in this folder; name one that has")
+        for name, inode in files.items():
+            if inode is None or inode.kind is not Kind.FILE:
+                continue
+            if (folder / "share" / name).exists():
+                raise ToolError(f"{source}/{name}: another folder of data has a file {name}, too; name one of them")
+            copy(inode, folder / "share" / name)
 
 
 def load(packages: Sequence[Package], scratch: Path) -> Tree:
@@ -64,11 +77,12 @@ def main(argv: Sequence[str]) -> int:
         "--manifest", type=Path, required=True, help='JSON with "architecture" and "packages"'
     )
     parser.add_argument("--program", required=True, help="path of the program in the packages")
+    parser.add_argument("--data", action="append", default=[], help="a folder in the packages, for share/")
     parser.add_argument("--output", type=Path, required=True, help="the folder")
     options = parser.parse_args(argv)
     manifest = json.loads(options.manifest.read_text("utf-8"))
     packages = dpkg.load_all(manifest["packages"])
-    build(packages, manifest["architecture"], options.program, options.output)
+    build(packages, manifest["architecture"], options.program, options.output, options.data)
     return 0
 
 

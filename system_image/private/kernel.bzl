@@ -1,0 +1,80 @@
+"""Stage kernel: the kernel of a package set, and the tree of its modules."""
+
+load(":manifest.bzl", "packages_manifest", "write_manifest")
+load(":packages.bzl", "DebianPackagesInfo")
+load(":program.bzl", "LockedProgramInfo")
+
+KernelInfo = provider(
+    doc = "A kernel.",
+    fields = {
+        "architecture": "string: `amd64` or `arm64`.",
+        "image": "File: what a boot loader starts.",
+        "modules": "File: a folder with usr/lib/modules/RELEASE, modules.dep and its like among it.",
+    },
+)
+
+def _kernel_impl(ctx):
+    packages = ctx.attr.packages[DebianPackagesInfo]
+    manifest = packages_manifest(ctx, packages, {})
+    inputs = [manifest, packages.checked] + [package.deb for package in packages.packages]
+    image = ctx.actions.declare_file(ctx.label.name)
+    args = ctx.actions.args()
+    args.add("--manifest", manifest)
+    args.add("--image", image)
+    ctx.actions.run(
+        executable = ctx.executable._kernel,
+        arguments = [args],
+        inputs = inputs,
+        outputs = [image],
+        mnemonic = "SystemImageKernel",
+        progress_message = "Taking the kernel %{label} out of its package",
+        toolchain = None,
+    )
+    depmod = ctx.attr._depmod[LockedProgramInfo]
+    tool = write_manifest(ctx, {"argv": depmod.argv}, ctx.label.name + "_depmod")
+    modules = ctx.actions.declare_directory(ctx.label.name + "_modules")
+    args = ctx.actions.args()
+    args.add("--manifest", manifest)
+    args.add("--depmod", tool)
+    args.add_all("--modules", [modules], expand_directories = False)
+    ctx.actions.run(
+        executable = ctx.executable._kernel,
+        arguments = [args],
+        inputs = inputs + [tool, depmod.folder],
+        outputs = [modules],
+        mnemonic = "SystemImageKernelModules",
+        progress_message = "Indexing the modules of %{label}",
+        toolchain = None,
+    )
+    return [
+        DefaultInfo(files = depset([image])),
+        KernelInfo(architecture = packages.architecture, image = image, modules = modules),
+        OutputGroupInfo(modules = depset([modules])),
+    ]
+
+kernel = rule(
+    implementation = _kernel_impl,
+    doc = """Takes the kernel image, `NAME`, out of a package set.
+
+    The output group `modules` is a folder, `NAME_modules`, with usr/lib/modules/RELEASE: the modules as the package
+    has them, and what depmod(8) makes of them.
+    """,
+    attrs = {
+        "packages": attr.label(
+            doc = "A package set with one linux-image package, such as `@debian//:kernel`.",
+            mandatory = True,
+            providers = [DebianPackagesInfo],
+        ),
+        "_depmod": attr.label(
+            default = Label("//system_image:depmod"),
+            cfg = "exec",
+            providers = [LockedProgramInfo],
+        ),
+        "_kernel": attr.label(
+            default = Label("//tools/sysimage:kernel"),
+            cfg = "exec",
+            executable = True,
+        ),
+    },
+    provides = [KernelInfo],
+)

@@ -1,0 +1,66 @@
+"""Stage stage1: the initramfs that measures a system image, unpacks it into memory and starts it."""
+
+load(":kernel.bzl", "KernelInfo")
+load(":manifest.bzl", "packages_manifest")
+load(":packages.bzl", "DebianPackagesInfo")
+
+# What a virtual machine of QEMU's has as disks and network, and what systemd asks for.
+_MODULES = ["virtio_blk", "virtio_net", "autofs4"]
+
+def _stage1_impl(ctx):
+    packages = ctx.attr.packages[DebianPackagesInfo]
+    modules = ctx.attr.kernel[KernelInfo].modules
+    manifest = packages_manifest(ctx, packages, {"modules": ctx.attr.modules})
+    archive = ctx.actions.declare_file(ctx.label.name + ".cpio")
+    args = ctx.actions.args()
+    args.add("--manifest", manifest)
+    args.add_all("--modules", [modules], expand_directories = False)
+    args.add("--init", ctx.file._init)
+    args.add("--output", archive)
+    ctx.actions.run(
+        executable = ctx.executable._stage1,
+        arguments = [args],
+        inputs = [manifest, modules, ctx.file._init, packages.checked] + [package.deb for package in packages.packages],
+        outputs = [archive],
+        mnemonic = "SystemImageStage1",
+        progress_message = "Making the initramfs %{label}",
+        toolchain = None,
+    )
+    return [DefaultInfo(files = depset([archive]))]
+
+stage1 = rule(
+    implementation = _stage1_impl,
+    doc = """Makes a first-stage loader, the initramfs `NAME.cpio`, for a kernel.
+
+    It copies the system image from the disk whose serial number is `system-image` into memory, measures it, unpacks
+    it into a tmpfs and starts /sbin/init. It reads .tar.xz and .tar; of a .tar.xz, as other loaders do, one stream.
+    The digest is said on the console, and handed on in /run/system-image/sha256. On the kernel's command line it takes
+    `stage1.size=BYTES`, the length of the image; `stage1.sha256=HEX`, to refuse any other image; and
+    `stage1.unpack=plain`, to unpack as loaders do that know no owners and of the modes the nine permission bits alone.
+    """,
+    attrs = {
+        "kernel": attr.label(
+            doc = "The kernel whose modules it loads.",
+            mandatory = True,
+            providers = [KernelInfo],
+        ),
+        "modules": attr.string_list(
+            doc = "Modules that it loads, after those that they need. What is built into the kernel may be among them.",
+            default = _MODULES,
+        ),
+        "packages": attr.label(
+            doc = "A package set with busybox-static.",
+            default = Label("@debian//:stage1"),
+            providers = [DebianPackagesInfo],
+        ),
+        "_init": attr.label(
+            default = Label("//system_image/stage1:init"),
+            allow_single_file = True,
+        ),
+        "_stage1": attr.label(
+            default = Label("//tools/sysimage:stage1"),
+            cfg = "exec",
+            executable = True,
+        ),
+    },
+)
