@@ -38,6 +38,7 @@ class Manifest:
     tools: list[dict[str, str]]
     launcher: str
     compiler: dict[str, str]  # variable of make, such as "CC" → program
+    include: list[str]  # folders of headers that the compiler's own are among
     modules: list[str]  # names, with the hyphens or underscores of their files
     sources: list[dict[str, str]] = field(default_factory=list)  # "path" in the source's folder, "file"
     packages: list[dict[str, str]] = field(default_factory=list)  # with source
@@ -94,6 +95,10 @@ class Build:
         self._log = workshop.folder / "log"
         # Absolute, since make changes folders.
         self._compiler = {name: str(Path(path).absolute()) for name, path in manifest.compiler.items()}
+        for folder in manifest.include:
+            if (Path(folder) / "stdarg.h").is_file():
+                # So that it knows where its own headers are, for sources that ask it.
+                self._compiler["CC"] += f" -B{Path(folder).parent.absolute()}/"
 
     def lay_out(self) -> None:
         """Puts the source into its folder. Raises ToolError if it is not there."""
