@@ -1,5 +1,6 @@
 """The public rules and macros, in the order of the pipeline."""
 
+load("//system_image/private:cdi.bzl", _cdi = "cdi")
 load("//system_image/private:compress.bzl", _compress = "compress")
 load("//system_image/private:elf_dependencies_test.bzl", _elf_dependencies_test = "elf_dependencies_test")
 load("//system_image/private:emit.bzl", _emit = "emit")
@@ -8,6 +9,7 @@ load("//system_image/private:inject.bzl", _inject = "inject")
 load("//system_image/private:kernel.bzl", _kernel = "kernel")
 load("//system_image/private:kernel_module.bzl", _kernel_module = "kernel_module")
 load("//system_image/private:module_layer.bzl", _module_layer = "module_layer")
+load("//system_image/private:nvidia.bzl", _nvidia_rootfs = "nvidia_rootfs", _nvidia_system_image = "nvidia_system_image")
 load("//system_image/private:program.bzl", _locked_program = "locked_program")
 load("//system_image/private:rootfs.bzl", _rootfs = "rootfs")
 load("//system_image/private:stage1.bzl", _stage1 = "stage1")
@@ -27,3 +29,6 @@ kernel = _kernel
 stage1 = _stage1
 kernel_module = _kernel_module
 module_layer = _module_layer
+cdi = _cdi
+nvidia_rootfs = _nvidia_rootfs
+nvidia_system_image = _nvidia_system_image

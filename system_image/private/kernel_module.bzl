@@ -187,8 +187,8 @@ def kernel_module(
       packages: label of a package set with the source; files of `srcs` are laid over it.
       folder: pattern of the folder of the source in `packages`, such as "usr/src/nvidia-current-open-*".
       patches: list of labels of unified diffs, applied in order with `patch -p1`, which have to fit exactly.
-      make_variables: dict, name → value, on make's command line. `$(abs_srctree)` and `$(abs_objtree)` in a value
-        are the folders of the kernel's headers.
+      make_variables: dict, name → value, on make's command line. `$(srctree)` and `$(CURDIR)` in a value
+        are the folders of the headers, of those that all flavours share and of this kernel's.
       with_modules: list of names of the kernel's own modules that the layer has to have too, with what
         they depend on.
       licenses: list of strings, of which MODULE_LICENSE() has to be one; without it any that is free is good.
