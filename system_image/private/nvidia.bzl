@@ -66,8 +66,7 @@ def nvidia_rootfs(
             "nvidia-devices.service",
         ],
         exclude = exclude + [
-            "usr/share/bug/**",
-            "usr/share/lintian/**",
+            "usr/lib/nvidia/current/*.1.gz", # manual pages
         ] + [path for family, path in _FIRMWARE.items() if family not in firmware],
         files = {path: Label("//system_image/nvidia:files/" + path) for path in _FILES} | files,
         modes = {path: "0755" for path in _FILES if path.startswith("usr/libexec/")} | modes,

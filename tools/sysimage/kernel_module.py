@@ -127,8 +127,9 @@ class Build:
     def make(self, jobs: int) -> None:
         """Builds. Raises ToolError, after the end of what make said, if that fails."""
         workshop = self._workshop
-        # No path of this folder gets into a module, nor what only debuggers read.
-        flags = f"-ffile-prefix-map={workshop.folder}=. -g0"
+        # No path of a folder gets into a module, nor what only debuggers read.
+        folders = [self.source, *sorted((workshop.folder / "usr/src").iterdir())]
+        flags = " ".join([*(f"-ffile-prefix-map={folder}/=" for folder in folders), "-g0"])
         variables = {
             **self._compiler,
             "KBUILD_BUILD_HOST": "",
