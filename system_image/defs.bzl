@@ -1,5 +1,6 @@
 """The public rules and macros, in the order of the pipeline."""
 
+load("//system_image/private:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
 load("//system_image/private:cdi.bzl", _cdi = "cdi")
 load("//system_image/private:compress.bzl", _compress = "compress")
 load("//system_image/private:elf_dependencies_test.bzl", _elf_dependencies_test = "elf_dependencies_test")
@@ -23,12 +24,14 @@ compress = _compress
 inject = _inject
 emit = _emit
 system_image = _system_image
-sysroot = _sysroot
-elf_dependencies_test = _elf_dependencies_test
-kernel = _kernel
-stage1 = _stage1
 kernel_module = _kernel_module
 module_layer = _module_layer
 cdi = _cdi
 nvidia_rootfs = _nvidia_rootfs
 nvidia_system_image = _nvidia_system_image
+sysroot = _sysroot
+elf_dependencies_test = _elf_dependencies_test
+kernel = _kernel
+stage1 = _stage1
+system_image_vm = _system_image_vm
+boot_test = _boot_test

@@ -6,6 +6,7 @@ load(":packages.bzl", "DebianPackagesInfo")
 LockedProgramInfo = provider(
     doc = "A program from locked packages.",
     fields = {
+        "architecture": "string: of the program, `amd64` or `arm64`.",
         "argv": "list of strings: how to start it, relative to the execution root.",
         "folder": "File: the folder with bin/, lib/ and, if there is data, share/; an input of the action.",
     },
@@ -38,6 +39,7 @@ def _locked_program_impl(ctx):
     return [
         DefaultInfo(files = depset([folder])),
         LockedProgramInfo(
+            architecture = packages.architecture,
             argv = [
                 "{}/lib/{}".format(folder.path, _LOADERS[packages.architecture]),
                 "--library-path",

@@ -1,0 +1,250 @@
+"""Stage boot: a system image in a virtual machine, to look at or to test."""
+
+load("@rules_python//python:py_binary.bzl", "py_binary")
+load("@rules_python//python:py_test.bzl", "py_test")
+load("//toolchains:guest.bzl", "GUEST_PLATFORM")
+load(":emit.bzl", "SystemImageInfo")
+load(":kernel.bzl", "KernelInfo")
+load(":manifest.bzl", "write_manifest")
+load(":program.bzl", "LockedProgramInfo")
+load(":stage1.bzl", _stage1 = "stage1")
+
+_CPUS = {
+    "amd64": Label("@platforms//cpu:x86_64"),
+    "arm64": Label("@platforms//cpu:aarch64"),
+}
+_KERNEL = Label("//system_image:kernel")
+_PLATFORMS = "//command_line_option:platforms"
+
+# What of the attributes that every rule has goes to a test's or a program's parts.
+_COMMON = ("testonly", "visibility", "target_compatible_with")
+
+_guest_transition = transition(
+    implementation = lambda settings, attr: {_PLATFORMS: [attr.platform] if attr.platform else settings[_PLATFORMS]},
+    inputs = [_PLATFORMS],
+    outputs = [_PLATFORMS],
+)
+
+def _machine_impl(ctx):
+    image = ctx.attr.image[0][SystemImageInfo]
+    kernel = ctx.attr.kernel[0][KernelInfo]
+    qemu = ctx.attr.qemu[LockedProgramInfo]
+    if image.compression == "zstd":
+        fail("image: {} is compressed with zstd, which stage1 can't read; give it compression = \"xz\" or \"none\"".format(
+            ctx.attr.image[0].label,
+        ))
+    initramfs = ctx.files.stage1[0]
+    bundle = ctx.files.bundle[0] if ctx.files.bundle else None
+    manifest = write_manifest(ctx, {
+        "architecture": kernel.architecture,
+        "bundle": bundle.short_path if bundle else "",
+        "cmdline": ctx.attr.cmdline,
+        "cpus": ctx.attr.cpus,
+        "digest": image.digest.short_path,
+        "host": qemu.architecture,
+        "image": image.image.short_path,
+        "initramfs": initramfs.short_path,
+        "kernel": kernel.image.short_path,
+        "memory": ctx.attr.memory,
+        "name": str(ctx.attr.image[0].label).removeprefix("@@"),
+        "plain": ctx.attr.plain,
+        "qemu": qemu.folder.short_path,
+        "wanted": json.decode(ctx.attr.wanted),
+    })
+    runfiles = [image.image, image.digest, kernel.image, initramfs, qemu.folder]
+    return [DefaultInfo(
+        files = depset([manifest]),
+        runfiles = ctx.runfiles([manifest] + runfiles + ([bundle] if bundle else [])),
+    )]
+
+_machine = rule(
+    implementation = _machine_impl,
+    doc = "A machine, and what it boots: a manifest for vm.py and check.py, whose runfiles have it all.",
+    attrs = {
+        "bundle": attr.label(
+            doc = "A container bundle, as a tar.",
+            allow_single_file = [".tar"],
+            cfg = _guest_transition,
+        ),
+        "cmdline": attr.string_list(doc = "Further words for the kernel's command line."),
+        "cpus": attr.int(doc = "Processors.", default = 2),
+        "image": attr.label(
+            doc = "The system image.",
+            mandatory = True,
+            cfg = _guest_transition,
+            providers = [SystemImageInfo],
+        ),
+        "kernel": attr.label(
+            doc = "The kernel.",
+            mandatory = True,
+            cfg = _guest_transition,
+            providers = [KernelInfo],
+        ),
+        "memory": attr.int(doc = "Memory in MiB.", default = 1024),
+        "plain": attr.bool(doc = "Whether stage1 unpacks as plain tar does."),
+        "platform": attr.string(doc = "Label of the guest's platform; \"\" is the one that is built for."),
+        "qemu": attr.label(
+            doc = "The QEMU that has machines of the guest's architecture.",
+            mandatory = True,
+            providers = [LockedProgramInfo],
+        ),
+        "stage1": attr.label(
+            doc = "The first-stage loader.",
+            mandatory = True,
+            allow_single_file = [".cpio"],
+            cfg = _guest_transition,
+        ),
+        "wanted": attr.string(doc = "What a test expects, in JSON.", default = "{}"),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+        ),
+    },
+)
+
+def _make_machine(name, architecture, kernel, stage1, common, **kwargs):
+    """Declares `NAME_machine` and, of a kernel of one's own, its stage1; returns the machine's name."""
+    if architecture and architecture not in _CPUS:
+        fail("architecture: {} is not one of {}".format(repr(architecture), ", ".join(_CPUS)))
+    parts = dict(common, tags = ["manual"])
+    if kernel and not stage1:
+        stage1 = name + "_stage1"
+        _stage1(
+            name = stage1,
+            kernel = kernel,
+            **parts
+        )
+    qemu = {name: Label("//system_image:qemu_" + name) for name in _CPUS}
+    _machine(
+        name = name + "_machine",
+        kernel = kernel or _KERNEL,
+        platform = GUEST_PLATFORM[_CPUS[architecture]] if architecture else "",
+        qemu = qemu[architecture] if architecture else select({_CPUS[name]: qemu[name] for name in qemu}),
+        stage1 = stage1 or Label("//system_image:stage1"),
+        **dict(parts, **kwargs)
+    )
+    return name + "_machine"
+
+def system_image_vm(
+        *,
+        name,
+        image,
+        kernel = None,
+        stage1 = None,
+        bundle = None,
+        memory = 1024,
+        cpus = 2,
+        plain = False,
+        cmdline = [],
+        architecture = "",
+        **kwargs):
+    """Makes a virtual machine: `bazel run NAME` boots the image and ends with the orchestrator's status.
+
+    QEMU comes from the lock. It uses hardware virtualisation where that works, and emulates the guest elsewhere. The
+    console is the terminal. After `--` come the options `--debug`, for a root login on the console of a machine that
+    stays on; `--bundle FILE.tar`, which delivers a container bundle, and `--share FOLDER`, which delivers the bundle
+    in a folder.
+
+    Args:
+      name: name of the target.
+      image: label of a `system_image`.
+      kernel: label of a `kernel`; without it, this module's.
+      stage1: label of a `stage1` for this kernel; without it, one is made, or this module's taken.
+      bundle: label of the container bundle to deliver, such as an `app_bundle`.
+      memory: memory of the machine, in MiB. An image takes what its tarball and its files do.
+      cpus: number of processors.
+      plain: whether stage1 unpacks the image as a loader does that knows no owners and of the modes the nine
+        permission bits alone.
+      cmdline: list of further words for the kernel's command line.
+      architecture: "amd64" or "arm64", if the image is to be built for another architecture than the build's target.
+      **kwargs: attributes that every rule has.
+    """
+    common = {key: value for key, value in kwargs.items() if key in _COMMON}
+    machine = _make_machine(
+        name,
+        architecture,
+        kernel,
+        stage1,
+        common,
+        bundle = bundle,
+        cmdline = cmdline,
+        cpus = cpus,
+        image = image,
+        memory = memory,
+        plain = plain,
+    )
+    _program(py_binary, name, "vm", machine, **kwargs)
+
+def boot_test(
+        *,
+        name,
+        image,
+        expect = [],
+        commands = [],
+        status = None,
+        kernel = None,
+        stage1 = None,
+        bundle = None,
+        memory = 1024,
+        cpus = 2,
+        plain = False,
+        cmdline = [],
+        architecture = "",
+        size = "medium",
+        tags = [],
+        **kwargs):
+    """Proves that an image boots: the orchestrator says that it is ready, systemd is `running`, no unit has failed.
+
+    It needs no root, no network and no hardware virtualisation. On failure it says why in one line, and shows the
+    failed units, the ends of the journal and of the console.
+
+    Args:
+      name: name of the target.
+      image: label of a `system_image`.
+      expect: list of regular expressions, of each of which a line of the console or of a command's output has to have
+        a match.
+      commands: list of commands for the guest's shell, run as root once systemd is `running`; each has to succeed.
+      status: the status with which the orchestrator has to end; the machine then has to go off by itself. Without it,
+        the orchestrator may run on.
+      kernel: as in `system_image_vm`, and so are the following.
+      stage1: see there.
+      bundle: see there.
+      memory: see there.
+      cpus: see there.
+      plain: see there.
+      cmdline: see there.
+      architecture: see there.
+      size: as every test has it. A boot that takes longer than its time is ended shortly before, and shown.
+      tags: as every test has them; Bazel is told that as many processors are used as the machine has.
+      **kwargs: attributes that every test has.
+    """
+    common = {key: value for key, value in kwargs.items() if key in _COMMON}
+    machine = _make_machine(
+        name,
+        architecture,
+        kernel,
+        stage1,
+        dict(common, testonly = True),
+        bundle = bundle,
+        cmdline = cmdline,
+        cpus = cpus,
+        image = image,
+        memory = memory,
+        plain = plain,
+        wanted = json.encode({"commands": commands, "expect": expect, "status": status}),
+    )
+    _program(py_test, name, "check", machine, size = size, tags = tags + ["cpu:{}".format(cpus)], **kwargs)
+
+def _program(rule, name, module, machine, **kwargs):
+    main = Label("//tools/sysimage/boot:{}.py".format(module))
+    rule(
+        name = name,
+        srcs = [main],
+        args = ["--vm", "$(rootpath {})".format(machine)],
+        data = [machine],
+        # As the tools have it.
+        legacy_create_init = 0,
+        main = main,
+        python_version = "3.14",
+        deps = [Label("//tools/sysimage/boot:lib")],
+        **kwargs
+    )

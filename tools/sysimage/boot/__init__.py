@@ -1,0 +1,1 @@
+"""Stage boot: system images in virtual machines. It runs outside of build actions."""

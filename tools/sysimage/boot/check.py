@@ -1,0 +1,199 @@
+"""Boots a system image in a virtual machine and says what is wrong with it, if anything is."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.sysimage.boot import guest, machine
+from tools.sysimage.errors import ToolError, run
+
+_TIME = 300  # seconds that a boot may take, if Bazel does not say
+_RESERVE = 10  # seconds before Bazel's own limit: enough to say what is missing
+_POLL = 0.2  # seconds
+_TAIL = 40  # lines of the console that a failure shows
+_CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|\][^\x07]*\x07)|[\x00-\x08\x0b-\x1f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a boot has to show."""
+
+    expect: tuple[str, ...] = ()  # regular expressions, each to be found in a line of the console or a command
+    commands: tuple[str, ...] = ()  # shell commands that have to succeed in the guest
+    status: int | None = None  # with which the orchestrator has to end, and the machine go off; None: any, or never
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What a boot has shown."""
+
+    console: tuple[str, ...]
+    report: tuple[guest.Section, ...]
+    status: int | None  # the orchestrator's
+    ended: int | None  # QEMU's status, None if it was ended by us
+    seconds: float
+    times: tuple[float, ...] = field(default=())  # of each line of the console, seconds since the start
+
+    def value(self, name: str) -> str:
+        """The value of a section of the report, "" if the report has none."""
+        return next((section.value for section in self.report if section.name == name), "")
+
+    def has(self, name: str) -> bool:
+        """Whether the report got that far."""
+        return any(section.name == name for section in self.report)
+
+    def lines(self) -> Iterator[str]:
+        """The lines in which expectations are looked for."""
+        yield from self.console
+        for section in self.report:
+            if section.name == "command":
+                yield from section.lines
+
+
+def main(argv: Sequence[str]) -> int:
+    """Boots; raises ToolError, after all that is known, if the boot is not as it has to be."""
+    parser = argparse.ArgumentParser(prog="check", description=__doc__)
+    parser.add_argument("--vm", type=Path, required=True, help="JSON: what is booted, and wanted")
+    options = parser.parse_args(argv)
+    value = json.loads(options.vm.read_text("utf-8"))["wanted"]
+    wanted = Wanted(tuple(value["expect"]), tuple(value["commands"]), value["status"])
+    check(machine.parse(options.vm), wanted)
+    return 0
+
+
+def check(vm: machine.Machine, wanted: Wanted, seconds: float | None = None) -> Boot:
+    """Boots a machine within some seconds; returns what it showed. Raises ToolError if anything is not as wanted."""
+    limit = seconds or int(os.environ.get("TEST_TIMEOUT", _TIME)) - _RESERVE
+    with tempfile.TemporaryDirectory() as folder:
+        boot = watch(vm, wanted, Path(folder), limit)
+    found = list(problems(boot, wanted, limit))
+    print(details(boot) if found else f"{vm.name}: booted as it has to, within {boot.seconds:.0f} s")
+    if found:
+        raise ToolError(f"{vm.name}: {'; '.join(found)}")
+    return boot
+
+
+def watch(vm: machine.Machine, wanted: Wanted, scratch: Path, limit: float, options: Sequence[str] = ()) -> Boot:
+    """Boots a machine until it goes off, or all that is wanted is there, or something is wrong, or time is up."""
+    status, report = scratch / "status", scratch / "report"
+    vm = machine.with_files(vm, guest.files(commands=wanted.commands, probe=True), scratch)
+    ports = [*machine.port(guest.STATUS, status), *machine.port(guest.REPORT, report)]
+    devices = ["-serial", "stdio", "-netdev", "user,id=net,restrict=on"]
+    command = machine.command(vm, [*devices, *ports, *options], kvm=machine.kvm_works(vm))
+    console: list[str] = []
+    times: list[float] = []
+    start = time.monotonic()
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as qemu:
+
+        def read() -> None:
+            assert qemu.stdout is not None
+            for line in qemu.stdout:
+                times.append(time.monotonic() - start)
+                console.append(_CONTROL.sub("", line.decode("utf-8", "replace").rstrip("\r\n")))
+
+        def boot() -> Boot:
+            sections = guest.sections(_read(report))
+            ended = qemu.poll()
+            seconds = time.monotonic() - start
+            return Boot(tuple(console), tuple(sections), guest.exit_status(_read(status)), ended, seconds, tuple(times))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            while not _done(seen := boot(), wanted) and seen.seconds < limit:
+                time.sleep(_POLL)
+        finally:
+            if qemu.poll() is None:
+                qemu.kill()
+                ended = None
+            else:
+                ended = qemu.returncode
+            reader.join()
+        seen = boot()
+        return Boot(seen.console, seen.report, seen.status, ended, seen.seconds, seen.times)
+
+
+def _read(path: Path) -> str:
+    text = path.read_text("utf-8", "replace") if path.exists() else ""
+    # A line that is only half there is for the next time.
+    return text[: text.rfind("\n") + 1]
+
+
+def _done(boot: Boot, wanted: Wanted) -> bool:
+    if boot.ended is not None:
+        return True
+    if not boot.has("end"):
+        return False
+    if any(_of_report(boot)):
+        return True
+    return wanted.status is None and not any(_missing(boot, wanted))
+
+
+def problems(boot: Boot, wanted: Wanted, limit: float) -> Iterator[str]:
+    """What is wrong with a boot, causes first."""
+    fatal = [line for line in boot.console if "stage1: refused: " in line or "Kernel panic" in line]
+    if fatal:
+        yield from fatal
+        return
+    if boot.ended:
+        yield f"QEMU ended with status {boot.ended}: {boot.console[-1] if boot.console else 'it said nothing'}"
+    elif not boot.has("state"):
+        late = boot.ended is None
+        yield f"systemd had not started up after {limit:.0f} s" if late else "the machine went off while it booted"
+    else:
+        yield from _of_report(boot)
+        if not boot.has("end"):
+            yield "the report on the boot breaks off"
+    yield from _missing(boot, wanted)
+    if wanted.status is not None:
+        if boot.status is None:
+            yield f"the orchestrator has not ended, and it has to with status {wanted.status}"
+        elif boot.status != wanted.status:
+            yield f"the orchestrator ended with status {boot.status}, and it has to with {wanted.status}"
+        elif boot.ended is None:
+            yield "the orchestrator has ended, but the machine did not go off"
+
+
+def _of_report(boot: Boot) -> Iterator[str]:
+    failed = [section.value for section in boot.report if section.name == "failed"]
+    if boot.value("state") != "running":
+        units = f", failed units: {', '.join(failed)}" if failed else ""
+        yield f"systemd says {boot.value('state')!r} instead of 'running'{units}"
+    if boot.value("ready") in ("", "0"):
+        said = "; ".join(line for section in boot.report if section.name == "unit" for line in section.lines)
+        ended = "" if boot.status is None else f", and ended with status {boot.status}"
+        yield f"the orchestrator never said that it is ready{ended} ({said})"
+    for section in boot.report:
+        if section.name == "command" and not section.value.endswith(" 0"):
+            number, _, status = section.value.partition(" ")
+            last = section.lines[-1] if section.lines else "it said nothing"
+            yield f"command {int(number) + 1} ended with status {status}: {last}"
+
+
+def _missing(boot: Boot, wanted: Wanted) -> Iterator[str]:
+    for pattern in wanted.expect:
+        if not any(re.search(pattern, line) for line in boot.lines()):
+            yield f"no line of the console or of a command has {pattern!r}"
+
+
+def details(boot: Boot) -> str:
+    """All that helps to find out why a boot failed, the longest first."""
+    parts = [("the end of the console", boot.console[-_TAIL:])]
+    for section in reversed(boot.report):
+        if section.name in ("failed", "command", "journal") and section.lines:
+            parts.append((f"{section.name} {section.value}".strip(), section.lines))
+    return "\n".join(line for title, lines in parts for line in (f"--- {title}", *lines))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,88 @@
+"""What a machine's host lays into a guest's /run, to learn how the boot went: units, and the scripts of guest/."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.sysimage.errors import ToolError
+from tools.sysimage.tree import Tree, file, symlink
+
+_SCRIPTS = Path(__file__).parent / "guest"
+_OWN = "run/system-image"
+_UNITS = "run/systemd/system"
+_DROP_IN = f"{_UNITS}/orchestrator.service.d/50-host.conf"
+
+# Names of virtio ports.
+STATUS = "system-image.status"
+REPORT = "system-image.report"
+
+
+def files(*, commands: Sequence[str] = (), probe: bool = False, stay: bool = False) -> Tree:
+    """The files, for an initramfs.
+
+    They report the orchestrator's status; with `probe`, how the boot went and what `commands` say; with `stay`
+    the machine does not go off when the orchestrator ends.
+    """
+    tree = Tree()
+
+    def put(path: str, text: str) -> None:
+        tree.make_parents(path)
+        tree.put(path, file(text.encode()))
+
+    def script(name: str) -> None:
+        put(f"{_OWN}/{name}", (_SCRIPTS / name).read_text("utf-8"))
+
+    script("port")
+    script("stopped")
+    unit = ["SuccessAction=none", "FailureAction=none"] if stay else []
+    # "+": whatever the unit may not see itself.
+    service = [f"ExecStopPost=+/bin/sh /{_OWN}/stopped"]
+    if probe:
+        script("probe")
+        service.append("TimeoutStopSec=infinity")
+        put(f"{_UNITS}/probe.service", (_SCRIPTS / "probe.service").read_text("utf-8"))
+        wants = f"{_UNITS}/sysinit.target.wants/probe.service"
+        tree.make_parents(wants)
+        tree.put(wants, symlink("../probe.service"))
+        for number, command in enumerate(commands):
+            put(f"{_OWN}/commands/{number:03}", f"{command}\n")
+    put(_DROP_IN, "\n".join(["[Unit]", *unit, "[Service]", *service]) + "\n")
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of a report: "@failed x.service" is called "failed" and has the value "x.service"."""
+
+    name: str
+    value: str
+    lines: tuple[str, ...]
+
+
+def sections(text: str) -> list[Section]:
+    """The sections of a report, as far as it is written; of the last one, maybe not all lines."""
+    found: list[tuple[str, str, list[str]]] = []
+    for line in text.splitlines():
+        if line.startswith("@"):
+            name, _, value = line[1:].partition(" ")
+            found.append((name, value, []))
+        elif found:
+            found[-1][2].append(line.removeprefix(" "))
+    return [Section(name, value, tuple(lines)) for name, value, lines in found]
+
+
+def exit_status(text: str) -> int | None:
+    """The orchestrator's status as a shell has it, 128 and the number of a signal added; None without one.
+
+    `text` is what the guest's `stopped` says: $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS of systemd.exec(5). Raises
+    ToolError if it is none of that.
+    """
+    words = text.split()
+    if not words:
+        return None
+    try:
+        _, how, status = words
+        return int(status) if how == "exited" else 128 + signal.Signals[f"SIG{status}"].value
+    except (ValueError, KeyError):
+        raise ToolError(f"the guest says that the orchestrator ended so: {text.strip()!r}; that is no status") from None

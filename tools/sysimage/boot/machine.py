@@ -1,0 +1,168 @@
+"""Virtual machines of QEMU that boot a system image as a confidential VM's host does: kernel, stage1, disks."""
+
+import dataclasses
+import io
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.sysimage import cpio
+from tools.sysimage.errors import ToolError
+from tools.sysimage.program import LOADERS
+from tools.sysimage.tree import Tree
+
+# Of the image's .network files, the one that has the address of a guest in QEMU's user network.
+_MAC = "42:00:0a:00:02:0f"
+_SECTOR = 512
+_TRIAL = 20  # seconds in which a machine that works has started its kernel, many times over
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What machines of an architecture differ in."""
+
+    program: str
+    machine: str
+    console: str
+    emulated: str  # the processor that is emulated
+
+
+_KINDS = {
+    "amd64": _Kind("qemu-system-x86_64", "q35", "ttyS0", "max"),
+    # Its pointer authentication is of no use here, and emulated to the letter it takes half of the time.
+    "arm64": _Kind("qemu-system-aarch64", "virt,gic-version=max", "ttyAMA0", "max,pauth-impdef=on"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine, and what it boots."""
+
+    name: str  # of the target, for messages
+    architecture: str  # of the guest
+    qemu: Path  # folder with bin/, lib/ and share/
+    host: str  # architecture that QEMU was made for
+    kernel: Path
+    initramfs: Path
+    image: Path
+    digest: str  # SHA-256 that stage1 is to insist on, "" for none
+    memory: int  # MiB
+    cpus: int
+    plain: bool = False  # unpack as plain tar does
+    cmdline: tuple[str, ...] = ()  # further words for the kernel
+    bundle: Path | None = None  # a container bundle, as a tar
+
+    @property
+    def console(self) -> str:
+        """The name of the serial console in the guest."""
+        return _KINDS[self.architecture].console
+
+
+def parse(path: Path) -> Machine:
+    """Reads the description that the rule wrote, whose paths are relative to the current folder."""
+    value: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    digest = Path(value["digest"]).read_text("utf-8").split()[0]
+    return Machine(
+        name=value["name"],
+        architecture=value["architecture"],
+        qemu=Path(value["qemu"]),
+        host=value["host"],
+        kernel=Path(value["kernel"]),
+        initramfs=Path(value["initramfs"]),
+        image=Path(value["image"]),
+        digest=digest,
+        memory=value["memory"],
+        cpus=value["cpus"],
+        plain=value["plain"],
+        cmdline=tuple(value["cmdline"]),
+        bundle=Path(value["bundle"]) if value["bundle"] else None,
+    )
+
+
+def with_files(machine: Machine, files: Tree, scratch: Path) -> Machine:
+    """The machine with `files` laid over its initramfs; what is in /run there is in the guest's /run, too."""
+    archive = io.BytesIO()
+    cpio.write(files, archive)
+    initramfs = scratch / "initramfs"
+    initramfs.write_bytes(machine.initramfs.read_bytes() + archive.getvalue())
+    return dataclasses.replace(machine, initramfs=initramfs)
+
+
+def command(machine: Machine, options: Sequence[str], *, kvm: bool) -> list[str]:
+    """The command line that starts a machine; `options` have to say where its console and its network `net` lead."""
+    size = machine.image.stat().st_size
+    words = [f"console={machine.console}", "panic=-1", "quiet", f"stage1.size={size}"]
+    words += [f"stage1.sha256={machine.digest}"] if machine.digest else []
+    words += ["stage1.unpack=plain"] if machine.plain else []
+    return [
+        *_start(machine, kvm=kvm),
+        *("-m", str(machine.memory), "-smp", str(machine.cpus)),
+        *("-initrd", str(machine.initramfs), "-append", " ".join([*words, *machine.cmdline])),
+        *_disk(machine.image, "system-image"),
+        *(_disk(machine.bundle, "bundle") if machine.bundle else ()),
+        *("-device", f"virtio-net-pci,netdev=net,mac={_MAC},romfile="),
+        *("-device", "virtio-serial-pci"),
+        *options,
+    ]
+
+
+def port(name: str, path: Path) -> list[str]:
+    """Options for a virtio port of this name, whose bytes go to a file."""
+    identity = name.replace(".", "-")
+    return [
+        *("-chardev", f"file,id={identity},path={_escaped(path)}"),
+        *("-device", f"virtserialport,chardev={identity},name={name}"),
+    ]
+
+
+def kvm_works(machine: Machine) -> bool:
+    """Whether the kernel starts with hardware virtualisation; tried, since /dev/kvm alone says little."""
+    if not Path("/dev/kvm").exists():
+        return False
+    with tempfile.TemporaryFile() as output:
+        try:
+            # Without an initramfs it panics, and so ends, as soon as it has started.
+            trial = [*_start(machine, kvm=True), "-serial", "stdio", "-append"]
+            status = subprocess.run(
+                [*trial, f"console={machine.console} panic=-1"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                timeout=_TRIAL,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return False
+        output.seek(0)
+        return status == 0 and b"Linux version" in output.read()
+
+
+def _start(machine: Machine, *, kvm: bool) -> list[str]:
+    kind = _KINDS[machine.architecture]
+    libraries = machine.qemu / "lib"
+    return [
+        *(str(libraries / LOADERS[machine.host]), "--library-path", str(libraries)),
+        *("--argv0", kind.program, str(machine.qemu / "bin" / kind.program)),
+        *("-L", str(machine.qemu / "share"), "-nodefaults", "-no-user-config"),
+        *("-display", "none", "-no-reboot", "-machine", kind.machine),
+        *(("-accel", "kvm") if kvm else ("-accel", "tcg,thread=multi")),
+        *("-cpu", "max" if kvm else kind.emulated),
+        *("-kernel", str(machine.kernel)),
+    ]
+
+
+def _disk(path: Path, serial: str) -> list[str]:
+    if not path.is_file():
+        raise ToolError(f"{path}: is no file, as the disk {serial} has to be; give one")
+    return [
+        *("-drive", f"file={_escaped(path)},format=raw,if=none,id={serial},readonly=on"),
+        *("-device", f"virtio-blk-pci,drive={serial},serial={serial}"),
+    ]
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace(",", ",,")
