@@ -27,12 +27,12 @@ def run(root: Path, argv: Sequence[str], environment: Mapping[str, str]) -> subp
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
 
-    def mount(source: str, target: str, flags: int) -> None:
-        if libc.mount(source.encode(), target.encode(), None, flags, None):
+    def mount(source: str, target: str, flags: int, kind: str = "") -> None:
+        if libc.mount(source.encode(), target.encode(), kind.encode(), flags, None):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
 
     def enter() -> None:
-        os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNS)
+        os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNS | os.CLONE_NEWCGROUP)
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
@@ -40,6 +40,8 @@ def run(root: Path, argv: Sequence[str], environment: Mapping[str, str]) -> subp
         mount(str(root), str(root), _BIND | _REC)
         for name in ("dev", "proc", "sys"):
             mount(f"/{name}", str(root / name), _BIND | _REC)
+        # runc looks for one, although it may not change anything in it.
+        mount("cgroup2", str(root / "sys/fs/cgroup"), 0, "cgroup2")
         os.chroot(root)
         os.chdir("/")
 
