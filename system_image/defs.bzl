@@ -10,7 +10,7 @@ load("//system_image/private:inject.bzl", _inject = "inject")
 load("//system_image/private:kernel.bzl", _kernel = "kernel")
 load("//system_image/private:kernel_module.bzl", _kernel_module = "kernel_module")
 load("//system_image/private:module_layer.bzl", _module_layer = "module_layer")
-load("//system_image/private:nvidia.bzl", _nvidia_rootfs = "nvidia_rootfs", _nvidia_system_image = "nvidia_system_image")
+load("//system_image/private:nvidia.bzl", _nvidia_modules = "nvidia_modules", _nvidia_rootfs = "nvidia_rootfs", _nvidia_system_image = "nvidia_system_image")
 load("//system_image/private:program.bzl", _locked_program = "locked_program")
 load("//system_image/private:rootfs.bzl", _rootfs = "rootfs")
 load("//system_image/private:stage1.bzl", _stage1 = "stage1")
@@ -27,6 +27,7 @@ system_image = _system_image
 kernel_module = _kernel_module
 module_layer = _module_layer
 cdi = _cdi
+nvidia_modules = _nvidia_modules
 nvidia_rootfs = _nvidia_rootfs
 nvidia_system_image = _nvidia_system_image
 sysroot = _sysroot

@@ -3,7 +3,6 @@
 load("//system_image/private:compress.bzl", _CompressedBaseInfo = "CompressedBaseInfo")
 load("//system_image/private:emit.bzl", _SystemImageInfo = "SystemImageInfo")
 load("//system_image/private:kernel.bzl", _KernelInfo = "KernelInfo")
-load("//system_image/private:module_layer.bzl", _KernelModuleInfo = "KernelModuleInfo")
 load("//system_image/private:packages.bzl", _DebianPackageInfo = "DebianPackageInfo", _DebianPackagesInfo = "DebianPackagesInfo")
 load("//system_image/private:program.bzl", _LockedProgramInfo = "LockedProgramInfo")
 load("//system_image/private:rootfs.bzl", _RootfsInfo = "RootfsInfo")
@@ -17,4 +16,3 @@ CompressedBaseInfo = _CompressedBaseInfo
 SystemImageInfo = _SystemImageInfo
 SysrootInfo = _SysrootInfo
 KernelInfo = _KernelInfo
-KernelModuleInfo = _KernelModuleInfo

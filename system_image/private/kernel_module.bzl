@@ -4,7 +4,7 @@ load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("@rules_python//python:py_test.bzl", "py_test")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
 load(":compression.bzl", "two_cores")
-load(":module_layer.bzl", "KernelModuleInfo", "module_layer")
+load(":module_layer.bzl", "module_layer")
 load(":manifest.bzl", "write_manifest")
 load(":packages.bzl", "DebianPackagesInfo")
 
@@ -98,7 +98,6 @@ def _kernel_module_impl(ctx):
     )
     return [
         DefaultInfo(files = depset(modules)),
-        KernelModuleInfo(modules = modules, symvers = symvers),
         OutputGroupInfo(symvers = depset([symvers])),
     ]
 
@@ -155,7 +154,6 @@ _kernel_module = rule(
             providers = [DebianPackagesInfo],
         ),
     },
-    provides = [KernelModuleInfo],
 )
 
 def kernel_module(

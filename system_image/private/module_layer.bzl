@@ -4,17 +4,9 @@ load(":manifest.bzl", "packages_manifest", "write_manifest")
 load(":packages.bzl", "DebianPackagesInfo")
 load(":program.bzl", "LockedProgramInfo")
 
-KernelModuleInfo = provider(
-    doc = "Modules of a kernel that are not part of its source.",
-    fields = {
-        "modules": "list of Files: MODULE.ko.",
-        "symvers": "File: what they export, in the format of the kernel's Module.symvers.",
-    },
-)
-
 def _module_layer_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
-    external = [module for target in ctx.attr.external for module in target[KernelModuleInfo].modules]
+    external = ctx.files.external
     depmod = ctx.attr._depmod[LockedProgramInfo]
     tool = write_manifest(ctx, {"argv": depmod.argv}, ctx.label.name + "_depmod")
     manifest = packages_manifest(ctx, packages, {
@@ -49,7 +41,10 @@ module_layer = rule(
     which comes first. Beside them is what depmod(8) makes of them.
     """,
     attrs = {
-        "external": attr.label_list(doc = "Targets of `kernel_module`.", providers = [KernelModuleInfo]),
+        "external": attr.label_list(
+            doc = "Other modules, MODULE.ko, such as `kernel_module` makes.",
+            allow_files = [".ko"],
+        ),
         "modules": attr.string_list(doc = "Names of modules of the kernel, such as `ecdh_generic`."),
         "packages": attr.label(
             doc = "A package set with one linux-image package, such as `@debian//:kernel`.",

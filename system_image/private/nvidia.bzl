@@ -1,5 +1,6 @@
 """The macros for images with NVIDIA GPUs: a root filesystem with the driver, a system image with an attestation."""
 
+load(":kernel_module.bzl", "kernel_module")
 load(":rootfs.bzl", "rootfs")
 load(":system_image.bzl", "system_image")
 
@@ -23,6 +24,58 @@ _FIRMWARE = {
     "ga10x": "usr/lib/firmware/nvidia/*/gsp_ga10x.bin", # Ampere's GA10x, Ada, and Hopper: H100, H200
     "tu10x": "usr/lib/firmware/nvidia/*/gsp_tu10x.bin", # Turing, and GA100: A100
 }
+
+# Of these the driver's encrypted channel to a GPU in confidential mode is made.
+_CRYPTO = [
+    "aesni-intel",
+    "crypto_simd",
+    "cryptd",
+    "ecdh_generic",
+    "gcm",
+    "ghash-generic",
+]
+
+def nvidia_modules(
+        *,
+        name,
+        modules = ["nvidia", "nvidia-uvm"],
+        packages = Label("@debian//:nvidia_source"),
+        patches = [],
+        kernel_headers = Label("@debian//:kernel_headers"),
+        **kwargs):
+    """Builds the driver's open kernel modules: `kernel_module`, for the source that Debian packages.
+
+    Args:
+      name: name of the target. The layer with the modules is `NAME_layer`.
+      modules: list of names of modules. nvidia-modeset and nvidia-drm need a kernel with DRM.
+      packages: label of the package set with the source, of the version of the libraries.
+      patches: list of labels of patches beyond those that this module's kernel needs.
+      kernel_headers: label of the package set with the kernel and its headers.
+      **kwargs: further arguments of `kernel_module`.
+    """
+    kernel_module(
+        name = name,
+        firmware = ["nvidia/*/gsp_{}.bin".format(family) for family in _FIRMWARE],
+        folder = "usr/src/nvidia-current-open-*",
+        kernel_headers = kernel_headers,
+        licenses = ["Dual MIT/GPL"],
+        make_variables = {
+            # As the source's own Makefile has them.
+            "ARCH": "x86_64",
+            "NV_KERNEL_MODULES": " ".join(modules),
+            "NV_KERNEL_OUTPUT": "$(CURDIR)",
+            "NV_KERNEL_SOURCES": "$(srctree)",
+            "NV_SPECTRE_V2": "0",
+        },
+        modules = modules,
+        packages = packages,
+        patches = [
+            Label("//system_image/nvidia:patches/not-the-host.patch"),
+            Label("//system_image/nvidia:patches/pci-resize-resource.patch"),
+        ] + patches,
+        with_modules = _CRYPTO,
+        **kwargs
+    )
 
 def nvidia_rootfs(
         *,

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tools.sysimage import sysroot
+from tools.sysimage.folder import write
 from tools.sysimage.tree import Kind, Tree
 
 _BIND, _REC, _PRIVATE = 0x1000, 0x4000, 0x40000
@@ -18,7 +18,7 @@ def unpack(tree: Tree, folder: Path) -> Path:
     for path in tree.paths():
         if tree[path].kind in (Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK):
             files.put(path, tree[path])
-    sysroot.write(files, folder)
+    write(files, folder)
     return folder
 
 

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage import elf, sysroot
+from tools.sysimage import elf
 from tools.sysimage.dpkg import Package
 from tools.sysimage.errors import ToolError
+from tools.sysimage.folder import write
 from tools.sysimage.program import LOADERS, TRIPLETS, copy, load
 from tools.sysimage.tree import Inline, Inode, Kind, Tree
 
@@ -100,7 +101,7 @@ def make(parts: Parts, folder: Path) -> Workshop:
     launcher.chmod(0o755)
     starter = Starter(folder, launcher, tools, parts.host)
     _split(tree, starter, parts.architecture)
-    sysroot.write(tree, folder)
+    write(tree, folder)
     starter.link_kbuild()
     for path in [*tools.children("usr/bin"), *tools.children("usr/sbin")]:
         starter.add(path.rpartition("/")[2], tools.find(path), folder / "tools/usr/bin")

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.sysimage import dpkg, kbuild, sysroot
+from tools.sysimage import dpkg, kbuild
 from tools.sysimage.errors import ToolError, run
+from tools.sysimage.folder import write
 from tools.sysimage.kbuild import Workshop
 from tools.sysimage.patterns import Pattern
 from tools.sysimage.program import load
@@ -105,7 +106,7 @@ class Build:
         self.source.mkdir()
         if self._manifest.packages:
             packages = dpkg.load_all(self._manifest.packages)
-            sysroot.write(subtree(load(packages, self._workshop.folder), self._manifest.folder), self.source)
+            write(subtree(load(packages, self._workshop.folder), self._manifest.folder), self.source)
         for item in self._manifest.sources:
             place = self.source / item["path"]
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -55,6 +55,8 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
         magic = module.get("vermagic")
         if magic.split(" ")[0] != release:
             raise ToolError(f"{path}: is for the kernel {magic!r}, not for {release}; build it with its headers")
+        if name in have:
+            raise ToolError(f"external: {path.name} is given twice; keep one")
         have[name] = f"{folder}/updates/{path.name}"
         _put(layer, have[name], Inode(Kind.FILE, 0o644, content=External(path, path.stat().st_size)))
         todo += [(needed, path.name) for needed in module.depends]
