@@ -78,6 +78,11 @@ def _kernel_module_impl(ctx):
     })
     modules = [ctx.actions.declare_file("{}/{}.ko".format(ctx.label.name, module)) for module in ctx.attr.modules]
     symvers = ctx.actions.declare_file(ctx.label.name + "/Module.symvers")
+    inputs = depset(
+        [manifest, ctx.file._launcher] + header_inputs + tool_inputs + package_inputs + ctx.files.srcs +
+        ctx.files.patches + ctx.files.signing_key + ctx.files.signing_certificate,
+        transitive = [compiler.all_files],
+    )
     args = ctx.actions.args()
     args.add("--manifest", manifest)
     args.add("--symvers", symvers)
@@ -85,11 +90,7 @@ def _kernel_module_impl(ctx):
     ctx.actions.run(
         executable = ctx.executable._kernel_module,
         arguments = [args],
-        inputs = depset(
-            [manifest, ctx.file._launcher] + header_inputs + tool_inputs + package_inputs + ctx.files.srcs +
-            ctx.files.patches + ctx.files.signing_key + ctx.files.signing_certificate,
-            transitive = [compiler.all_files],
-        ),
+        inputs = inputs,
         outputs = modules + [symvers],
         mnemonic = "SystemImageKernelModule",
         progress_message = "Building the kernel modules %{label}",
@@ -98,7 +99,8 @@ def _kernel_module_impl(ctx):
     )
     return [
         DefaultInfo(files = depset(modules)),
-        OutputGroupInfo(symvers = depset([symvers])),
+        # The inputs, for tests that build with them in other ways.
+        OutputGroupInfo(inputs = inputs, symvers = depset([symvers])),
     ]
 
 _kernel_module = rule(
@@ -232,6 +234,7 @@ def kernel_module(
     )
     py_test(
         name = name + "_test",
+        size = "small",
         srcs = [Label("//tools/sysimage:kernel_module_check.py")],
         args = ["--packages", "$(rootpaths {})".format(kernel_headers), "--modules", "$(rootpaths {})".format(name)] +
                ["--symvers", "$(rootpath {}_symvers)".format(name)] +
