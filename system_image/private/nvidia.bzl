@@ -21,8 +21,8 @@ _FILES = [
 
 # By the family of GPUs whose own processor runs it.
 _FIRMWARE = {
-    "ga10x": "usr/lib/firmware/nvidia/*/gsp_ga10x.bin", # Ampere's GA10x, Ada, and Hopper: H100, H200
-    "tu10x": "usr/lib/firmware/nvidia/*/gsp_tu10x.bin", # Turing, and GA100: A100
+    "ga10x": "usr/lib/firmware/nvidia/*/gsp_ga10x.bin",  # Ampere's GA10x, Ada, and Hopper: H100, H200
+    "tu10x": "usr/lib/firmware/nvidia/*/gsp_tu10x.bin",  # Turing, and GA100: A100
 }
 
 # Of these the driver's encrypted channel to a GPU in confidential mode is made.
@@ -119,7 +119,7 @@ def nvidia_rootfs(
             "nvidia-devices.service",
         ],
         exclude = exclude + [
-            "usr/lib/nvidia/current/*.1.gz", # manual pages
+            "usr/lib/nvidia/current/*.1.gz",  # manual pages
         ] + [path for family, path in _FIRMWARE.items() if family not in firmware],
         files = {path: Label("//system_image/nvidia:files/" + path) for path in _FILES} | files,
         modes = {path: "0755" for path in _FILES if path.startswith("usr/libexec/")} | modes,

@@ -88,10 +88,14 @@ def test_nothing_of_the_host_is_started_or_read(workshop: Workshop, monkeypatch:
     ours = (str(workshop.folder), str(Path.cwd().parent), compiler, "/dev/null", "/proc/")
     seen = re.findall(r'(?:execve\(|open\(|openat\([^,]+, )"([^"]*)"', trace.read_text())
     assert f"{workshop.folder}/tools/usr/bin/sh" in seen
-    assert {path for path in seen if path.startswith("/") and path != "/" and not path.startswith(ours)} == set()
+    assert {
+        path for path in seen if path.startswith("/") and path != "/" and not path.startswith(ours)
+    } == set()
 
 
-def test_failed_build_shows_the_compiler_s_words(workshop: Workshop, capfd: pytest.CaptureFixture[str]) -> None:
+def test_failed_build_shows_the_compiler_s_words(
+    workshop: Workshop, capfd: pytest.CaptureFixture[str]
+) -> None:
     made = build(workshop, {"small.c": SMALL + "int wrong = nothing;\n"}, modules=["small"])
     with pytest.raises(ToolError, match=r"make \(status 2\); what it said is above"):
         made.make(2)
@@ -100,7 +104,9 @@ def test_failed_build_shows_the_compiler_s_words(workshop: Workshop, capfd: pyte
 
 def test_patch_that_does_not_fit_is_refused_whatever_its_context(workshop: Workshop, tmp_path: Path) -> None:
     patch = tmp_path / "some.patch"
-    patch.write_text('--- a/small.c\n+++ b/small.c\n@@ -1,2 +1,2 @@\n #include "other.h"\n-MODULE_LICENSE("GPL");\n+\n')
+    patch.write_text(
+        '--- a/small.c\n+++ b/small.c\n@@ -1,2 +1,2 @@\n #include "other.h"\n-MODULE_LICENSE("GPL");\n+\n'
+    )
     made = build(workshop, {"small.c": SMALL}, modules=["small"], patches=[str(patch)])
     with pytest.raises(ToolError, match=r"some\.patch does not fit"):
         made.patch()
@@ -109,7 +115,9 @@ def test_patch_that_does_not_fit_is_refused_whatever_its_context(workshop: Works
 
 def test_patch_is_applied(workshop: Workshop, tmp_path: Path) -> None:
     patch = tmp_path / "some.patch"
-    patch.write_text("Why.\n\n--- a/small.c\n+++ b/small.c\n@@ -3,1 +3,1 @@\n" '-MODULE_DESCRIPTION("small");\n+/* */\n')
+    patch.write_text(
+        'Why.\n\n--- a/small.c\n+++ b/small.c\n@@ -3,1 +3,1 @@\n-MODULE_DESCRIPTION("small");\n+/* */\n'
+    )
     made = build(workshop, {"small.c": SMALL}, modules=["small"], patches=[str(patch)])
     made.patch()
     assert (made.source / "small.c").read_text() == SMALL.replace('MODULE_DESCRIPTION("small");', "/* */")
@@ -124,7 +132,17 @@ def test_module_that_the_source_does_not_make_is_named_with_those_that_it_makes(
 
 def test_signature_is_that_of_the_key(workshop: Workshop, tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=modules", "-config", "/dev/null"]
+    request = [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=modules",
+        "-config",
+        "/dev/null",
+    ]
     openssl([*request, "-keyout", key, "-out", certificate])
     fields = {"signing_key": str(key), "signing_certificate": str(certificate)}
     made = build(workshop, {"small.c": SMALL}, modules=["small"], **fields)
@@ -151,7 +169,9 @@ def test_key_that_is_none_is_refused(workshop: Workshop, tmp_path: Path) -> None
     fields = {"signing_key": str(key), "signing_certificate": str(key)}
     made = build(workshop, {"small.c": SMALL}, modules=["small"], **fields)
     made.make(2)
-    with pytest.raises(ToolError, match=r"small can't be signed: are .*key\.pem and .*key\.pem a key and its"):
+    with pytest.raises(
+        ToolError, match=r"small can't be signed: are .*key\.pem and .*key\.pem a key and its"
+    ):
         made.finish("small")
 
 
@@ -167,7 +187,10 @@ def test_folder_of_a_package_is_found_by_a_pattern_that_fits_one() -> None:
         tree.put(path, directory())
     tree.put("usr/src/driver-1.0/Kbuild", file(b"obj-m := driver.o\n"))
     assert subtree(tree, "usr/src/driver-*").paths() == ["", "Kbuild"]
-    for pattern, found in (("usr/src/*", "2 folders.*driver-1.0, usr/src/other"), ("usr/lib/*", "0 folders.*none")):
+    for pattern, found in (
+        ("usr/src/*", "2 folders.*driver-1.0, usr/src/other"),
+        ("usr/lib/*", "0 folders.*none"),
+    ):
         with pytest.raises(ToolError, match=found):
             subtree(tree, pattern)
 

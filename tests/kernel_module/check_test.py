@@ -31,7 +31,10 @@ def test_module_that_fits_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (read(vermagic="6.2-cloud SMP "), "m: its version magic is '6.2-cloud SMP ', the kernel's '6.1-cloud SMP '"),
+        (
+            read(vermagic="6.2-cloud SMP "),
+            "m: its version magic is '6.2-cloud SMP ', the kernel's '6.1-cloud SMP '",
+        ),
         (read(license="Proprietary"), "m: its licence is 'Proprietary', not 'GPL' or "),
         (read(firmware="some/fw.bin"), "m: it may ask for the firmware some/fw.bin, which is not among none"),
         (
@@ -47,7 +50,10 @@ def test_module_that_fits_has_no_problem() -> None:
             "m: it wants gone, which neither the kernel nor a module of this build exports",
         ),
         *[
-            (dataclasses.replace(read(), data=b"\0" + path + b"\0"), f"m: it holds a path of its build, {path.decode()}")
+            (
+                dataclasses.replace(read(), data=b"\0" + path + b"\0"),
+                f"m: it holds a path of its build, {path.decode()}",
+            )
             for path in (
                 b"/root/.cache/x/source.c",
                 b"/usr/src/linux-headers-6.1/include/a.h",
@@ -73,7 +79,9 @@ def test_symbols_of_other_modules_of_the_build_count() -> None:
     assert list(problems(found, kernel)) == []
 
 
-@pytest.mark.parametrize("data", [b"", b"\x7fELF\x02\x01", module(INFO)[:-64], b"\x7fELF\x01\x01" + bytes(80)])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x7fELF\x02\x01", module(INFO)[:-64], b"\x7fELF\x01\x01" + bytes(80)]
+)
 def test_what_is_no_module_is_refused_in_a_line(data: bytes) -> None:
     with pytest.raises(ToolError, match=r"m\.ko: is no kernel module for a 64-bit machine"):
         modules.parse(data, "m.ko")

@@ -64,12 +64,14 @@ def test_external_modules_bring_what_they_depend_on_of_each_other_and_of_the_ker
 
 
 def test_module_of_another_kernel_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"driver\.ko: is for the kernel '6\.2-cloud SMP ', not for 6\.1-cloud"):
+    with pytest.raises(
+        ToolError, match=r"driver\.ko: is for the kernel '6\.2-cloud SMP ', not for 6\.1-cloud"
+    ):
         module_layer.lay_out(kernel(), [external(tmp_path, "driver", "6.2-cloud")], [])
 
 
 def test_module_that_the_kernel_lacks_is_named_with_who_wants_it(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="modules: the kernel 6.1-cloud has no module drm"):
+    with pytest.raises(ToolError, match=r"modules: the kernel 6\.1-cloud has no module drm"):
         module_layer.lay_out(kernel(), [], ["drm"])
     with pytest.raises(ToolError, match=r"driver\.ko: the kernel 6\.1-cloud has no module drm"):
         module_layer.lay_out(kernel(), [external(tmp_path, "driver", depends="drm")], [])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 def test_two_builds_are_equal() -> None:
     first, second = (
-        {Path(path).name: Path(path).read_bytes() for path in os.environ[name].split()} for name in ("FIRST", "SECOND")
+        {Path(path).name: Path(path).read_bytes() for path in os.environ[name].split()}
+        for name in ("FIRST", "SECOND")
     )
     assert sorted(first) == ["tiny.ko", "tiny_user.ko"]
     assert first == second

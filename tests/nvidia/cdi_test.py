@@ -59,7 +59,9 @@ def complete(root: Path, name: str, nodes: tuple[str, ...]) -> Any:
 def test_specification_is_valid_for_one_gpu_and_for_eight(root: Path, valid: Callable[[Any], Any]) -> None:
     for count in (1, 8):
         gpus = tuple(f"nvidia{number}" for number in range(count))
-        made = complete(root, f"machine{count}", ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-caps/x", *gpus))
+        made = complete(
+            root, f"machine{count}", ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-caps/x", *gpus)
+        )
         valid(made)
         named = {device["name"]: device["containerEdits"]["deviceNodes"] for device in made["devices"]}
         assert named == {
@@ -85,12 +87,16 @@ def test_devices_are_made_for_every_gpu_by_its_own_number(root: Path) -> None:
     for address, minor in (("0000:01:00.0", 1), ("0000:02:00.0", 0)):
         folder = fake / "proc/driver/nvidia/gpus" / address
         folder.mkdir(parents=True)
-        (folder / "information").write_text(f"Model: \t\t NVIDIA H100\nGPU UUID: \t GPU-x\nDevice Minor: \t {minor}\n")
+        (folder / "information").write_text(
+            f"Model: \t\t NVIDIA H100\nGPU UUID: \t GPU-x\nDevice Minor: \t {minor}\n"
+        )
     stand_in = fake / "bin/nvidia-modprobe"
     stand_in.parent.mkdir()
     stand_in.write_text('#!/bin/bash\necho "$@"\n')
     stand_in.chmod(0o755)
-    done = machine.run(root, ["/usr/libexec/nvidia-devices"], {"ROOT": "/devices", "PATH": "/devices/bin:/usr/bin"})
+    done = machine.run(
+        root, ["/usr/libexec/nvidia-devices"], {"ROOT": "/devices", "PATH": "/devices/bin:/usr/bin"}
+    )
     assert done.stdout.splitlines() == ["-c 255", "-c 1", "-c 0", "-u -c 0"]
     assert (fake / "dev/char").is_dir()
 
@@ -98,7 +104,11 @@ def test_devices_are_made_for_every_gpu_by_its_own_number(root: Path) -> None:
 def test_confidential_mode_is_told_from_other_modes_and_from_failure(root: Path) -> None:
     stand_in = root / "smi/nvidia-smi"
     stand_in.parent.mkdir()
-    for text, status in (("echo CC status: ON", 0), ("echo CC status: OFF", 1), ("echo CC status: ON; exit 9", 255)):
+    for text, status in (
+        ("echo CC status: ON", 0),
+        ("echo CC status: OFF", 1),
+        ("echo CC status: ON; exit 9", 255),
+    ):
         stand_in.write_text(f"#!/bin/bash\n{text}\n")
         stand_in.chmod(0o755)
         done = machine.run(root, ["/usr/libexec/nvidia-confidential"], {"PATH": "/smi:/usr/bin"})

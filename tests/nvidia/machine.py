@@ -1,4 +1,4 @@
-"""Runs programs of an unpacked image with the image as their root, without being root: unshare(2), chroot(2)."""
+"""Runs programs of an unpacked image with the image as their root, without being root (unshare(2))."""
 
 import ctypes
 import os

@@ -64,15 +64,13 @@ def test_loader_finds_every_library_of_the_driver_by_its_soname(tree: Tree, laye
         linkage = elf.linkage(inode)
         assert linkage is not None
         assert tree.find(f"{LIBRARIES}/{linkage.soname}") is not None, name
-        # By way of X11's alternatives in a real installation, of which this one has none; the folder is searched.
+        # By way of X11's alternatives in a real installation; this one has none, but its folder is searched.
         if linkage.soname != "libnvidia-cfg.so.1":
             assert f"\0/lib/{TRIPLET}/{linkage.soname}\0".encode() in cache, name
 
 
 def test_alternatives_are_those_of_an_installation(tree: Tree) -> None:
-    assert {
-        path: tree[path].target for path in tree.children("etc/alternatives") if "/nvidia" in path
-    } == {
+    assert {path: tree[path].target for path in tree.children("etc/alternatives") if "/nvidia" in path} == {
         "etc/alternatives/nvidia": "/usr/lib/nvidia/current",
         **{
             f"etc/alternatives/nvidia--{name}-{TRIPLET}": f"/{LIBRARIES}/nvidia/current/{name}"
@@ -90,7 +88,9 @@ def test_alternatives_are_those_of_an_installation(tree: Tree) -> None:
 
 
 def test_persistence_daemon_has_its_account_and_keeps_the_memory_manager_s_state(tree: Tree) -> None:
-    account = next(line for line in tree["etc/passwd"].read().decode().splitlines() if line.startswith("nvpd:"))
+    account = next(
+        line for line in tree["etc/passwd"].read().decode().splitlines() if line.startswith("nvpd:")
+    )
     assert re.fullmatch(r"nvpd:x:\d+:\d+:NVIDIA Persistence Daemon:/var/run/nvpd/:/usr/sbin/nologin", account)
     dropin = "etc/systemd/system/nvidia-persistenced.service.d/10-guest.conf"
     assert b"--user nvpd --uvm-persistence-mode" in tree[dropin].read()
@@ -113,7 +113,8 @@ def test_modules_are_loaded_in_an_order_in_which_the_encrypted_channel_works(tre
     release = modules.release_of(tree)
     index = tree[f"usr/lib/modules/{release}/modules.dep"].read().decode()
     there = {
-        modules.normal(line.partition(":")[0].rpartition("/")[2].partition(".")[0]) for line in index.splitlines()
+        modules.normal(line.partition(":")[0].rpartition("/")[2].partition(".")[0])
+        for line in index.splitlines()
     }
     assert {modules.normal(name) for name in names} <= there
     assert "updates/nvidia-uvm.ko: updates/nvidia.ko" in index
@@ -121,7 +122,9 @@ def test_modules_are_loaded_in_an_order_in_which_the_encrypted_channel_works(tre
 
 def test_firmware_is_there_for_the_gpus_that_the_image_is_for(tree: Tree) -> None:
     release = modules.release_of(tree)
-    asked = modules.parse(tree[f"usr/lib/modules/{release}/updates/nvidia.ko"].read(), "nvidia.ko").info["firmware"]
+    asked = modules.parse(tree[f"usr/lib/modules/{release}/updates/nvidia.ko"].read(), "nvidia.ko").info[
+        "firmware"
+    ]
     there = {path for path in asked if tree.get(f"usr/lib/firmware/{path}")}
     assert {path.rpartition("/")[2] for path in there} == {"gsp_ga10x.bin"}
 
@@ -130,7 +133,9 @@ def test_nothing_of_x11_gl_dkms_or_a_compiler_is_in_the_image(tree: Tree) -> Non
     status = tree["var/lib/dpkg/status"].read().decode()
     packages = set(re.findall(r"^Package: (\S+)$", status, re.MULTILINE))
     assert "libcuda1" in packages
-    unwanted = re.compile(r"libgl.*|libegl.*|libx.*-|x11.*|xserver.*|dkms|gcc(-\d+)?|make|glx.*|debhelper|pciutils")
+    unwanted = re.compile(
+        r"libgl.*|libegl.*|libx.*-|x11.*|xserver.*|dkms|gcc(-\d+)?|make|glx.*|debhelper|pciutils"
+    )
     assert [name for name in sorted(packages) if unwanted.fullmatch(name)] == []
 
 

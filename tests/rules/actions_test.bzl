@@ -36,11 +36,14 @@ def actions_test_suite(name):
       name: name of the suite.
     """
     cases = {
+        "Cdi": ("//system_image:cdi_nvidia", ["cdi_nvidia.tar"]),
         "Compress": ("//system_image:vanilla_compressed", ["vanilla_compressed.index.json", "vanilla_compressed.tar.xz"]),
         "Emit": ("//system_image:vanilla", ["vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256"]),
         "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),
         "Inject": ("//system_image:vanilla_overlay", ["vanilla_overlay.tar"]),
+        "KernelModule": ("//tests/kernel_module:tiny", ["Module.symvers", "tiny.ko", "tiny_user.ko"]),
         "Launcher": ("//system_image:launcher", ["launcher"]),
+        "ModuleLayer": ("//tests/kernel_module:tiny_layer", ["tiny_layer.tar"]),
         "Packages": ("@debian//:vanilla_amd64", ["vanilla_amd64.checked"]),
         "Program": ("//system_image:xz", ["xz"]),
         "Rootfs": ("//system_image:rootfs_vanilla", ["rootfs_vanilla.mtree", "rootfs_vanilla.tar"]),

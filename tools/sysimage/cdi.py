@@ -1,8 +1,8 @@
-"""Stage cdi: the part of a CDI specification that an image determines, as a layer with usr/share/nvidia/cdi.json.
+"""Stage cdi: what an image determines of a CDI specification, as a layer with usr/share/nvidia/cdi.json.
 
-It follows the Container Device Interface's SPEC.md, version 0.5.0, the first in which a device's name may be a number.
-Each library is mounted under the names that programs ask the loader for. The devices are left open; at boot, the
-unit nvidia-cdi completes the list and writes /etc/cdi/nvidia.json.
+It follows SPEC.md of the Container Device Interface, version 0.5.0, the first in which a device's name may be
+a number. Each library is mounted under the names that programs ask the loader for. The devices are left open;
+at boot, the unit nvidia-cdi completes the list and writes /etc/cdi/nvidia.json.
 """
 
 import argparse
@@ -47,12 +47,10 @@ def main(argv: Sequence[str]) -> int:
 
 def specification(tree: Tree, triplet: str) -> dict[str, Any]:
     """The specification of what a tree has of the driver. Raises ToolError if it has no library of it."""
-    mounts = [
-        {"hostPath": f"/{host}", "containerPath": f"/{path}", "options": _OPTIONS}
-        for path, host in sorted([*libraries(tree, triplet), *_programs(tree)])
-    ]
-    if not any(mount["containerPath"].endswith("/libcuda.so.1") for mount in mounts):
-        raise ToolError(f"/usr/lib/{triplet}/libcuda.so.1: the root filesystem lacks it; add libcuda1 to its packages")
+    found = dict(sorted([*libraries(tree, triplet), *_programs(tree)]))
+    library = f"usr/lib/{triplet}/libcuda.so.1"
+    if library not in found:
+        raise ToolError(f"/{library}: the root filesystem lacks it; add libcuda1 to its packages")
     return {
         "cdiVersion": VERSION,
         "kind": KIND,
@@ -60,13 +58,16 @@ def specification(tree: Tree, triplet: str) -> dict[str, Any]:
         "containerEdits": {
             "env": _ENVIRONMENT,
             "deviceNodes": [{"path": path} for path in _NODES],
-            "mounts": mounts,
+            "mounts": [
+                {"hostPath": f"/{host}", "containerPath": f"/{path}", "options": _OPTIONS}
+                for path, host in found.items()
+            ],
         },
     }
 
 
 def libraries(tree: Tree, triplet: str) -> Iterator[tuple[str, str]]:
-    """The driver's libraries: the path that programs find each at, and its file; one for each name that it has."""
+    """The driver's libraries: the path that programs find each at, and its file; one for each name."""
     folder = f"usr/lib/{triplet}"
     for path in tree.children(folder):
         name = path.rpartition("/")[2]
@@ -74,8 +75,7 @@ def libraries(tree: Tree, triplet: str) -> Iterator[tuple[str, str]]:
         inode = tree.get(file)
         if ".so" not in name or inode is None or inode.kind is not Kind.FILE or not _of_driver(file):
             continue
-        found = elf.linkage(inode)
-        if found is not None:
+        if elf.linkage(inode) is not None:
             yield path, file
 
 

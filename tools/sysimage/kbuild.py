@@ -1,4 +1,4 @@
-"""A folder in which modules of a kernel are built: its headers, the programs of its build, a shell and coreutils.
+"""A folder in which modules of a kernel are built: its headers, the programs of its build, a shell.
 
     usr/src/…            the kernel's headers
     usr/lib/linux-kbuild-…   its build's scripts; the programs among them are launchers
@@ -110,7 +110,9 @@ def make(parts: Parts, folder: Path) -> Workshop:
     starter.libraries()
     for name in ("make", "sh", "patch", "fixdep", "modpost"):
         if name not in starter.programs:
-            raise ToolError(f"{name}: no package of the kernel's headers or of the tools has it; add its package")
+            raise ToolError(
+                f"{name}: no package of the kernel's headers or of the tools has it; add its package"
+            )
     return Workshop(folder, release, folder / build)
 
 
@@ -123,8 +125,8 @@ def _release(headers: Tree) -> tuple[str, str]:
     }
     if len(found) != 1:
         raise ToolError(
-            f"kernel_headers: the set has the headers of {len(found)} kernels ({', '.join(found) or 'none'}); "
-            "name a set with those of one, such as linux-headers-cloud-amd64"
+            f"kernel_headers: the set has the headers of {len(found)} kernels "
+            f"({', '.join(found) or 'none'}); name a set with those of one, such as linux-headers-cloud-amd64"
         )
     return found.popitem()
 
@@ -182,7 +184,11 @@ class Starter:
 def _split(tree: Tree, starter: Starter, architecture: str) -> None:
     """Takes the programs out of the kernel's build, and puts launchers in their place."""
     for path in tree.paths():
-        if not path.startswith(_KBUILD) or tree[path].kind is not Kind.FILE or elf.linkage(tree[path]) is None:
+        if (
+            not path.startswith(_KBUILD)
+            or tree[path].kind is not Kind.FILE
+            or elf.linkage(tree[path]) is None
+        ):
             continue
         if ".real-" not in path:
             real = [tree.get(f"{path}.real-{kind}") for kind in _REAL[architecture]]

@@ -1,8 +1,8 @@
 """Stage kernel_module: builds modules of a kernel that are not part of its source.
 
-The source is built as the kernel's Documentation/kbuild/modules.rst says, `make -C HEADERS M=SOURCE modules`, with the
-headers of locked packages and the compiler of a sysroot. What comes out is stripped of what debuggers read, and the
-same wherever and whenever it is built.
+The source is built as the kernel's Documentation/kbuild/modules.rst says, `make -C HEADERS M=SOURCE modules`,
+with the headers of locked packages and the compiler of a sysroot. What comes out is stripped of what
+debuggers read, and the same wherever and whenever it is built.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import shutil
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,18 @@ class Build:
     def patch(self) -> None:
         """Applies the patches, in their order. Raises ToolError for one that does not fit exactly."""
         program = self._workshop.program("patch")
-        options = ("--strip=1", "--fuzz=0", "--forward", "--batch", "--no-backup-if-mismatch", "--reject-file=-")
+        options = (
+            "--strip=1",
+            "--fuzz=0",
+            "--forward",
+            "--batch",
+            "--no-backup-if-mismatch",
+            "--reject-file=-",
+        )
         for patch in self._manifest.patches:
-            self._run([program, *options, f"--input={Path(patch).absolute()}"], f"patches: {patch} does not fit")
+            self._run(
+                [program, *options, f"--input={Path(patch).absolute()}"], f"patches: {patch} does not fit"
+            )
 
     def make(self, jobs: int) -> None:
         """Builds. Raises ToolError, after the end of what make said, if that fails."""
@@ -145,7 +154,7 @@ class Build:
             **self._manifest.variables,
         }
         assignments = [f"{name}={value}" for name, value in variables.items()]
-        command = [workshop.program("make"), f"-j{jobs}", *assignments, "modules"]
+        command: list[str | Path] = [workshop.program("make"), f"-j{jobs}", *assignments, "modules"]
         self._run(command, "make", workshop.build)
 
     def finish(self, module: str) -> Path:

@@ -1,4 +1,4 @@
-"""kernel_module_check: proves that modules fit the kernel that they are for, and hold nothing of their build."""
+"""kernel_module_check: proves that modules fit the kernel that they are for, and hold no path of a build."""
 
 import argparse
 import fnmatch
@@ -13,7 +13,7 @@ from tools.sysimage.errors import ToolError, run
 from tools.sysimage.modules import Module
 from tools.sysimage.program import load
 
-# What the kernel takes as compatible with its own licence: license_is_gpl_compatible() in include/linux/license.h.
+# What the kernel takes as compatible with its own licence (license_is_gpl_compatible() in linux/license.h).
 FREE = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
 # A path that only the machine has that built it. A kernel's own text names such as /proc and /dev.
 _PATH = re.compile(
@@ -34,9 +34,15 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="kernel_module_check", description=__doc__)
     parser.add_argument("--packages", type=Path, nargs="+", required=True, help=".debs of kernel and headers")
     parser.add_argument("--modules", type=Path, nargs="+", required=True, help="MODULE.ko")
-    parser.add_argument("--symvers", type=Path, nargs="*", default=[], help="what the modules export themselves")
-    parser.add_argument("--license", action="append", help="what MODULE_LICENSE() may be; without it, what is free")
-    parser.add_argument("--firmware", action="append", default=[], help="what MODULE_FIRMWARE() may be, a pattern")
+    parser.add_argument(
+        "--symvers", type=Path, nargs="*", default=[], help="what the modules export themselves"
+    )
+    parser.add_argument(
+        "--license", action="append", help="what MODULE_LICENSE() may be; without it, what is free"
+    )
+    parser.add_argument(
+        "--firmware", action="append", default=[], help="what MODULE_FIRMWARE() may be, a pattern"
+    )
     options = parser.parse_args(argv)
     kernel = read_kernel(options.packages, options.symvers)
     found = {path.stem: modules.parse(path.read_bytes(), str(path)) for path in options.modules}
@@ -47,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def read_kernel(debs: Sequence[Path], symvers: Sequence[Path]) -> Kernel:
-    """What the packages say of the kernel: the version magic of a module of its own, its headers' Module.symvers."""
+    """What the packages say of the kernel: a module of its own, and Module.symvers of its headers."""
     packages = [dpkg.load(path) for path in debs]
     wanted = [package for package in packages if package.name.startswith(("linux-image-", "linux-headers-"))]
     with tempfile.TemporaryDirectory() as scratch:
@@ -74,7 +80,8 @@ def check(
             yield f"{name}: its licence is {module.get('license')!r}, not {' or '.join(map(repr, licenses))}"
         for file in module.info.get("firmware", ()):
             if not any(fnmatch.fnmatchcase(file, pattern) for pattern in firmware):
-                yield f"{name}: it may ask for the firmware {file}, which is not among {', '.join(firmware) or 'none'}"
+                known = ", ".join(firmware) or "none"
+                yield f"{name}: it may ask for the firmware {file}, which is not among {known}"
         for path in sorted(set(_PATH.findall(module.data)))[:5]:
             yield f"{name}: it holds a path of its build, {path.decode(errors='replace')}"
     asked = {file for module in found.values() for file in module.info.get("firmware", ())}

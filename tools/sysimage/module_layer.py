@@ -1,7 +1,7 @@
-"""Stage module_layer: modules of a kernel as a layer, in usr/lib/modules/RELEASE, with the index that modprobe(8) reads.
+"""Stage module_layer: modules of a kernel as a layer, in usr/lib/modules/RELEASE, as modprobe(8) finds them.
 
-External modules go to the folder updates, which depmod.d(5) looks into first. Of the kernel's own modules the layer has
-those that are named, and those that any module in it depends on.
+External modules go to the folder updates, which depmod.d(5) looks into first. Of the kernel's own modules the
+layer has those that are named, and those that any module in it depends on.
 """
 
 import argparse
@@ -23,8 +23,12 @@ _FOLDER = "usr/lib/modules"
 def main(argv: Sequence[str]) -> int:
     """Writes the layer."""
     parser = argparse.ArgumentParser(prog="module_layer", description=__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help='JSON with "packages", "external", "modules"')
-    parser.add_argument("--depmod", type=Path, required=True, help='JSON {"argv": […]}: how depmod is started')
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help='JSON with "packages", "external", "modules"'
+    )
+    parser.add_argument(
+        "--depmod", type=Path, required=True, help='JSON {"argv": […]}: how depmod is started'
+    )
     parser.add_argument("--output", type=Path, required=True, help="the tar")
     options = parser.parse_args(argv)
     manifest = json.loads(options.manifest.read_text("utf-8"))
@@ -49,23 +53,27 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
     layer = Tree()
     have: dict[str, str] = {}
     todo = [(modules.normal(name), "modules") for name in names]
-    for path in external:
-        name = modules.normal(path.stem)
-        module = modules.parse(path.read_bytes(), str(path))
+    for file in external:
+        name = modules.normal(file.stem)
+        module = modules.parse(file.read_bytes(), str(file))
         magic = module.get("vermagic")
         if magic.split(" ")[0] != release:
-            raise ToolError(f"{path}: is for the kernel {magic!r}, not for {release}; build it with its headers")
+            raise ToolError(
+                f"{file}: is for the kernel {magic!r}, not for {release}; build it with its headers"
+            )
         if name in have:
-            raise ToolError(f"external: {path.name} is given twice; keep one")
-        have[name] = f"{folder}/updates/{path.name}"
-        _put(layer, have[name], Inode(Kind.FILE, 0o644, content=External(path, path.stat().st_size)))
-        todo += [(needed, path.name) for needed in module.depends]
+            raise ToolError(f"external: {file.name} is given twice; keep one")
+        have[name] = f"{folder}/updates/{file.name}"
+        _put(layer, have[name], Inode(Kind.FILE, 0o644, content=External(file, file.stat().st_size)))
+        todo += [(needed, file.name) for needed in module.depends]
     while todo:
         name, who = todo.pop()
         if name in have:
             continue
         if name not in own:
-            raise ToolError(f"{who}: the kernel {release} has no module {name}, or has it built in; correct the name")
+            raise ToolError(
+                f"{who}: the kernel {release} has no module {name}; it may be built in, or misspelt"
+            )
         have[name] = own[name]
         _put(layer, own[name], kernel[own[name]])
         module = modules.parse(modules.unpacked(kernel[own[name]].read(), own[name]), own[name])
@@ -95,10 +103,14 @@ def index(layer: Tree, release: str, depmod: Sequence[str], scratch: Path) -> No
     )
     if done.returncode or done.stderr:
         said = done.stderr.strip() or f"status {done.returncode}"
-        raise ToolError(f"depmod: can't index the modules of {release} ({said}); lock modules that fit the kernel")
+        raise ToolError(
+            f"depmod: can't index the modules of {release} ({said}); lock modules that fit the kernel"
+        )
     folder = f"{_FOLDER}/{release}"
     for file in sorted((scratch / folder).glob("modules.*")):
-        layer.put(f"{folder}/{file.name}", Inode(Kind.FILE, 0o644, content=External(file, file.stat().st_size)))
+        layer.put(
+            f"{folder}/{file.name}", Inode(Kind.FILE, 0o644, content=External(file, file.stat().st_size))
+        )
 
 
 if __name__ == "__main__":

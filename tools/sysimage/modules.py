@@ -1,7 +1,7 @@
 """Reads kernel modules: relocatable 64-bit little-endian ELF files with the sections that modpost wrote.
 
-`.modinfo` is "key=value" strings that end with NUL (include/linux/moduleparam.h); `__versions` is an array of struct
-modversion_info (include/linux/module.h): a CRC of 8 bytes, a name of 56.
+`.modinfo` is "key=value" strings that end with NUL (include/linux/moduleparam.h); `__versions` is an array of
+struct modversion_info (include/linux/module.h): a CRC of 8 bytes, a name of 56.
 """
 
 import lzma
@@ -66,7 +66,9 @@ def parse(data: bytes, where: str) -> Module:
         }
         wanted = frozenset(_undefined(sections[".symtab"], sections[".strtab"]))
     except (KeyError, IndexError, UnicodeDecodeError, struct.error) as error:
-        raise ToolError(f"{where}: is no kernel module for a 64-bit machine ({error!r}); build it again") from error
+        raise ToolError(
+            f"{where}: is no kernel module for a 64-bit machine ({error!r}); build it again"
+        ) from error
     return Module(info, crcs, wanted, data)
 
 
@@ -92,7 +94,9 @@ def _undefined(table: bytes, strings: bytes) -> Iterable[str]:
 
 def symvers(text: str) -> dict[str, int]:
     """The symbols of a Module.symvers, each with its CRC: lines of CRC, symbol, module, kind, namespace."""
-    return {fields[1]: int(fields[0], 16) for line in text.splitlines() if len(fields := line.split("\t")) > 1}
+    return {
+        fields[1]: int(fields[0], 16) for line in text.splitlines() if len(fields := line.split("\t")) > 1
+    }
 
 
 def release_of(tree: Tree) -> str:

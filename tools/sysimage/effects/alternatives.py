@@ -10,8 +10,8 @@ from tools.sysimage.tree import Kind, directory, file
 
 _ADMIN = "var/lib/dpkg/alternatives"
 _OPTIONS = r"(?:--(?:quiet|verbose|force|skip-auto)[ \t]+)*"
-# How the scripts of Debian's NVIDIA packages collect slaves, in variables: $(add_slave LINK NAME PATH), and for each
-# triplet $(add_multiarch_slave FOLDER SUBFOLDER FILE SOURCE_FOLDER SOURCE_SUBFOLDER).
+# How scripts of Debian's NVIDIA packages collect slaves in variables: $(add_slave LINK NAME PATH), and for
+# each triplet $(add_multiarch_slave FOLDER SUBFOLDER FILE SOURCE_FOLDER SOURCE_SUBFOLDER).
 _GROUP = re.compile(r'^[ \t]*(\w+)="\n((?:[ \t]*\$\(add_(?:multiarch_)?slave [^()]*\)\n)+)"', re.MULTILINE)
 _SLAVE = re.compile(r"\$\(add_(multiarch_)?slave ([^()]*)\)")
 _CALL = re.compile(rf"^[ \t]*update-alternatives[ \t]+{_OPTIONS}(--install\b.*)", re.MULTILINE)
@@ -43,8 +43,9 @@ def from_script(root: Root, who: str, *, text: str) -> None:
 def collected(root: Root, who: str, *, text: str, words: list[str], prefix: str, groups: list[str]) -> None:
     """Carries out `--install` with slaves that a script collects in variables, the `groups`.
 
-    `words` are LINK NAME PATH PRIORITY; `prefix` stands before the names of slaves. As the script does, it leaves out
-    a slave whose file is missing, or the folder of whose link. Raises ToolError for a group that the script lacks.
+    `words` are LINK NAME PATH PRIORITY; `prefix` stands before the names of slaves. As the script does, it
+    leaves out a slave whose file is missing, or the folder of its link. Raises ToolError for a group that the
+    script lacks.
     """
     found = {match[1]: _SLAVE.findall(match[2]) for match in _GROUP.finditer(text)}
     triplets = re.search(r'^TRIPLETS="([^"]*)"', text, re.MULTILINE)
@@ -53,7 +54,9 @@ def collected(root: Root, who: str, *, text: str, words: list[str], prefix: str,
         if group not in found:
             raise ToolError(f"{who}: its script has no slaves in ${group}; correct the ledger")
         for multiarch, arguments in found[group]:
-            for link, name, path in _places(multiarch, shlex.split(arguments), triplets[1] if triplets else "/"):
+            for link, name, path in _places(
+                multiarch, shlex.split(arguments), triplets[1] if triplets else "/"
+            ):
                 folder, target = root.tree.find(link.rpartition("/")[0]), root.tree.find(path)
                 if folder and folder.kind is Kind.DIRECTORY and target and target.kind is Kind.FILE:
                     slaves += ["--slave", link, prefix + name, path]
