@@ -11,7 +11,9 @@ load("//system_image/private:kernel.bzl", _kernel = "kernel")
 load("//system_image/private:kernel_module.bzl", _kernel_module = "kernel_module")
 load("//system_image/private:module_layer.bzl", _module_layer = "module_layer")
 load("//system_image/private:nvidia.bzl", _nvidia_modules = "nvidia_modules", _nvidia_rootfs = "nvidia_rootfs", _nvidia_system_image = "nvidia_system_image")
+load("//system_image/private:pin.bzl", _base_image = "base_image", _pin_program = "pin_program")
 load("//system_image/private:program.bzl", _locked_program = "locked_program")
+load("//system_image/private:push.bzl", _push_image = "push_image", _push_system_image = "push_system_image")
 load("//system_image/private:rootfs.bzl", _rootfs = "rootfs")
 load("//system_image/private:stage1.bzl", _stage1 = "stage1")
 load("//system_image/private:sysroot.bzl", _sysroot = "sysroot")
@@ -19,6 +21,7 @@ load("//system_image/private:system_image.bzl", _system_image = "system_image")
 
 locked_program = _locked_program
 rootfs = _rootfs
+base_image = _base_image
 flatten = _flatten
 compress = _compress
 inject = _inject
@@ -30,6 +33,9 @@ cdi = _cdi
 nvidia_modules = _nvidia_modules
 nvidia_rootfs = _nvidia_rootfs
 nvidia_system_image = _nvidia_system_image
+push_image = _push_image
+push_system_image = _push_system_image
+pin_program = _pin_program
 sysroot = _sysroot
 elf_dependencies_test = _elf_dependencies_test
 kernel = _kernel

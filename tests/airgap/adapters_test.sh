@@ -51,6 +51,10 @@ assert said["env"].endswith("data.txt") and said["name"] == "__main__", said
 ' "$said"
 }
 
+loads_by_a_program() {
+  $bazel run //app:load_by_program && grep -E '^load --input \[\{"Config": .*"RepoTags": \["both:latest", "both:1"\]' "$log"
+}
+
 pulling_bazel() { $bazel --output_base="$pulling/output" "$@"; }
 
 # Serves a registry, pushes //app:both to it, and makes a module in $pulling that names its images.
@@ -107,6 +111,7 @@ no_lock_file() { [[ ! -e MODULE.bazel.lock ]]; }
 check "what must work" $bazel test //app/...
 check "bazel run" runs_where_it_is_called
 check "loading an image" fails_with "neither docker nor podman" $bazel run //app:load
+check "loading an image by a program" loads_by_a_program
 check "serving and pushing an image" push_to_a_registry
 for name in single chosen; do
   check "pulling an image: $name" pulls_what_was_pushed "$name"

@@ -30,7 +30,7 @@ def commands(scratch: Path) -> dict[str, list[str]]:
         "program": ["--manifest", f"{BIN}/xz.json", "--program", "usr/bin/xz", "--output", f"{out}.program"],
         "rootfs": ["--manifest", f"{BIN}/rootfs_vanilla.json", "--output", f"{out}.rootfs.tar"],
         "flatten": [
-            *("--layout", f"{BIN}/base_vanilla", "--os", "linux", "--architecture", "amd64"),
+            *("--layout", f"{BIN}/built_vanilla", "--os", "linux", "--architecture", "amd64"),
             *("--output", f"{out}.flat.tar"),
         ],
         "compress": [

@@ -88,6 +88,7 @@ def test_an_image_takes_over_and_changes_the_settings_of_its_base() -> None:
     config = json.loads(_blob(layout, manifest["config"]))
     assert manifest["annotations"] == {"org.example.note": "a = b"}
     assert (config["os"], config["architecture"]) == ("linux", "amd64")
+    assert config["created"] == "2026-01-02T03:04:05Z"
     assert config["config"] == {
         "Cmd": ["x"],
         "Entrypoint": ["/bin/sh", "-c", "echo a, b"],

@@ -52,7 +52,7 @@ def oci_image(
         exposed_ports: list, or a file of one port a line
         labels: dict, or a file of `name=value` lines
         volumes: list, or a file of one path a line
-        **kwargs: base, tars, user, workdir, os, architecture, variant, and the attributes of every rule
+        **kwargs: base, tars, created, user, workdir, os, architecture, variant, and the attributes of every rule
     """
     common = {key: kwargs[key] for key in _COMMON if key in kwargs}
     oci_image_rule(
@@ -88,12 +88,14 @@ def oci_push(name, remote_tags = None, **kwargs):
     )
 
 def oci_load(name, repo_tags = None, **kwargs):
-    """Would load an image into docker or podman: the toolbox has neither, so running this says what to do.
+    """Loads an image with `bazel run`: by `loader`, since the toolbox has neither docker nor podman.
+
+    The output group `tarball` has what is loaded.
 
     Args:
         name: name of the target
         repo_tags: list, or a file of one name with tag a line
-        **kwargs: image, format, and the attributes of every rule
+        **kwargs: image, format, loader, and the attributes of every rule
     """
     common = {key: kwargs[key] for key in _COMMON if key in kwargs}
     oci_load_rule(

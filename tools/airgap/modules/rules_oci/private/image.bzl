@@ -3,6 +3,7 @@
 _FILES = {
     "annotations": "Annotations of the manifest, a `name=value` a line.",
     "cmd": "Arguments of the entry point, one a line.",
+    "created": "When the image was made, RFC 3339, without a line break.",
     "entrypoint": "The program that the container starts, one argument a line.",
     "env": "Environment, a `NAME=value` a line.",
     "exposed_ports": "Ports, one a line, as in 80/tcp.",

@@ -162,6 +162,18 @@ def assemble(wanted: dict[str, Any]) -> None:
     for layer in wanted["layers"]:
         _add_layer(Path(layer), manifest, config, out)
 
+    _configure(wanted, config)
+    if "annotations" in wanted:
+        annotations = manifest.get("annotations") or {}
+        manifest["annotations"] = annotations | _pairs(wanted, "annotations")
+
+    manifest["config"] |= out.add_json(config)
+    platform = {key: config[key] for key in ("os", "architecture", "variant") if key in config}
+    out.finish({"mediaType": manifest["mediaType"], "platform": platform} | out.add_json(manifest))
+
+
+def _configure(wanted: dict[str, Any], config: dict[str, Any]) -> None:
+    """What `wanted` says beside the layers."""
     settings = config["config"] = config.get("config") or {}
     if "env" in wanted:
         settings["Env"] = _environment(settings.get("Env") or [], _pairs(wanted, "env"))
@@ -174,15 +186,10 @@ def assemble(wanted: dict[str, Any]) -> None:
     for field, name in (("User", "user"), ("WorkingDir", "workdir")):
         if name in wanted:
             settings[field] = wanted[name]
+    if "created" in wanted:
+        config["created"] = Path(wanted["created"]).read_text()
     if "labels" in wanted:
         settings["Labels"] = (settings.get("Labels") or {}) | _pairs(wanted, "labels")
-    if "annotations" in wanted:
-        annotations = manifest.get("annotations") or {}
-        manifest["annotations"] = annotations | _pairs(wanted, "annotations")
-
-    manifest["config"] |= out.add_json(config)
-    platform = {key: config[key] for key in ("os", "architecture", "variant") if key in config}
-    out.finish({"mediaType": manifest["mediaType"], "platform": platform} | out.add_json(manifest))
 
 
 def main(argv: list[str]) -> int:

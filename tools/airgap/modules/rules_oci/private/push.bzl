@@ -57,38 +57,72 @@ oci_push_rule = rule(
 )
 
 def _load_impl(ctx):
-    executable = ctx.actions.declare_file("load_%s.sh" % ctx.label.name)
-    ctx.actions.write(
-        executable,
-        "#!/bin/sh\n" +
-        "echo 'oci_load: %s: there is neither docker nor podman in the toolbox; push the image to a " % ctx.label +
-        "registry with oci_push, or run this with a Bazel of the host' >&2\nexit 1\n",
-        is_executable = True,
+    image, tags, archive = ctx.file.image, ctx.file.repo_tags, ctx.file._archive
+    tarball = ctx.actions.declare_file(ctx.label.name + "/tarball.tar")
+    inputs = depset([image, tags, archive], transitive = [ctx.attr.image[DefaultInfo].default_runfiles.files])
+    ctx.actions.run(
+        executable = "/usr/bin/python3",
+        arguments = ["-IS", archive.path, image.path, tags.path, tarball.path],
+        inputs = inputs,
+        outputs = [tarball],
+        mnemonic = "OCITarball",
+        progress_message = "OCI tarball %{label}",
+        toolchain = None,
     )
-    return [DefaultInfo(
-        executable = executable,
-        runfiles = ctx.runfiles(files = [ctx.file.image, ctx.file.repo_tags]),
-    )]
+    loader = ctx.executable.loader
+    executable = ctx.actions.declare_file("load_%s.py" % ctx.label.name)
+    ctx.actions.expand_template(
+        template = ctx.file._template,
+        output = executable,
+        is_executable = True,
+        substitutions = {"{{settings}}": repr({
+            "archive": _runfiles_path(ctx, archive),
+            "image": _runfiles_path(ctx, image),
+            "label": str(ctx.label),
+            "loader": _runfiles_path(ctx, loader) if loader else "",
+            "tags": _runfiles_path(ctx, tags),
+        })},
+    )
+    runfiles = ctx.runfiles(transitive_files = inputs)
+    if loader:
+        runfiles = runfiles.merge(ctx.attr.loader[DefaultInfo].default_runfiles)
+    return [
+        DefaultInfo(executable = executable, runfiles = runfiles),
+        OutputGroupInfo(tarball = depset([tarball])),
+    ]
 
 oci_load_rule = rule(
     implementation = _load_impl,
-    doc = "Says that an image can't be loaded here.",
+    doc = "Loads an image into docker, podman or a program of one's own.",
     executable = True,
     attrs = {
         "format": attr.string(
-            doc = "Has no meaning here.",
+            doc = "What `docker load` reads; the adapter knows no other.",
             default = "docker",
-            values = ["docker", "oci"],
+            values = ["docker"],
         ),
         "image": attr.label(
             doc = "The oci_image.",
             allow_single_file = True,
             mandatory = True,
         ),
+        "loader": attr.label(
+            doc = "What loads it instead of docker or podman: it is called with `load --input FILE`.",
+            cfg = "target",
+            executable = True,
+        ),
         "repo_tags": attr.label(
             doc = "Names with tags, one a line.",
             allow_single_file = True,
             mandatory = True,
+        ),
+        "_archive": attr.label(
+            default = "//private:archive.py",
+            allow_single_file = True,
+        ),
+        "_template": attr.label(
+            default = "//private:load.py.tpl",
+            allow_single_file = True,
         ),
     },
 )

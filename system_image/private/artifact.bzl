@@ -1,0 +1,78 @@
+"""Stage artifact: a system image and what belongs to it as one OCI artifact."""
+
+load(":emit.bzl", "SystemImageInfo")
+load(":manifest.bzl", "write_manifest")
+
+_TYPE = "application/vnd.system-image.v1"
+
+_TARBALL = {
+    "none": _TYPE + ".tar",
+    "xz": _TYPE + ".tar+xz",
+    "zstd": _TYPE + ".tar+zstd",
+}
+
+# The other files of an image, by the field of SystemImageInfo → media type.
+_FILES = {
+    "digest": _TYPE + ".sha256",
+    "mtree": _TYPE + ".mtree",
+}
+
+def _artifact_impl(ctx):
+    info = ctx.attr.image[SystemImageInfo]
+    files = [(info.image, _TARBALL[info.compression])]
+    files += [(getattr(info, field), media_type) for field, media_type in _FILES.items()]
+    referrers = []
+    for target, media_type in ctx.attr.referrers.items():
+        outputs = target[DefaultInfo].files.to_list()
+        if len(outputs) != 1:
+            fail("referrers: {} is {} files; name a target that is one file".format(target.label, len(outputs)))
+        referrers.append((outputs[0], media_type))
+    layout = ctx.actions.declare_directory(ctx.label.name)
+    manifest = write_manifest(ctx, {
+        "annotations": ctx.file.annotations.path,
+        "artifact_type": _TYPE,
+        "files": [_item(file, media_type) for file, media_type in files],
+        "referrers": [_item(file, media_type) for file, media_type in referrers],
+    })
+    args = ctx.actions.args()
+    args.add("--manifest", manifest)
+    args.add_all("--output", [layout], expand_directories = False)
+    ctx.actions.run(
+        executable = ctx.executable._artifact,
+        arguments = [args],
+        inputs = [manifest, ctx.file.annotations] + [file for file, _ in files + referrers],
+        outputs = [layout],
+        mnemonic = "SystemImageArtifact",
+        progress_message = "Making the artifact %{label}",
+        toolchain = None,
+    )
+    return [DefaultInfo(files = depset([layout]))]
+
+def _item(file, media_type):
+    return {"media_type": media_type, "path": file.path, "title": file.basename}
+
+artifact = rule(
+    implementation = _artifact_impl,
+    doc = "An image layout with a system image as an artifact, and with its referrers.",
+    attrs = {
+        "annotations": attr.label(
+            doc = "Annotations, from `annotate`.",
+            mandatory = True,
+            allow_single_file = True,
+        ),
+        "image": attr.label(
+            doc = "The system image.",
+            mandatory = True,
+            providers = [SystemImageInfo],
+        ),
+        "referrers": attr.label_keyed_string_dict(
+            doc = "File that says something about the image → its media type.",
+            allow_files = True,
+        ),
+        "_artifact": attr.label(
+            default = Label("//tools/sysimage:artifact"),
+            cfg = "exec",
+            executable = True,
+        ),
+    },
+)

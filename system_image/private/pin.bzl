@@ -1,0 +1,104 @@
+"""Stage pin: base images that are pulled from a registry, by digest, instead of being built."""
+
+load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "program_attr", "registry_program", "runfiles_path")
+
+_ARCHITECTURES = ["amd64", "arm64"]
+
+def _pin_impl(ctx):
+    return [registry_program(
+        ctx,
+        {
+            "command": ctx.attr.command,
+            "lock": runfiles_path(ctx, ctx.file.lock),
+            "module": ctx.attr.module,
+            "names": ctx.attr.names,
+            "pins": ctx.attr.pins,
+            "prefix": ctx.attr.prefix,
+        },
+        files = [ctx.file.lock],
+    )]
+
+_pin = rule(
+    implementation = _pin_impl,
+    doc = "See the macro `pin_program`.",
+    attrs = dict(
+        REGISTRY_PROGRAM_ATTRS,
+        command = attr.string(doc = "How it is started.", mandatory = True),
+        lock = attr.label(doc = "The lock that bases are made of.", mandatory = True, allow_single_file = [".json"]),
+        module = attr.string(doc = "Path of MODULE.bazel.", mandatory = True),
+        names = attr.string_list(doc = "What can be pinned.", mandatory = True),
+        pins = attr.string(doc = "Path of the file of pins.", mandatory = True),
+        prefix = attr.string(doc = "What the names of repositories start with.", mandatory = True),
+        _program = program_attr(Label("//tools/sysimage:pin")),
+    ),
+    executable = True,
+)
+
+def pin_program(*, name, names, pins, lock, **kwargs):
+    """Makes a program, `bazel run NAME -- BASE=HOST/PATH@sha256:…`, that pins base images of registries.
+
+    It writes the pins to a file of the workspace and their `oci.pull` to MODULE.bazel.
+
+    Args:
+      name: name of the target.
+      names: list of names that bases are pinned under, as `pin` of their `base_image` has it.
+      pins: name of the file of pins in this package, such as "pins.bzl". The first time it says `PINS = {}`.
+      lock: label of the lock that the bases are made of. What is pinned may be made of another one; then the
+        program says so.
+      **kwargs: attributes that every rule has.
+    """
+    _pin(
+        name = name,
+        command = "bazel run //{}:{}".format(native.package_name(), name),
+        lock = lock,
+        module = "MODULE.bazel",
+        names = names,
+        pins = "/".join([part for part in [native.package_name(), pins] if part]),
+        prefix = _prefix(),
+        **dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
+    )
+
+def _prefix():
+    # The names of what all modules pull are one name space.
+    return native.module_name() or "main"
+
+def _unpinned_impl(ctx):
+    fail(ctx.attr.problem)
+
+_unpinned = rule(
+    implementation = _unpinned_impl,
+    doc = "A base that has no pin.",
+    attrs = {"problem": attr.string(doc = "What to say.", mandatory = True)},
+)
+
+def base_image(*, name, image, pin, pins, pin_command = "bazel run //system_image:pin", optional = False, **kwargs):
+    """Makes an alias of a base image; with `--@rules_system_image//system_image:bases=pinned`, of the pinned one.
+
+    Args:
+      name: name of the target.
+      image: label of the image that is built from packages.
+      pin: the name that it is pinned under, such as "vanilla".
+      pins: the dict PINS of the file that the `pin_program` writes.
+      pin_command: how the `pin_program` is started, for the message if there is no pin.
+      optional: whether to take `image` if there is no pin, instead of failing.
+      **kwargs: attributes that every rule has.
+    """
+    choices = {}
+    for architecture in _ARCHITECTURES:
+        setting = Label("//system_image:pinned_" + architecture)
+        if architecture in pins.get(pin, {}):
+            repository = "_".join([_prefix(), "pinned", pin, architecture])
+            choices[setting] = "@{}//:{}".format(repository, repository)
+        elif not optional:
+            choices[setting] = "{}_unpinned_{}".format(name, architecture)
+            _unpinned(
+                name = choices[setting],
+                problem = ("bases=pinned, but {} has no pin for {}; push it and run `{} -- {}=HOST/PATH@sha256:…`, or build " +
+                           "it from packages with bases=built").format(pin, architecture, pin_command, pin),
+                tags = ["manual"],
+            )
+    native.alias(
+        name = name,
+        actual = select(choices | {"//conditions:default": image}),
+        **kwargs
+    )

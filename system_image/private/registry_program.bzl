@@ -1,0 +1,84 @@
+"""Programs for `bazel run` that talk to registries: they run on the host, whatever platform an image is for."""
+
+load(":program.bzl", "LockedProgramInfo")
+
+# What a test or another script starts it with is in its own runfiles.
+_LAUNCHER = """\
+#!/bin/sh
+runfiles=$0.runfiles
+[ -d "$runfiles" ] || runfiles=$RUNFILES_DIR
+export RUNFILES_DIR="$runfiles"
+exec "$runfiles/{program}" --runfiles "$runfiles" --settings "{settings}" "$@"
+"""
+
+# What a rule that calls `registry_program` has among its attributes, beside `_program`.
+REGISTRY_PROGRAM_ATTRS = {
+    "_oras": attr.label(
+        default = Label("//system_image:oras"),
+        cfg = "exec",
+        providers = [LockedProgramInfo],
+    ),
+}
+
+def program_attr(label):
+    """The attribute `_program` of such a rule.
+
+    Args:
+      label: Label of the tool.
+
+    Returns:
+      An attribute.
+    """
+    return attr.label(
+        default = label,
+        cfg = "exec",
+        executable = True,
+    )
+
+def registry_program(ctx, settings, files = [], targets = []):
+    """Makes the executable of such a rule: the tool, with its settings and a client.
+
+    Args:
+      ctx: the context of a rule with REGISTRY_PROGRAM_ATTRS and `_program`.
+      settings: dict that JSON can hold; paths are relative to the runfiles.
+      files: list of Files that it reads.
+      targets: list of Targets whose runfiles it needs.
+
+    Returns:
+      A DefaultInfo.
+    """
+    oras = ctx.attr._oras[LockedProgramInfo]
+    manifest = ctx.actions.declare_file(ctx.label.name + ".json")
+    argv = [
+        word.replace(oras.folder.path, "{runfiles}/" + runfiles_path(ctx, oras.folder))
+        for word in oras.argv
+    ]
+    ctx.actions.write(manifest, json.encode_indent(dict(settings, oras = argv)))
+    launcher = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.write(
+        launcher,
+        _LAUNCHER.format(
+            program = runfiles_path(ctx, ctx.executable._program),
+            settings = runfiles_path(ctx, manifest),
+        ),
+        is_executable = True,
+    )
+    runfiles = ctx.runfiles([manifest, oras.folder] + files).merge_all([
+        target[DefaultInfo].default_runfiles
+        for target in [ctx.attr._program] + targets
+    ])
+    return DefaultInfo(executable = launcher, runfiles = runfiles)
+
+def runfiles_path(ctx, file):
+    """The path of a file below the runfiles.
+
+    Args:
+      ctx: the rule's context.
+      file: the File.
+
+    Returns:
+      A string.
+    """
+    if file.short_path.startswith("../"):
+        return file.short_path.removeprefix("../")
+    return ctx.workspace_name + "/" + file.short_path
