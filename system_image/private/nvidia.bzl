@@ -25,8 +25,8 @@ _FIRMWARE = {
     "tu10x": "usr/lib/firmware/nvidia/*/gsp_tu10x.bin",  # Turing, and GA100: A100
 }
 
-# Of these the driver's encrypted channel to a GPU in confidential mode is made.
-_CRYPTO = [
+# Modules of the kernel of which the driver's encrypted channel to a GPU in confidential mode is made.
+NVIDIA_CRYPTO = [
     "aesni-intel",
     "crypto_simd",
     "cryptd",
@@ -73,7 +73,7 @@ def nvidia_modules(
             Label("//system_image/nvidia:patches/not-the-host.patch"),
             Label("//system_image/nvidia:patches/pci-resize-resource.patch"),
         ] + patches,
-        with_modules = _CRYPTO,
+        with_modules = NVIDIA_CRYPTO,
         **kwargs
     )
 
