@@ -115,6 +115,12 @@ def test_confidential_mode_is_told_from_other_modes_and_from_failure(root: Path)
         assert done.returncode == status
 
 
+def test_units_are_as_systemd_reads_them(root: Path) -> None:
+    units = [f"nvidia-{name}.service" for name in ("cdi", "confidential", "devices", "persistenced")]
+    done = machine.run(root, ["systemd-analyze", "verify", "--man=no", *units], {})
+    assert (done.returncode, [line for line in done.stdout.splitlines() if "nvidia" in line]) == (0, [])
+
+
 def test_gpu_in_confidential_mode_stays_closed_without_an_attestation(root: Path) -> None:
     done = machine.run(root, ["/usr/libexec/nvidia-attestation"], {})
     assert done.returncode == 1
