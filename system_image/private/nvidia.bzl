@@ -87,7 +87,6 @@ def nvidia_rootfs(
         exclude = [],
         files = {},
         modes = {},
-        symlinks = {},
         enable = [],
         **kwargs):
     """Makes a root filesystem with what programs of CUDA need, as a layer over another one.
@@ -103,7 +102,6 @@ def nvidia_rootfs(
       exclude: as in `rootfs`.
       files: as in `rootfs`.
       modes: as in `rootfs`.
-      symlinks: as in `rootfs`.
       enable: as in `rootfs`.
       **kwargs: further attributes of `rootfs`.
     """
@@ -124,10 +122,6 @@ def nvidia_rootfs(
         files = {path: Label("//system_image/nvidia:files/" + path) for path in _FILES} | files,
         modes = {path: "0755" for path in _FILES if path.startswith("usr/libexec/")} | modes,
         packages = packages or Label("@debian//:nvidia_nvvm" if nvvm else "@debian//:nvidia"),
-        symlinks = {
-            # By way of /usr/lib/glx in an installation with X11.
-            "usr/lib/x86_64-linux-gnu/libnvidia-cfg.so.1": "nvidia/libnvidia-cfg.so.1",
-        } | symlinks,
         **kwargs
     )
 

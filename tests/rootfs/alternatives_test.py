@@ -138,3 +138,10 @@ def test_slaves_that_a_script_collects_are_those_of_files_that_are_there() -> No
 def test_slaves_that_a_script_does_not_collect_are_an_error() -> None:
     with pytest.raises(ToolError, match=r"p: its script has no slaves in \$kmod_slaves; correct the ledger"):
         collected("slaves", "kmod_slaves")
+
+
+def test_link_to_an_alternative_is_made_where_there_is_one() -> None:
+    root = make({"usr/lib/nvidia/libx.so.1": ""})
+    for name in ("libx.so.1", "liby.so.1"):
+        alternatives.link_if_there(root, "p", link=f"usr/lib/{name}", target=f"nvidia/{name}")
+    assert links(root) == {"usr/lib/libx.so.1": "nvidia/libx.so.1"}

@@ -63,6 +63,12 @@ def collected(root: Root, who: str, *, text: str, words: list[str], prefix: str,
     install(root, who, ["--install", *words, *slaves])
 
 
+def link_if_there(root: Root, who: str, *, link: str, target: str) -> None:
+    """Makes a link to what an alternative has made, if it has; `target` is relative to the link's folder."""
+    if root.tree.find(f"{link.rpartition('/')[0]}/{target}") is not None:
+        root.link(link, target, who)
+
+
 def _places(multiarch: str, words: list[str], triplets: str) -> Iterator[tuple[str, str, str]]:
     """Link, name and path of a slave; of one for each triplet, one for each."""
     if not multiarch:

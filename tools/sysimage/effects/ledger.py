@@ -95,6 +95,7 @@ _SECTIONS = "sections"
 # In the order of their names: links before ldconfig looks for libraries.
 LATE: dict[str, Callable[..., None]] = {
     "alternatives_late": alternatives.collected,
+    "alternatives_link": alternatives.link_if_there,
     "ca_certificates": certificates.update,
     "catalog": catalog.update,
     "ldconfig": ldconfig.update,
