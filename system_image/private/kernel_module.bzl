@@ -35,7 +35,7 @@ def _is_tool(name):
 def _source_path(label, file):
     """Where a file of srcs goes: by its path in the target's package, or by its name."""
     path = file.short_path.removeprefix(label.package + "/") if label.package else file.short_path
-    return file.basename if path.startswith("../") or path == file.short_path and label.package else path
+    return file.basename if path.startswith("../") or (label.package and path == file.short_path) else path
 
 def _kernel_module_impl(ctx):
     headers = ctx.attr.kernel_headers[DebianPackagesInfo]
@@ -109,7 +109,7 @@ _kernel_module = rule(
     attrs = {
         "compiler": attr.label(
             doc = "The compiler, of the guest's platform.",
-            default = "@bazel_tools//tools/cpp:current_cc_toolchain",
+            default = "@rules_cc//cc:current_cc_toolchain",
             cfg = guest_transition,
             providers = [cc_common.CcToolchainInfo],
         ),
