@@ -1,9 +1,12 @@
 """The check of modules says what is wrong with each: the kernel would refuse them, at boot, in a guest."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.kernel_module.elfs import module
 from tools.sysimage import modules
@@ -85,3 +88,15 @@ def test_symbols_of_other_modules_of_the_build_count() -> None:
 def test_what_is_no_module_is_refused_in_a_line(data: bytes) -> None:
     with pytest.raises(ToolError, match=r"m\.ko: is no kernel module for a 64-bit machine"):
         modules.parse(data, "m.ko")
+
+
+WHOLE = module(INFO, {"printk": 7}, ["printk"])
+
+
+@given(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE) - 1), st.integers(0, 255))
+def test_damage_ends_in_a_line_and_never_in_a_traceback(end: int, at: int, value: int) -> None:
+    data = bytearray(WHOLE)
+    data[at] = value
+    for damaged in (bytes(data), WHOLE[:end]):
+        with contextlib.suppress(ToolError):
+            modules.parse(damaged, "m.ko")
