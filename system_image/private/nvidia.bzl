@@ -7,6 +7,7 @@ load(":system_image.bzl", "system_image")
 _ATTESTATION = "usr/libexec/nvidia-attestation"
 _UNITS = "etc/systemd/system/"
 _FILES = [
+    "etc/modprobe.d/nvidia.conf",
     "etc/modules-load.d/nvidia.conf",
     _UNITS + "nvidia-cdi.service",
     _UNITS + "nvidia-confidential.service",
