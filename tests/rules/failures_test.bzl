@@ -1,7 +1,7 @@
 """Builds that must fail, with the message that they must fail with."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//system_image:defs.bzl", "base_image", "boot_test", "flatten", "inject", "push_system_image", "rootfs", "system_image")
+load("//system_image:defs.bzl", "base_image", "boot_test", "flatten", "inject", "kernel_module", "push_system_image", "rootfs", "system_image")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private:packages.bzl", "unlocked_packages")
@@ -116,6 +116,21 @@ def failures_test_suite(name):
                 inject,
                 base = "base.tar",
                 replace = ["etc/y"],
+            ),
+            _refused(
+                "kernel_module_refuses_packages_without_a_folder_test",
+                "folder: packages is given, so say in which folder of theirs the source is",
+                kernel_module,
+                modules = ["some"],
+                packages = "@debian//:nvidia_source",
+                target_compatible_with = ["@platforms//cpu:x86_64"],
+            ),
+            _refused(
+                "kernel_module_refuses_a_key_without_a_certificate_test",
+                "signing_key: it and signing_certificate are given both or neither",
+                kernel_module,
+                modules = ["some"],
+                signing_key = "BUILD.bazel",
             ),
             _refused(
                 "rootfs_refuses_owners_of_unknown_paths_test",
