@@ -25,6 +25,8 @@ BASE = (
     entry("d/"),
     *(entry(f"d/{number:02}", bytes([number]) * 1500) for number in range(12)),
     hardlink("e", "d/03"),
+    entry("linked", bytes(range(255, -1, -1)) * 40),
+    hardlink("small", "linked"),
     entry("large", bytes(range(256)) * 40),
 )
 OVERLAYS: dict[str, tuple[Entry, ...]] = {
@@ -37,6 +39,7 @@ OVERLAYS: dict[str, tuple[Entry, ...]] = {
     "directory changed": (entry("d/", mode=0o700),),
     "large file removed": (entry(".wh.large"),),
     "large file replaced": (entry("large", b"small"),),
+    "first name of a large file removed": (entry(".wh.linked"),),
 }
 
 
@@ -85,6 +88,11 @@ def test_only_what_changed_is_compressed(bench: Bench, name: str, most: int) -> 
     _, _, runs = bench.emit(OVERLAYS[name], spliced=True)
     end_marker = 1024
     assert sum(runs) - end_marker <= most
+
+
+def test_a_large_file_that_has_lost_its_first_name_is_cut_into_parts_too(bench: Bench) -> None:
+    _, _, runs = bench.emit(OVERLAYS["first name of a large file removed"], spliced=True)
+    assert max(runs) <= blocks.SIZE + 512
 
 
 def test_the_compressed_base_is_an_image_itself(bench: Bench) -> None:

@@ -272,6 +272,14 @@ def test_a_compressor_that_fails(run: Run) -> None:
     refused(run, r"xz ended with status 1 \(no memory\)", script=script)
 
 
+def test_files_appear_together_or_not_at_all(run: Run) -> None:
+    (run.out / "image.mtree").mkdir()
+    with pytest.raises(OSError) as caught:
+        run()
+    assert str(caught.value.filename) == str(run.out / "image.mtree")
+    assert [path.name for path in run.out.iterdir()] == ["image.mtree"]
+
+
 def test_a_compressor_that_is_killed(run: Run) -> None:
     script = "import os, sys; sys.stdin.buffer.read(); os.kill(os.getpid(), 9)"
     refused(run, "xz was killed by signal 9", script=script)

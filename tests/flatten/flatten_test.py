@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 from collections.abc import Callable
 from compression import zstd
@@ -312,7 +313,51 @@ def test_the_first_layer_that_fails_is_named_although_others_are_unpacked_beside
 def test_a_sparse_file_counts_at_its_full_length(tmp_path: Path) -> None:
     pax = {"GNU.sparse.map": "", "GNU.sparse.size": str(1 << 40), "GNU.sparse.name": "s"}
     folder = layout(tmp_path / "layout", tar(entry("s", b"", pax=pax)))
-    refused(folder, "layer 1 of 1 .*: entry 's': the image unpacks to more than", limit=1 << 30)
+    refused(folder, r"layer 1 of 1 .*: the image unpacks to more than .*\(at the entry 's'\)", limit=1 << 30)
+
+
+def test_a_sparse_file_and_a_bomb_together_are_refused(tmp_path: Path) -> None:
+    pax = {"GNU.sparse.map": "", "GNU.sparse.size": str(5 << 20), "GNU.sparse.name": "s"}
+    layers = [tar(entry("s", b"", pax=pax)), tar(entry("zeros", bytes(3 << 20)))]
+    folder = layout(tmp_path / "layout", *layers, compression="gzip")
+    refused(folder, "the image unpacks to more than 6291456 bytes", limit=6 << 20)
+
+
+def test_an_index_that_is_there_in_many_ways_is_read_once(tmp_path: Path) -> None:
+    builder = LayoutBuilder(tmp_path / "layout")
+    found = builder.image([BELOW])
+    for _ in range(7):
+        found = builder.nested([found] * 12)
+    assert "etc" in flat(builder.index(found))
+
+
+def test_a_root_filesystem_of_another_type_than_layers(tmp_path: Path) -> None:
+    builder = LayoutBuilder(tmp_path / "layout")
+    config = builder.json(
+        {"os": "linux", "rootfs": {"type": "blocks", "diff_ids": []}},
+        "application/vnd.oci.image.config.v1+json",
+    )
+    manifest = {"schemaVersion": 2, "config": config, "layers": []}
+    image = builder.json(manifest, "application/vnd.oci.image.manifest.v1+json")
+    refused(builder.index(image), "its root filesystem has the type 'blocks'")
+
+
+def test_json_that_is_nested_too_deep(tmp_path: Path) -> None:
+    folder = layout(tmp_path / "layout", BELOW)
+    (folder / "index.json").write_text("[" * 200_000)
+    refused(folder, r"index\.json: is no JSON")
+
+
+def test_a_pipe_in_a_blobs_place_is_not_waited_for(tmp_path: Path) -> None:
+    folder = layout(tmp_path / "layout", BELOW)
+    blob_of(folder, BELOW).unlink()
+    os.mkfifo(blob_of(folder, BELOW))
+    refused(folder, r"layer 1 of 1 \(.*\): the layout has no blob")
+
+
+@pytest.mark.parametrize("name", ["\x1f\udc8b", "P*M\x18", "(\udcb5/\udcfd"])
+def test_a_plain_layer_whose_first_name_begins_as_compressed_ones_do(tmp_path: Path, name: str) -> None:
+    assert flat(layout(tmp_path / "layout", tar(entry(name, b"1")))).get(name)
 
 
 def test_an_entry_outside_the_root_names_layer_and_entry(tmp_path: Path) -> None:

@@ -85,6 +85,14 @@ def test_whiteout_goes_through_a_link_of_a_lower_layer() -> None:
     assert "usr/lib/a" not in flat(below, [entry("lib/.wh.a")])
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_whiteout_below_a_link_that_is_hidden_too_does_not_go_where_it_led(first: bool) -> None:
+    below = [entry("usr/lib/"), entry("usr/lib/a", b"a"), symlink("lib", "usr/lib")]
+    whiteouts = [entry("lib/.wh.a"), entry(".wh.lib")]
+    tree = flat(below, [*(whiteouts if first else whiteouts[::-1]), entry("lib/b", b"b")])
+    assert shown(tree) == {"lib": "/", "lib/b": "b", "usr": "/", "usr/lib": "/", "usr/lib/a": "a"}
+
+
 def test_whiteout_removes_a_link_and_not_what_it_leads_to() -> None:
     assert shown(flat([entry("d/"), symlink("l", "d")], [entry(".wh.l")])) == {"d": "/"}
 
@@ -240,7 +248,7 @@ def test_absolute_links_are_kept_as_they_are() -> None:
 
 
 def test_links_in_a_circle_are_refused() -> None:
-    with pytest.raises(ToolError, match="layer 1: entry a/x: more than 40 symbolic links"):
+    with pytest.raises(ToolError, match="layer 1: entry 'a/x': more than 40 symbolic links"):
         flat([symlink("a", "b"), symlink("b", "a"), entry("a/x", b"")])
 
 

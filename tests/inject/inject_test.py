@@ -299,6 +299,36 @@ def test_a_file_that_replaces_a_packages_is_taken_out_of_dpkgs_database(run: Inj
     assert overlay[f"{info}/util-linux.list"].read() == b"/usr/bin\n/lib/other\n"
 
 
+@pytest.mark.parametrize("path", ["etc/hostname\0", "etc/\ud800", "etc/" + "n" * 256])
+def test_a_path_that_no_file_system_takes_is_refused(run: Inject, path: str) -> None:
+    run.refused("has a NUL|no encoding has|longer than Linux takes", files=[run.file(path)])
+
+
+@pytest.mark.parametrize("uid", [-1, (1 << 32) - 1, 10**30])
+def test_an_owner_that_no_file_system_takes_is_refused(run: Inject, uid: int) -> None:
+    run.refused("uid and gid have to be numbers below", files=[run.file("etc/x", uid=uid)])
+
+
+@pytest.mark.parametrize(
+    "text", ["[Service]\nExecStart=/usr/bin/agetty ; /usr/bin/none", " [Service]\nExecStart=none"]
+)
+def test_each_command_of_a_unit_is_looked_for(run: Inject, text: str) -> None:
+    with pytest.raises(ToolError, match="none is neither"):
+        run(files=[run.file(f"{_ETC}/o.service", text.encode())])
+
+
+def test_disabling_a_unit_disables_those_that_it_names_in_also(run: Inject) -> None:
+    wants = f"{_ETC}/multi-user.target.wants"
+    base = (
+        *BASE,
+        entry(f"{wants}/"),
+        symlink(f"{wants}/b.service", f"/{_UNITS}/b.service"),
+        unit(f"{_UNITS}/a.service", "[Install]\nAlso=b.service\n"),
+        unit(f"{_UNITS}/b.service", "[Install]\nWantedBy=multi-user.target\n"),
+    )
+    assert [*run(*base, services={"disable": ["a"]})] == [f"{_ETC}/.wh.multi-user.target.wants"]
+
+
 def test_a_drop_in_counts(run: Inject) -> None:
     drop_in = run.file(f"{_ETC}/o.service.d/10.conf", b"[Service]\nExecStart=\nExecStart=/usr/bin/none\n")
     with pytest.raises(ToolError, match="/usr/bin/none is neither"):

@@ -49,7 +49,7 @@ def test_paths_are_those_that_links_lead_to_and_directories_have_no_owner() -> N
 def test_a_diverted_file_is_where_dpkg_put_it() -> None:
     base = tree(*BASE, DIVERSIONS)
     base.put(f"{INFO}/one.list", file(b"/usr/bin/x\n"))
-    assert installed.owners(base) == {"usr/bin/x.distrib": "one", "usr/bin/x": "two"}
+    assert installed.owners(base) == {"usr/bin/x.distrib": "one", "usr/bin/x": "two:amd64"}
 
 
 def test_a_database_of_an_image_without_dpkg() -> None:
@@ -60,6 +60,20 @@ def test_a_database_of_an_image_without_dpkg() -> None:
 
 def test_a_tree_without_a_database_has_no_packages() -> None:
     assert (installed.packages(Tree()), installed.owners(Tree())) == ([], {})
+
+
+@pytest.mark.parametrize("status", ["purge ok not-installed", "install reinstreq half-installed"])
+def test_what_is_not_wholly_installed_is_no_package_of_the_image(status: str) -> None:
+    text = f"Package: x\nStatus: {status}\nVersion: 1\n"
+    assert installed.packages(tree(*FOLDERS, entry("var/lib/dpkg/status", text.encode()))) == []
+
+
+def test_a_name_with_what_python_takes_for_a_line_end_stays_whole() -> None:
+    base = tree(*BASE, entry("usr/a\x0cb", b"1"))
+    base.put(f"{INFO}/one.list", file("/usr/bin/x\n/usr/a\x0cb\n/gone\u2028\n".encode()))
+    changed = after(base, "usr/bin/x")
+    assert changed[f"{INFO}/one.list"].read() == "/usr/a\x0cb\n/gone\u2028\n".encode()
+    assert installed.owners(changed)["usr/a\x0cb"] == "one"
 
 
 def after(base: Tree, *paths: str) -> Tree:
@@ -95,7 +109,7 @@ def test_of_a_diversion_only_the_side_that_is_replaced_changes(path: str) -> Non
     kept = {"usr/bin/x": "one.list", "usr/bin/x.distrib": "two:amd64.list"}[path]
     assert changed[f"{INFO}/{kept}"].read() == b"/usr/bin/x\n"
     assert installed.owners(changed) == {
-        other: "one" if kept == "one.list" else "two"
+        other: "one" if kept == "one.list" else "two:amd64"
         for other in ("usr/bin/x", "usr/bin/x.distrib")
         if other != path
     }

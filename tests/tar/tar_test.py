@@ -6,6 +6,7 @@ import os
 import random
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -248,21 +249,74 @@ def test_an_unknown_type_is_refused() -> None:
         read(tar(entry("v", kind=b"V")))
 
 
-@pytest.mark.parametrize("long", [entry("a/" * 2049 + "b", b""), symlink("l", "t" * 4097)])
+@pytest.mark.parametrize("long", [entry("a/" * 2048 + "b", b""), symlink("l", "t" * 4096)])
 def test_a_name_that_no_system_call_takes_is_refused(long: Entry) -> None:
     with pytest.raises(
-        ToolError, match=r"a name of more than 4096 bytes, before byte \d+, in or after the entry 'a'"
+        ToolError, match=r"a name of more than 4095 bytes, before byte \d+, in or after the entry 'a'"
     ):
         read(tar(entry("a", b""), long))
 
 
 def test_a_path_as_deep_as_can_be_is_read_copied_and_written() -> None:
-    path = "/".join(["d"] * 2000)
+    path = "/".join(["d"] * 1200)
     tree = Tree()
     tree.make_parents(path)
     tree.put(path, file(b"deep"))
     assert [*tree.copy().paths()][-1] == path
     assert sysimage_tar.load(io.BytesIO(written(tree)), "x.tar")[path].read() == b"deep"
+
+
+def patched(place: int, value: bytes, item: Entry, form: Literal[0, 1, 2] = tarfile.GNU_FORMAT) -> bytes:
+    """An archive of one entry whose header has `value` at a byte, with a right checksum."""
+    info, data = item
+    block = bytearray(info.tobuf(form))
+    block[place : place + len(value)] = value
+    block[148:156] = b" " * 8
+    block[148:155] = b"%06o\0" % sum(block)
+    return bytes(block) + data + bytes(-len(data) % 512) + tar(entry("after", b"1"))
+
+
+NEGATIVE = b"\xff" * 12
+SPARSE = entry("s", b"x" * 100, kind=b"S")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (patched(483, NEGATIVE, SPARSE), "size is negative"),
+        (patched(386, NEGATIVE, SPARSE), "negative number"),
+        (patched(386, b"00000000000\0" + NEGATIVE, SPARSE), "negative number"),
+        (patched(257, b"ustar\x0000", SPARSE), "not in GNU's format"),
+        (patched(337, b"\x80\0\0\1\0\0\0\0", entry("d", kind=tarfile.CHRTYPE)), "device number"),
+        (patched(337, b"\xff" * 8, entry("d", kind=tarfile.BLKTYPE)), "device number"),
+        (patched(100, b"-000644\0", entry("f", b"")), "no octal number"),
+        (patched(100, b"0o6_44\0\0", entry("f", b"")), "no octal number"),
+        (tar(symlink("l", "")), "symbolic link to nothing"),
+        (tar(entry("x", b"", pax={"SCHILY.xattr.user.a": "x" * 65537})), "extended attribute of 65537 bytes"),
+        (tar(entry("d/" + "n" * 256, b"")), "longer than Linux takes"),
+    ],
+)
+def test_what_no_file_system_has_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(ToolError, match=rf"x\.tar: .*{message}"):
+        read(data)
+
+
+def test_data_of_an_entry_whose_name_ends_with_a_slash_are_no_entries() -> None:
+    inner = tar(entry("etc/shadow", b"x"), end=False)
+    info, _ = entry("d", inner)
+    info.name = "d/"
+    assert [*read(info.tobuf(tarfile.USTAR_FORMAT) + inner + tar(entry("after", b"")))] == ["d", "after"]
+
+
+def test_an_attribute_whose_name_ends_like_a_part_of_a_sparse_map_is_none() -> None:
+    (inode,) = read(tar(entry("f", b"1", pax={"SCHILY.xattr.user.offset": "x"}))).values()
+    assert inode.xattrs == {"user.offset": b"x"}
+
+
+def test_two_dots_in_a_layer_are_cleaned_away_as_long_as_they_stay_inside() -> None:
+    assert [*read(tar(entry("a/../b", b"")), layer=True)] == ["b"]
+    with pytest.raises(ToolError, match=r"entry 'a/\.\./\.\./b' leaves the root"):
+        read(tar(entry("a/../../b", b"")), layer=True)
 
 
 def test_a_huge_extended_header_is_refused_before_it_is_read() -> None:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,17 +15,38 @@ def output(path: Path) -> Iterator[BinaryIO]:
     The bytes go to a file beside `path`, which is renamed into place (rename(2) is atomic) or removed.
     What a killed process leaves behind is never taken for the output: it has another name.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    aside = Path(name)
+    with outputs(path) as [stream]:
+        yield stream
+
+
+@contextmanager
+def outputs(*paths: Path) -> Iterator[list[BinaryIO]]:
+    """Opens several files as `output` does; all of them appear, or none."""
+    streams: list[BinaryIO] = []
+    written: list[Path] = []
+    done: list[Path] = []
+    path = Path()
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-        # mkstemp makes files that only their owner can read; an output is read by other users too.
-        aside.chmod(0o644)
-        aside.replace(path)
+        for path in paths:
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            written.append(Path(name))
+            streams.append(os.fdopen(descriptor, "wb"))
+        yield streams
+        # What could fail for want of space, for all of them before the first is renamed.
+        for path, stream in zip(paths, streams, strict=True):  # noqa: B007 - for the message
+            stream.close()
+        for path, aside in zip(paths, written, strict=True):
+            # mkstemp makes files that only their owner can read; an output is read by other users too.
+            aside.chmod(0o644)
+            aside.replace(path)
+            done.append(path)
     except BaseException as error:
-        aside.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            # write(2) does not know the name of its file; who reads the message wants it.
+        for stream in streams:
+            with suppress(OSError):
+                stream.close()
+        for aside in (*written, *done):
+            aside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, *map(str, written), *written):
+            # write(2) does not know the name of its file, and the other name is ours.
             error.filename = path
         raise

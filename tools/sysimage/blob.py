@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from tools.sysimage import tarformat
 from tools.sysimage.errors import ToolError
 
 _CHUNK = 1 << 18  # bytes of a blob that are read at a time
@@ -45,11 +46,14 @@ class Layer:
 def open_blob(path: Path, descriptor: Descriptor, where: str) -> BinaryIO:
     """Opens a blob. Raises ToolError if it is missing or has not the size that was promised."""
     try:
-        stream = path.open("rb")
-    except FileNotFoundError:
+        # A pipe would be waited for.
+        stream = path.open("rb") if path.is_file() else None
+    except OSError as error:
         raise ToolError(
-            f"{where}: the layout has no blob {descriptor.digest}; fetch the image again"
-        ) from None
+            f"{where}: the blob can't be read ({error.strerror}); fetch the image again"
+        ) from error
+    if stream is None:
+        raise ToolError(f"{where}: the layout has no blob {descriptor.digest}; fetch the image again")
     size = stream.seek(0, 2)
     stream.seek(0)
     if size != descriptor.size:
@@ -94,7 +98,7 @@ class Budget:
         self._stopped = False
 
     def spend(self, size: int, where: str) -> None:
-        """Raises LimitError if that is too much, ToolError if another layer has failed."""
+        """Spends bytes of a layer. Raises LimitError if that is too much, ToolError if another has failed."""
         with self._lock:
             self._spent[where] = self._spent.get(where, 0) + size
             if sum(self._spent.values()) > self._limit:
@@ -111,11 +115,20 @@ class Budget:
 def engine(blob: BinaryIO) -> _Engine | None:
     """What decompresses a layer, by its first bytes; None if it is plain."""
     blob.seek(0)
-    head = blob.read(4)
+    head = blob.read(tarformat.BLOCK)
     blob.seek(0)
-    if head.startswith(_GZIP):
-        return _inflated
-    return _unzstd if head == _ZSTD or head[1:] == _ZSTD_SKIPPABLE else None
+    decompress = _inflated if head.startswith(_GZIP) else None
+    if head.startswith(_ZSTD) or head[1:4] == _ZSTD_SKIPPABLE:
+        decompress = _unzstd
+    # A tar's first name can begin with the same bytes.
+    return None if decompress and _is_header(head) else decompress
+
+
+def _is_header(block: bytes) -> bool:
+    try:
+        return len(block) == tarformat.BLOCK and bool(tarformat.parse(block))
+    except tarformat.DamagedError:
+        return False
 
 
 def unpack(blob: BinaryIO, layer: Layer, budget: Budget, out: BinaryIO | None) -> None:

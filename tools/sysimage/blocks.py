@@ -79,7 +79,7 @@ def cut(entries: Sequence[Item], size: int) -> list[Block]:
         if open_block and length + entry_size > size:
             blocks.append(Block(tuple(open_block)))
             open_block, length = [], 0
-        if entry_size > size and isinstance(entry.inode.content, Span):
+        if entry_size > size and entry.data and isinstance(entry.inode.content, Span):
             content = entry.inode.content.size
             count = -(-content // size)
             step = -(-content // count)

@@ -121,7 +121,7 @@ def tool_argv(path: Path | None) -> tuple[str, ...]:
         return ()
     try:
         argv = json.loads(path.read_bytes())["argv"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ToolError(f'{path}: is not {{"argv": […]}} in JSON; write it anew') from error
     if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
         raise ToolError(f"{path}: argv has to be a list of words; write it anew")

@@ -71,7 +71,7 @@ def load(path: Path, compression: str, entries: Sequence[blocks.Item], image: Bi
             raise ValueError("another version")
         records = tuple(Record(**record) for record in value.pop("records"))
         index = Index(records=records, digests=tuple(value.pop("digests")), **value)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ToolError(f"{path}: is no index of a compressed base ({error}); run compress again") from error
     fits = (
         index.compression == compression
@@ -106,8 +106,7 @@ def compress(base: Path, program: Program, output: Path, index: Path) -> None:
     """Writes the compressed base and its index, both or none. Raises ToolError as emit does."""
     with (
         base.open("rb") as stream,
-        atomic.output(index) as index_out,
-        atomic.output(output) as out,
+        atomic.outputs(output, index) as [out, index_out],
     ):
         tree = tar.load(stream, str(base))
         entries = blocks.items(tree.walk())

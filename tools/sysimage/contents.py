@@ -46,15 +46,16 @@ def write(image: Image, tree: Tree, overlay: Collection[str], out: BinaryIO) -> 
         size = inode.content.size if inode.kind is Kind.FILE else 0
         origin = "overlay" if path in overlay else "base"
         package = owners.get(path) if origin == "base" else None
-        where = {"package": package} if package else {"from": origin}
+        where = {"package": package.partition(":")[0]} if package else {"from": origin}
         paths.append(_pair(path, {"type": inode.kind.value, "size": size, **where}))
         # Of hard links, the first counts.
         if package and inode not in seen:
             sizes[package] = sizes.get(package, 0) + size
             seen.add(inode)
     packages = [
-        json.dumps({**asdict(package), "size": sizes.get(package.name, 0)})
+        json.dumps({**asdict(package), "size": sizes.get(name, 0) + sizes.get(package.name, 0)})
         for package in installed.packages(tree)
+        for name in [f"{package.name}:{package.architecture}"]
     ]
     text = ",\n".join(
         [

@@ -95,9 +95,8 @@ def emit(
             made = [compress.payload(made_file, record) for record in index.records]
             digests.update(zip(compress.with_data(entries), index.digests, strict=True))
         pieces = _pieces(base_blocks, made, tree, digests)
-        image, sha256, sha384, manifest, listing = (
-            files.enter_context(atomic.output(path))
-            for path in (outputs.image, outputs.sha256, outputs.sha384, outputs.mtree, outputs.contents)
+        image, sha256, sha384, manifest, listing = files.enter_context(
+            atomic.outputs(outputs.image, outputs.sha256, outputs.sha384, outputs.mtree, outputs.contents)
         )
         compressor = Compressor(program, outputs.image.parent)
         written = write_container(image, program.codec.container(), compressor.run(pieces))
@@ -125,7 +124,7 @@ def _check(tree: Tree) -> None:
     for path in tree.paths():
         if tree[path].kind not in _KINDS:
             raise ToolError(
-                f"{path}: is a {tree[path].kind.value} node, and plain tar in a stage1 makes an "
+                f"{path!r}: is a {tree[path].kind.value} node, and plain tar in a stage1 makes an "
                 "empty file of it; leave it out of the base, devices and fifos are made at boot"
             )
 
@@ -148,8 +147,12 @@ def _pieces(
         left = tuple(entries[item.path] for item in block.items if item.path in staying)
         if made and left == block.items:
             yield made[number]
-        elif left:
+        elif left and block.part:
             yield blocks.BlockPiece(blocks.Block(left, block.part), digests)
+        else:
+            # A name of a large file can have got its content from one that is gone.
+            for part in blocks.cut(left, blocks.SIZE):
+                yield blocks.BlockPiece(part, digests)
     for block in blocks.cut_overlay([entries[path] for path, _ in added]):
         yield blocks.BlockPiece(block, digests)
     yield Inline(tar.END)

@@ -38,7 +38,11 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
 
 
 def _refuse(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    # Names of an archive are whoever made it's to choose, and a terminal obeys what it is shown.
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in message
+    )
+    print(f"error: {' '.join(shown.split())}", file=sys.stderr)
     return 1
 
 

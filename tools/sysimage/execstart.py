@@ -48,7 +48,7 @@ def _unit_of(path: str) -> str:
 
 
 def _problem(tree: Tree, command: str) -> str:
-    rest = command.lstrip(_PREFIXES)
+    rest = command.strip().lstrip(_PREFIXES)
     prefixes = command[: len(command) - len(rest)]
     try:
         program = shlex.split(rest)[0]
@@ -72,14 +72,14 @@ def _commands(texts: Iterable[str]) -> list[tuple[str, str]]:
         section = ""
         for line in re.sub(r"\\\n", " ", text).splitlines():
             key, equals, value = (part.strip() for part in line.partition("="))
-            if line.startswith("["):
+            if line.strip().startswith("["):
                 section = line.strip()
             elif section == "[Service]" and equals and key in _KEYS:
                 if not value:
                     # An empty one takes back what came before.
                     commands = [(other, command) for other, command in commands if other != key]
                 else:
-                    commands.append((key, value))
+                    commands += [(key, part) for part in re.split(r"\s;\s", value)]
     return commands
 
 

@@ -102,7 +102,10 @@ def _entries(stream: BinaryIO, where: str, budget: Budget) -> Iterator[tar.Entry
     for entry in tar.read(stream, where, layer=True):
         if entry.inode and isinstance(entry.inode.content, Sparse):
             # A few bytes of a map can stand for a file of any length.
-            budget.spend(entry.inode.content.size, f"{where}: entry {entry.path!r}")
+            try:
+                budget.spend(entry.inode.content.size, where)
+            except LimitError as error:
+                raise ToolError(f"{error} (at the entry {entry.path!r})") from error
         yield entry
 
 

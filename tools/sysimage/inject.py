@@ -11,9 +11,10 @@ from tools.sysimage import atomic, execstart, installed, layer, tar
 from tools.sysimage.effects import units
 from tools.sysimage.effects.root import Root
 from tools.sysimage.errors import ToolError, run
-from tools.sysimage.tree import External, Inode, Kind, Tree, canonical, file, order, symlink
+from tools.sysimage.tree import External, Inode, Kind, Tree, canonical, check_path, file, order, symlink
 from tools.sysimage.unpack import Unpacker
 
+_NOBODY = (1 << 32) - 1  # what chown(2) takes for "as it is"
 _SERVICES = ("disable", "mask", "enable")
 
 
@@ -52,7 +53,7 @@ def parse(path: Path) -> Manifest:
     where = str(path)
     try:
         value = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolError(f"{where}: is no JSON ({error}); write it anew") from error
     _fields(value, {"files", "symlinks", "services", "default_target"}, where)
     additions = [_file(item, where) for item in _list(value, "files", where)]
@@ -79,8 +80,10 @@ def _file(item: Any, where: str) -> Addition:
     if not isinstance(mode, str) or not mode or set(mode) - set("01234567") or int(mode, 8) > 0o7777:
         raise ToolError(f"{where}: {path!r}: mode {mode!r} is not octal up to 7777; write for instance 0644")
     uid, gid = item.get("uid", 0), item.get("gid", 0)
-    if not all(type(owner) is int and owner >= 0 for owner in (uid, gid)):
-        raise ToolError(f"{where}: {path!r}: uid and gid have to be numbers; a name would be the host's")
+    if not all(type(owner) is int and 0 <= owner < _NOBODY for owner in (uid, gid)):
+        raise ToolError(
+            f"{where}: {path!r}: uid and gid have to be numbers below {_NOBODY}; a name would be the host's"
+        )
     inode = Inode(Kind.FILE, int(mode, 8), uid, gid, content=content, origin=str(source))
     return Addition(path, inode, item.get("replace") is True)
 
@@ -88,8 +91,9 @@ def _file(item: Any, where: str) -> Addition:
 def _symlink(item: Any, where: str) -> Addition:
     _fields(item, {"path", "target", "replace"}, f"{where}: symlinks")
     path, target = (_text(item, key, f"{where}: symlinks") for key in ("path", "target"))
-    if not target or "\0" in target:
+    if not target:
         raise ToolError(f"{where}: {path!r}: a symbolic link needs a target; give one")
+    check_path(target, f"{where}: the target of {path!r}")
     return Addition(path, symlink(target, origin="symlinks"), item.get("replace") is True)
 
 
@@ -148,6 +152,7 @@ def _lay(tree: Tree, before: Tree, manifest: Manifest) -> None:
     for addition in manifest.additions:
         written = canonical(addition.path, manifest.where)
         path = tree.resolve(written, last=False)
+        check_path(path, manifest.where)
         inode = addition.inode
 
         def refuse(what: str, path: str = path, inode: Inode = inode) -> NoReturn:

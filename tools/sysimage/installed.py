@@ -39,10 +39,10 @@ def _statuses(tree: Tree) -> list[str]:
 
 def _package(paragraph: str) -> Installed | None:
     # Descriptions and relations are most of it, and of no interest.
-    lines = [line for line in paragraph.splitlines() if line.startswith(_FIELDS)]
+    lines = [line for line in paragraph.split("\n") if line.startswith(_FIELDS)]
     fields = parse_fields("\n".join(lines))
     # In status.d all is installed, and says nothing.
-    if "Package" not in fields or not fields.get("Status", "installed").endswith("installed"):
+    if "Package" not in fields or fields.get("Status", "installed").split()[-1:] != ["installed"]:
         return None
     name, version = fields["Package"], fields.get("Version", "")
     source, _, rest = fields.get("Source", name).partition(" ")
@@ -54,7 +54,8 @@ def _package(paragraph: str) -> Installed | None:
 def owners(tree: Tree) -> dict[str, str]:
     """Path → the package that it is from, for all but directories; of several the first by name.
 
-    Paths are those that the tree's links lead to, and those to which dpkg diverted them.
+    Paths are those that the tree's links lead to, and those to which dpkg diverted them. A package of which
+    there can be several architectures has its own behind a colon, "libc6:amd64".
     """
     found: dict[str, str] = {}
     for path in _lists(tree):
@@ -93,9 +94,9 @@ def _lists(tree: Tree) -> list[str]:
 
 def _places(tree: Tree, path: str) -> Iterator[tuple[str, str]]:
     """The lines of such a file, and of each where in the tree its path is."""
-    package = _package_of(path)
+    package = _package_of(path).partition(":")[0]
     diverted = dict(_diversions(tree))
-    for line in _text(tree, path).splitlines():
+    for line in _lines(tree, path):
         name = line.partition(" ")[2].lstrip(" *") if path.endswith(".md5sums") else line
         name = name.removeprefix("./").lstrip("/")
         target, owner = diverted.get(name, (name, package))
@@ -104,14 +105,19 @@ def _places(tree: Tree, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _package_of(path: str) -> str:
-    return path.rpartition("/")[2].rpartition(".")[0].partition(":")[0]
+    return path.rpartition("/")[2].rpartition(".")[0]
 
 
 def _diversions(tree: Tree) -> Iterator[tuple[str, tuple[str, str]]]:
     """Path → where the file of that path of other packages is, and the package whose own is there."""
-    lines = iter(_text(tree, f"{ADMIN}/diversions").splitlines())
+    lines = iter(_lines(tree, f"{ADMIN}/diversions"))
     for path, target, package in zip(lines, lines, lines, strict=False):
         yield path.lstrip("/"), (target.lstrip("/"), package)
+
+
+def _lines(tree: Tree, path: str) -> list[str]:
+    # Names can hold what Python takes for the end of a line.
+    return [line for line in _text(tree, path).split("\n") if line]
 
 
 def _text(tree: Tree, path: str) -> str:

@@ -13,7 +13,7 @@ from typing import NoReturn
 from tools.sysimage import mtree
 from tools.sysimage.errors import ToolError
 from tools.sysimage.tar import Entry
-from tools.sysimage.tree import Inode, Kind, Tree, file
+from tools.sysimage.tree import Inode, Kind, Tree, check_path, file
 
 WHITEOUT = ".wh."
 _META = ".wh..wh."  # of aufs, which Docker's first layers came from
@@ -51,9 +51,7 @@ def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
             added.append(entry)
     if nothing_below:
         return
-    new = _new_directories(tree, added) if hidden else set()
-    for path in hidden:
-        _hide(tree, path, new, where)
+    _hide(tree, hidden, added, where)
     for entry in added:
         _add(tree, entry, where)
 
@@ -116,24 +114,45 @@ def _new_directories(tree: Tree, added: list[Entry]) -> set[str]:
     return found
 
 
-def _hide(tree: Tree, path: str, new: set[str], where: str) -> None:
+def _hide(tree: Tree, hidden: list[str], added: list[Entry], where: str) -> None:
+    """Carries out a layer's whiteouts."""
+    new = _new_directories(tree, added) if hidden else set()
+    # All are found before any is removed, so that their order makes no difference.
+    targets = {path: _resolve(tree, _hidden(path), where) for path in hidden}
+    for target in targets.values():
+        link = tree.get(target)
+        if link is not None and link.kind is Kind.SYMLINK:
+            # What is below a link that is hidden itself belongs to this layer.
+            new.add(target)
+    for path in [path for path in hidden if not _is_below(tree, path, new, where)]:
+        opaque = path.rpartition("/")[2] == _OPAQUE
+        for target in tree.children(targets[path]) if opaque else [targets[path]]:
+            tree.remove(target)
+
+
+def _hidden(path: str) -> str:
+    """What a whiteout hides; of an opaque one, the directory that it is in."""
     above, _, name = path.rpartition("/")
+    if name == _OPAQUE:
+        # With a slash, a link is followed.
+        return f"{above}/." if above else ""
+    return f"{above}/{name.removeprefix(WHITEOUT)}".lstrip("/")
+
+
+def _is_below(tree: Tree, path: str, new: set[str], where: str) -> bool:
+    """Whether a whiteout is in one of these directories, or in what is below them."""
     prefix = ""
-    for part in above.split("/") if new else ():
+    for part in path.split("/")[:-1] if new else ():
         prefix = f"{prefix}/{part}".lstrip("/")
         if _resolve(tree, prefix, where) in new:
-            return
-    above = _resolve(tree, above, where, last=True)
-    if name == _OPAQUE:
-        for child in tree.children(above):
-            tree.remove(child)
-    else:
-        name = name.removeprefix(WHITEOUT)
-        tree.remove(f"{above}/{name}" if above else name)
+            return True
+    return False
 
 
 def _add(tree: Tree, entry: Entry, where: str) -> None:
     path = _resolve(tree, entry.path, where)
+    # Links can lead to more than they take.
+    check_path(path, where)
     inode = entry.inode
     if inode is None:
         link = _resolve(tree, entry.link, where)
@@ -160,9 +179,9 @@ def _add(tree: Tree, entry: Entry, where: str) -> None:
     tree.put(path, inode)
 
 
-def _resolve(tree: Tree, path: str, where: str, *, last: bool = False) -> str:
+def _resolve(tree: Tree, path: str, where: str) -> str:
     try:
-        return tree.resolve(path, last=last)
+        return tree.resolve(path, last=False)
     except ToolError as error:
         raise ToolError(f"{where}: entry {error}") from error
 

@@ -90,7 +90,8 @@ class Layout:
         """
         where = f"{self.root}/index.json"
         found: dict[str, tuple[Platform, Descriptor]] = {}
-        self._collect(_object(_json((self.root / "index.json").read_bytes(), where), where), where, found, 0)
+        index = _object(_json((self.root / "index.json").read_bytes(), where), where)
+        self._collect(index, where, found, set(), 0)
         if not found:
             raise ToolError(f"{where}: lists no image; make the layout anew")
         fitting = [descriptor for platform, descriptor in found.values() if platform.fits(wanted)]
@@ -109,6 +110,7 @@ class Layout:
         index: dict[str, Any],
         where: str,
         found: dict[str, tuple[Platform, Descriptor]],
+        seen: set[str],
         depth: int,
     ) -> None:
         if depth > _MAX_DEPTH:
@@ -117,7 +119,10 @@ class Layout:
             descriptor = _descriptor(item, where)
             blob_where = f"{self.root}: {descriptor.digest}"
             if descriptor.media_type in _INDEXES:
-                self._collect(self._load(descriptor), blob_where, found, depth + 1)
+                # Read once: there can be more ways to an index than there is time.
+                if descriptor.digest not in seen:
+                    seen.add(descriptor.digest)
+                    self._collect(self._load(descriptor), blob_where, found, seen, depth + 1)
             elif descriptor.media_type in _MANIFESTS:
                 platform = _platform(_object(item, where).get("platform"))
                 if platform is None:
@@ -145,6 +150,11 @@ class Layout:
         config = self._load(config_descriptor)
         layers = [_descriptor(item, where) for item in _list(manifest, "layers", where)]
         rootfs = _object(config.get("rootfs"), f"{where}: rootfs of the config")
+        if rootfs.get("type") != "layers":
+            raise ToolError(
+                f"{where}: its root filesystem has the type {rootfs.get('type')!r}, and config.md of the "
+                "image-spec knows 'layers' alone; build the image again"
+            )
         diff_ids = _list(rootfs, "diff_ids", f"{where}: rootfs of the config")
         if len(layers) != len(diff_ids):
             raise ToolError(
@@ -204,7 +214,7 @@ def _platform(value: Any) -> Platform | None:
 def _json(data: bytes, where: str) -> Any:
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolError(f"{where}: is no JSON ({error}); make the layout anew") from error
 
 

@@ -35,8 +35,10 @@ _TYPES = {
     Kind.FIFO: b"6",
 }
 _MODES = tuple(range(0o10000))  # so that all inodes of a mode share one number
-_MAX_NAME = 4096  # bytes, PATH_MAX of Linux; also what a symbolic link can hold
-_MAX_SPARSE_MAP = 1 << 20  # entries; more is no file but an attack
+# What Linux takes: bytes of a path or a link's target (PATH_MAX without the NUL), xattr(7), makedev(3).
+_MAX_NAME, _MAX_XATTR_NAME, _MAX_XATTR = 4095, 255, 65536
+_MAX_MAJOR, _MAX_MINOR = 1 << 12, 1 << 20
+_MAX_SPARSE_MAP = 1 << 16  # entries; more is no file but an attack
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,24 +161,45 @@ class _Reader:
                 f"{self._where}: entry {name!r} has the unknown type {header.type!r}; remove it from there"
             )
         if kind is Kind.FILE and name.endswith("/"):
-            kind = Kind.DIRECTORY  # as v7 wrote them
+            # As v7 wrote directories. Data that follow are read past, and not for headers.
+            self._content(header)
+            kind = Kind.DIRECTORY
         if header.uid < 0 or header.gid < 0:
             raise ToolError(f"{self._where}: entry {name!r} has a negative owner; build the archive again")
         inode = Inode(kind, _MODES[header.mode & 0o7777], header.uid, header.gid, origin=self._where)
         if header.xattrs:
+            self._check_xattrs(header)
             inode.xattrs = {
                 key.decode("utf-8", "surrogateescape"): value for key, value in header.xattrs.items()
             }
         if kind is Kind.SYMLINK:
+            if not link:
+                raise ToolError(
+                    f"{self._where}: entry {name!r} is a symbolic link to nothing; remove it there"
+                )
             inode.mode, inode.target = 0o777, link
         elif kind in (Kind.CHARACTER, Kind.BLOCK):
+            if not (0 <= header.device[0] < _MAX_MAJOR and 0 <= header.device[1] < _MAX_MINOR):
+                raise ToolError(f"{self._where}: entry {name!r} has a device number that Linux has not")
             inode.device = header.device
         elif kind is Kind.FILE:
             inode.content = self._content(header)
         return Entry(path, inode)
 
+    def _check_xattrs(self, header: Header) -> None:
+        for key, value in header.xattrs.items():
+            if len(key) > _MAX_XATTR_NAME or len(value) > _MAX_XATTR:
+                raise ToolError(
+                    f"{self._where}: entry {self.name!r} has an extended attribute of {len(value)} bytes, "
+                    f"and Linux takes {_MAX_XATTR}; build the archive again"
+                )
+
     def _canonical(self, name: str) -> str:
-        return canonical(name.lstrip("/") if self._layer else name, self._where)
+        return (
+            canonical(name.lstrip("/"), self._where, clean=True)
+            if self._layer
+            else canonical(name, self._where)
+        )
 
     def _content(self, header: Header) -> Content:
         if header.parts is None:

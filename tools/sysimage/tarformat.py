@@ -64,11 +64,13 @@ def parse(block: bytes) -> Header:
         prefix = _text(block[345 : 476 if block[508:] == _STAR_TRAILER else 500])
         if prefix:
             header.name = prefix + b"/" + name
-    elif kind == b"S":
+    elif kind == b"S" and block[257:265] == _GNU:
         header.parts = _old_sparse(block[386:482])
         header.more_parts = block[482] != 0
         header.real_size = _number(block[483:495], "realsize")
-    if header.size < 0:
+    if kind == b"S" and header.parts is None:
+        raise DamagedError("a sparse file is not in GNU's format")
+    if header.size < 0 or header.real_size < 0:
         raise DamagedError("a header's size is negative")
     return header
 
@@ -86,7 +88,10 @@ def _old_sparse(table: bytes) -> list[tuple[int, int]]:
         if not table[start]:  # the table ends early
             break
         offset = _number(table[start : start + 12], "sparse offset")
-        parts.append((offset, _number(table[start + 12 : start + 24], "sparse size")))
+        size = _number(table[start + 12 : start + 24], "sparse size")
+        if offset < 0 or size < 0:
+            raise DamagedError("a sparse file's map has a negative number")
+        parts.append((offset, size))
     return parts
 
 
@@ -144,7 +149,7 @@ def _apply_sparse(header: Header, records: Sequence[tuple[bytes, bytes]], last: 
         numbers = [
             _decimal(value, "GNU.sparse")
             for key, value in records
-            if key.endswith((b".offset", b".numbytes"))
+            if key in (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
         ]
     header.parts = pairs(numbers)
 
@@ -167,10 +172,9 @@ def _number(text: bytes, name: str) -> int:
         value = int.from_bytes(text) & ((1 << (8 * len(text) - 1)) - 1)
         return value - (1 << (8 * len(text) - 1)) if text[0] & 0x40 else value
     digits = text.partition(b"\0")[0].strip(b" ")
-    try:
-        return int(digits or b"0", 8)
-    except ValueError:
-        raise DamagedError(f"{name} is {text!r}, which is no octal number") from None
+    if digits.strip(b"01234567"):
+        raise DamagedError(f"{name} is {text!r}, which is no octal number")
+    return int(digits or b"0", 8)
 
 
 def _text(text: bytes) -> bytes:

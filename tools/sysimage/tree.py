@@ -22,6 +22,7 @@ from tools.sysimage.errors import ToolError
 CHUNK = 1 << 20  # bytes that are copied at a time
 _LARGE = 1 << 16  # bytes of a file for which asking the kernel to copy it pays
 _NO_XATTRS: Mapping[str, bytes] = MappingProxyType({})  # one for all inodes
+_MAX_NAME, _MAX_PATH = 255, 4095  # bytes: NAME_MAX, and PATH_MAX without the NUL
 _MAX_LINKS = 40  # as Linux does: path_resolution(7)
 
 
@@ -206,18 +207,44 @@ def file(data: bytes, mode: int = 0o644, uid: int = 0, gid: int = 0, origin: str
     return Inode(Kind.FILE, mode, uid, gid, content=Inline(data), origin=origin)
 
 
-def canonical(name: str, where: str) -> str:
+def canonical(name: str, where: str, *, clean: bool = False) -> str:
     """The path in the tree that a name in an archive stands for: "./usr//bin/" is "usr/bin".
 
-    Raises ToolError for a name that leaves the root ("..") or starts at the host's ("/").
+    Raises ToolError for a name that leaves the root, or starts at the host's ("/"), and for what can't be a
+    name. With ".." in it, a name is refused unless `clean`; then "a/../b" is "b", as other tools take it.
     `where` says in the message which archive holds the name.
     """
     if name.startswith("/"):
         raise ToolError(f"{where}: entry {name!r} has an absolute path; names must be relative to the root")
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise ToolError(f"{where}: entry {name!r} leaves the root with '..'; refuse this archive or mend it")
-    return "/".join(parts)
+    parts: list[str] = []
+    for part in name.split("/"):
+        if part == "..":
+            if not clean or not parts:
+                raise ToolError(
+                    f"{where}: entry {name!r} leaves the root with '..'; refuse this archive or mend it"
+                )
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    path = "/".join(parts)
+    check_path(path, where)
+    return path
+
+
+def check_path(path: str, where: str) -> None:
+    """Raises ToolError for a path that no file system takes."""
+    try:
+        size = len(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise ToolError(f"{where}: entry {path!r} has characters that no encoding has; rename it") from None
+    # Shorter than a name can be, a path needs no closer look.
+    too_long = size > _MAX_NAME and (
+        size > _MAX_PATH
+        or any(len(part.encode("utf-8", "surrogateescape")) > _MAX_NAME for part in path.split("/"))
+    )
+    if too_long or "\0" in path:
+        what = "is longer than Linux takes" if too_long else "has a NUL in its name"
+        raise ToolError(f"{where}: entry {path[:80]!r} {what}; rename it")
 
 
 def order(path: str) -> str:
@@ -390,7 +417,7 @@ class Tree:
             links += 1
             if links > _MAX_LINKS:
                 raise ToolError(
-                    f"{path}: more than {_MAX_LINKS} symbolic links, which the kernel would refuse"
+                    f"{path!r}: more than {_MAX_LINKS} symbolic links, which the kernel would refuse"
                 )
             if node.target.startswith("/"):
                 done.clear()

@@ -150,9 +150,15 @@ def enable(root: Root, who: str, *, names: list[str], strict: bool = False, inst
 
 
 def disable(root: Root, who: str, *, names: list[str]) -> None:
-    """`systemctl disable`: removes every link below /etc/systemd/system to the unit."""
-    for name in names:
+    """`systemctl disable`: removes all links below /etc/systemd/system to the unit and its Also= units."""
+    todo, seen = list(names), set[str]()
+    while todo:
+        name = todo.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
         path = _require(root, name, who)
+        todo += [_specifiers(also, name) for also in _install(root, _real_unit(root, path)).get("Also")]
         full = name if name.endswith(_SUFFIXES) else f"{name}.service"
         for link in root.tree.below(CONFIG):
             inode = root.tree.get(link)
