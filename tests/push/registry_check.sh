@@ -87,7 +87,7 @@ status_keeps_no_password() (
     git remote add origin https://user:secret@git.example/images.git || return 1
   [[ $("$status") == "STABLE_GIT_COMMIT $(git rev-parse HEAD)"$'\nSTABLE_GIT_URL https://git.example/images.git' ]] || return 1
   touch changed
-  "$status" | grep -q '^STABLE_GIT_COMMIT [0-9a-f]*-dirty$'
+  [[ $("$status") == "STABLE_GIT_COMMIT $(git rev-parse HEAD)-dirty"* ]]
 )
 
 pins() { $bazel run //system_image:pin -- "vanilla=$(cat "$scratch/vanilla")"; }
