@@ -2,12 +2,16 @@
 
 load("//system_image/private:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
 load("//system_image/private:bundle.bzl", _app_bundle = "app_bundle")
+load("//system_image/private:cdi.bzl", _cdi = "cdi")
 load("//system_image/private:compress.bzl", _compress = "compress")
 load("//system_image/private:elf_dependencies_test.bzl", _elf_dependencies_test = "elf_dependencies_test")
 load("//system_image/private:emit.bzl", _emit = "emit")
 load("//system_image/private:flatten.bzl", _flatten = "flatten")
 load("//system_image/private:inject.bzl", _inject = "inject")
 load("//system_image/private:kernel.bzl", _kernel = "kernel")
+load("//system_image/private:kernel_module.bzl", _kernel_module = "kernel_module")
+load("//system_image/private:module_layer.bzl", _module_layer = "module_layer")
+load("//system_image/private:nvidia.bzl", _nvidia_modules = "nvidia_modules", _nvidia_rootfs = "nvidia_rootfs", _nvidia_system_image = "nvidia_system_image")
 load("//system_image/private:pin.bzl", _base_image = "base_image", _pin_program = "pin_program")
 load("//system_image/private:program.bzl", _locked_program = "locked_program")
 load("//system_image/private:push.bzl", _push_image = "push_image", _push_system_image = "push_system_image")
@@ -24,6 +28,12 @@ compress = _compress
 inject = _inject
 emit = _emit
 system_image = _system_image
+kernel_module = _kernel_module
+module_layer = _module_layer
+cdi = _cdi
+nvidia_modules = _nvidia_modules
+nvidia_rootfs = _nvidia_rootfs
+nvidia_system_image = _nvidia_system_image
 push_image = _push_image
 push_system_image = _push_system_image
 pin_program = _pin_program

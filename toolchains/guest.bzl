@@ -19,7 +19,7 @@ def _guest_transition_impl(settings, attr):
     # The last of them comes first.
     return {_PLATFORMS: [attr.platform], _TOOLCHAINS: others + attr.guest_toolchains}
 
-_guest_transition = transition(
+guest_transition = transition(
     implementation = _guest_transition_impl,
     inputs = [_TOOLCHAINS],
     outputs = [_PLATFORMS, _TOOLCHAINS],
@@ -50,7 +50,7 @@ guest_program = rule(
             doc = "The program, which is one file.",
             mandatory = True,
             allow_files = True,
-            cfg = _guest_transition,
+            cfg = guest_transition,
         ),
         "_allowlist_function_transition": attr.label(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",

@@ -71,7 +71,7 @@ def compressor(ctx, args):
     return [tool, program.folder]
 
 def two_cores(_os, _inputs):
-    """The resources of an action that compresses: two compressors at a time, 95 MiB each.
+    """The resources of an action that compresses or unpacks: two processors, and 95 MiB for a compressor on each.
 
     Args:
       _os: the operating system.

@@ -1,6 +1,7 @@
 """Stage flatten: an OCI image becomes one deterministic tar."""
 
 load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load(":compression.bzl", "two_cores")
 load(":layout.bzl", "IMAGE", "image_layout")
 
 # What the stages that build on a flat image have as `base`.
@@ -26,6 +27,7 @@ def _flatten_impl(ctx):
         outputs = [tar],
         mnemonic = "SystemImageFlatten",
         progress_message = "Flattening %{label}",
+        resource_set = two_cores,
         toolchain = None,
     )
     return [DefaultInfo(files = depset([tar]))]

@@ -29,7 +29,7 @@ def _rootfs_impl(ctx):
         made = _make(ctx, packages, fields_of_layer, depset([base.whole], transitive = [inputs]), ctx.label.name)
     return [
         DefaultInfo(files = depset([made.tar])),
-        OutputGroupInfo(mtree = depset([made.mtree])),
+        OutputGroupInfo(mtree = depset([made.mtree]), whole = depset([whole])),
         RootfsInfo(fields = fields, inputs = inputs, packages = packages, whole = whole),
     ]
 
@@ -164,7 +164,7 @@ def rootfs(
     """Makes a root filesystem, `NAME.tar`, as Debian's own installation of the packages would leave it.
 
     No script of a package is run: their effects are reproduced from the packages' data. The output group
-    `mtree` has a manifest of the tree.
+    `mtree` has a manifest of the tree, `whole` the whole tree of one that extends another.
 
     Args:
       name: name of the target.

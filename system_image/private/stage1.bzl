@@ -4,8 +4,13 @@ load(":kernel.bzl", "KernelInfo")
 load(":manifest.bzl", "packages_manifest")
 load(":packages.bzl", "DebianPackagesInfo")
 
-# What a virtual machine of QEMU's has as disks and network, and what systemd asks for.
-_MODULES = ["virtio_blk", "virtio_net", "autofs4"]
+# What a virtual machine of QEMU's has as disks and network, and what systemd and containers ask for.
+_MODULES = [
+    "virtio_blk",
+    "virtio_net",
+    "autofs4",
+    "overlay",
+]
 
 def _stage1_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]

@@ -32,6 +32,7 @@ for folder in usr/share/doc usr/share/info usr/share/man usr/lib/udev/hwdb.d var
   find "$work/root/$folder" -mindepth 1 -delete
 done
 rm -f "$work/root/usr/lib/udev/hwdb.bin"
-tar -C "$work/root" --sort=name --numeric-owner --mtime=@0 -cf - . | xz -6 --threads=2 --block-size=4MiB >"$work/mmdebstrap.tar.xz"
+: >"$work/root/etc/machine-id" # as ours; else it would be a first boot
+tar -C "$work/root" --sort=name --numeric-owner --mtime=@0 -cf - . | xz -6 --check=crc32 --threads=2 --block-size=16MiB >"$work/mmdebstrap.tar.xz"
 
-tools/bazel run //tests/bench:boot -- --runs "$runs" "mmdebstrap=$work/mmdebstrap.tar.xz" 2>/dev/null
+tools/bazel run //tests/bench:boot -- --runs "$runs" "mmdebstrap=$work/mmdebstrap.tar.xz"

@@ -1,6 +1,7 @@
 """Stage program: a folder that lacks a library, or has links in it, runs on the host that made it alone."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,14 @@ LZMA = Deb(
 XZ = Deb("xz-utils", {"usr/bin/xz": File("xz", 0o755), f"{LIBRARIES}/readme": "no library"})
 
 
-def make(folder: Path, *debs: Deb, name: str = "usr/bin/xz") -> Path:
+def make(folder: Path, *debs: Deb, name: str = "usr/bin/xz", data: Sequence[str] = ()) -> Path:
     """Runs the stage; returns the folder that it made."""
     packages = [{"name": deb.name, "deb": str(deb.write(folder))} for deb in debs]
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps({"architecture": "amd64", "packages": packages}))
     output = folder / "out"
-    assert program.main(["--manifest", str(manifest), "--program", name, "--output", str(output)]) == 0
+    argv = ["--manifest", str(manifest), "--program", name, "--output", str(output)]
+    assert program.main([*argv, *(word for path in data for word in ("--data", path))]) == 0
     return output
 
 
@@ -46,6 +48,35 @@ def test_the_folder_has_program_loader_and_libraries_and_no_link(tmp_path: Path)
         == files["lib/ld-linux-x86-64.so.2"].stat().st_mode & 0o111
         == 0o111
     )
+
+
+FIRMWARE = Deb(
+    "firmware",
+    {
+        "usr/share/qemu/vga.rom": Link("../seabios/vga.bin"),
+        "usr/share/qemu/keymaps/de": "folders in folders stay out",
+        "usr/share/seabios/vga.bin": "vga",
+        "usr/share/seabios/bios.bin": "bios",
+    },
+)
+
+
+def test_files_that_the_program_reads_are_together_in_one_folder_without_links(tmp_path: Path) -> None:
+    output = make(tmp_path, LIBC, XZ, FIRMWARE, data=["usr/share/qemu", "usr/share/seabios"])
+    files = {path.name: path for path in (output / "share").iterdir()}
+    assert sorted(files) == ["bios.bin", "vga.bin", "vga.rom"]
+    assert not files["vga.rom"].is_symlink()
+    assert files["vga.rom"].read_text() == "vga"
+
+
+def test_data_that_no_package_has_or_two_folders_have_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="usr/share/none: no package of the set has files in this folder"):
+        make(tmp_path, LIBC, XZ, FIRMWARE, data=["usr/share/none"])
+    other = Deb("other", {"usr/share/other/bios.bin": "another"})
+    with pytest.raises(
+        ToolError, match=r"usr/share/other/bios\.bin: another folder of data has a file bios\.bin"
+    ):
+        make(tmp_path, LIBC, XZ, FIRMWARE, other, data=["usr/share/seabios", "usr/share/other"])
 
 
 def test_a_program_that_no_package_has_is_named(tmp_path: Path) -> None:

@@ -87,3 +87,61 @@ def test_calls_are_found_whatever_stands_before_install(call: str) -> None:
 def test_options_before_the_call_and_a_call_on_a_line_of_its_own_do_not_hide_it() -> None:
     text = "update-alternatives --quiet \\\n  --install /usr/bin/edit edit \\\n  /usr/bin/mini 5\n"
     assert links(installed(text))["usr/bin/edit"] == "/etc/alternatives/edit"
+
+
+COLLECTED = """TRIPLETS="/ /x86_64-linux-gnu/"
+if [ "$1" = "triggered" ]; then
+\tslaves="
+\t\t$(add_multiarch_slave /usr/lib "" libcuda.so.1 /usr/lib nvidia/current/)
+\t\t$(add_multiarch_slave /usr/lib vdpau/ libvdpau.so.1 /usr/lib nvidia/current/)
+\t\t$(add_slave /usr/bin/nvidia-smi nvidia-smi /usr/lib/nvidia/current/nvidia-smi)
+\t\t$(add_slave /usr/bin/nvidia-settings nvidia-settings /usr/lib/nvidia/current/nvidia-settings)
+"
+\tconf_slaves="
+\t\t$(add_slave /etc/missing/drm.conf drm.conf /etc/nvidia/current/drm.conf)
+"
+fi
+"""
+
+
+def collected(*groups: str) -> Root:
+    triplet = "usr/lib/x86_64-linux-gnu"
+    root = make(
+        dict.fromkeys(
+            (
+                f"{triplet}/nvidia/current/libcuda.so.1",
+                f"{triplet}/nvidia/current/libvdpau.so.1",
+                "usr/lib/nvidia/current/nvidia-smi",
+                "usr/bin/other",
+                "etc/nvidia/current/drm.conf",
+            ),
+            "",
+        )
+    )
+    words = ["/usr/lib/nvidia/nvidia", "nvidia", "/usr/lib/nvidia/current", "550"]
+    alternatives.collected(root, "p", text=COLLECTED, words=words, prefix="nvidia--", groups=list(groups))
+    return root
+
+
+def test_slaves_that_a_script_collects_are_those_of_files_that_are_there() -> None:
+    library = "usr/lib/x86_64-linux-gnu"
+    assert links(collected("slaves", "conf_slaves")) == {
+        "etc/alternatives/nvidia": "/usr/lib/nvidia/current",
+        "etc/alternatives/nvidia--libcuda.so.1-x86_64-linux-gnu": f"/{library}/nvidia/current/libcuda.so.1",
+        "etc/alternatives/nvidia--nvidia-smi": "/usr/lib/nvidia/current/nvidia-smi",
+        "usr/bin/nvidia-smi": "/etc/alternatives/nvidia--nvidia-smi",
+        f"{library}/libcuda.so.1": "/etc/alternatives/nvidia--libcuda.so.1-x86_64-linux-gnu",
+        "usr/lib/nvidia/nvidia": "/etc/alternatives/nvidia",
+    }
+
+
+def test_slaves_that_a_script_does_not_collect_are_an_error() -> None:
+    with pytest.raises(ToolError, match=r"p: its script has no slaves in \$kmod_slaves; correct the ledger"):
+        collected("slaves", "kmod_slaves")
+
+
+def test_link_to_an_alternative_is_made_where_there_is_one() -> None:
+    root = make({"usr/lib/nvidia/libx.so.1": ""})
+    for name in ("libx.so.1", "liby.so.1"):
+        alternatives.link_if_there(root, "p", link=f"usr/lib/{name}", target=f"nvidia/{name}")
+    assert links(root) == {"usr/lib/libx.so.1": "nvidia/libx.so.1"}

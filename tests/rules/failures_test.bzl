@@ -1,16 +1,7 @@
 """Builds that must fail, with the message that they must fail with."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load(
-    "//system_image:defs.bzl",
-    "base_image",
-    "boot_test",
-    "flatten",
-    "inject",
-    "push_system_image",
-    "rootfs",
-    "system_image",
-)
+load("//system_image:defs.bzl", "base_image", "boot_test", "flatten", "inject", "kernel_module", "push_system_image", "rootfs", "system_image")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private:packages.bzl", "unlocked_packages")
@@ -58,6 +49,13 @@ def failures_test_suite(name):
         problem = "//:debian.lock.json: there is no such lock yet; write it with `bazel run @trixie//:lock`",
         tags = ["manual"],
     )
+    system_image(
+        name = name + "_zstd",
+        base = "//system_image:base_vanilla",
+        compression = "zstd",
+        orchestrator = "//system_image/orchestrator",
+        tags = ["manual"],
+    )
     base_image(
         name = name + "_base",
         image = "//system_image:built_vanilla",
@@ -80,13 +78,6 @@ def failures_test_suite(name):
         name = "push_system_image_refuses_a_referrer_of_many_files_test",
         message = "referrers: @@//tools/sysimage:sysimage is",
         target_under_test = name + "_push_artifact",
-    )
-    system_image(
-        name = name + "_zstd",
-        base = "//system_image:base_vanilla",
-        compression = "zstd",
-        orchestrator = "//system_image/orchestrator",
-        tags = ["manual"],
     )
     native.test_suite(
         name = name,
@@ -125,6 +116,21 @@ def failures_test_suite(name):
                 inject,
                 base = "base.tar",
                 replace = ["etc/y"],
+            ),
+            _refused(
+                "kernel_module_refuses_packages_without_a_folder_test",
+                "folder: packages is given, so say in which folder of theirs the source is",
+                kernel_module,
+                modules = ["some"],
+                packages = "@debian//:nvidia_source",
+                target_compatible_with = ["@platforms//cpu:x86_64"],
+            ),
+            _refused(
+                "kernel_module_refuses_a_key_without_a_certificate_test",
+                "signing_key: it and signing_certificate are given both or neither",
+                kernel_module,
+                modules = ["some"],
+                signing_key = "BUILD.bazel",
             ),
             _refused(
                 "rootfs_refuses_owners_of_unknown_paths_test",

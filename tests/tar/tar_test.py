@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.testing.tars import entry, hardlink, symlink, tar
+from tests.testing.tars import Entry, entry, hardlink, symlink, tar
 from tools.sysimage import tar as sysimage_tar
 from tools.sysimage import tarformat
 from tools.sysimage.errors import ToolError
@@ -246,6 +246,23 @@ def test_entries_after_the_end_marker_are_not_passed_over() -> None:
 def test_an_unknown_type_is_refused() -> None:
     with pytest.raises(ToolError, match=r"entry 'v' has the unknown type b'V'"):
         read(tar(entry("v", kind=b"V")))
+
+
+@pytest.mark.parametrize("long", [entry("a/" * 2049 + "b", b""), symlink("l", "t" * 4097)])
+def test_a_name_that_no_system_call_takes_is_refused(long: Entry) -> None:
+    with pytest.raises(
+        ToolError, match=r"a name of more than 4096 bytes, before byte \d+, in or after the entry 'a'"
+    ):
+        read(tar(entry("a", b""), long))
+
+
+def test_a_path_as_deep_as_can_be_is_read_copied_and_written() -> None:
+    path = "/".join(["d"] * 2000)
+    tree = Tree()
+    tree.make_parents(path)
+    tree.put(path, file(b"deep"))
+    assert [*tree.copy().paths()][-1] == path
+    assert sysimage_tar.load(io.BytesIO(written(tree)), "x.tar")[path].read() == b"deep"
 
 
 def test_a_huge_extended_header_is_refused_before_it_is_read() -> None:

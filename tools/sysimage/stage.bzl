@@ -18,15 +18,16 @@ def python_binary(name, **kwargs):
         **kwargs
     )
 
-def stage_binary(name):
+def stage_binary(name, deps = [":sysimage"]):
     """Makes the module `NAME.py` a program `NAME`.
 
     Args:
       name: the stage's name.
+      deps: what it imports.
     """
     python_binary(
         name = name,
         srcs = [name + ".py"],
         main = name + ".py",
-        deps = [":sysimage"],
+        deps = deps,
     )

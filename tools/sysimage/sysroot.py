@@ -14,7 +14,6 @@ Each of these five is whole by itself: no link leads from one to another.
 import argparse
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from tools.sysimage import atomic, elf, flatten, oci, tar
 from tools.sysimage.errors import ToolError, run
+from tools.sysimage.folder import write
 from tools.sysimage.program import LOADERS, TRIPLETS
 from tools.sysimage.tree import External, Inline, Inode, Kind, Tree, symlink
 
@@ -229,26 +229,6 @@ def merged(tree: Tree, spec: Spec) -> Tree:
         if spec.target == "amd64":
             tree.put("lib64", symlink("usr/lib/x86_64-linux-gnu"))
     return tree
-
-
-def write(tree: Tree, folder: Path) -> None:
-    """Writes a tree to disk. Folders may be there already."""
-    for path in tree.paths():
-        inode = tree[path]
-        place = folder / path
-        if inode.kind is Kind.DIRECTORY:
-            place.mkdir(parents=True, exist_ok=True)
-        elif inode.kind is Kind.SYMLINK:
-            place.symlink_to(inode.target)
-        else:
-            with place.open("wb") as stream:
-                if isinstance(inode.content, External):
-                    with inode.content.path.open("rb") as source:
-                        shutil.copyfileobj(source, stream)
-                else:
-                    for chunk in inode.content.chunks():
-                        stream.write(chunk)
-            place.chmod(0o755 if inode.mode & 0o111 else 0o644)
 
 
 if __name__ == "__main__":

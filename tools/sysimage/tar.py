@@ -35,6 +35,7 @@ _TYPES = {
     Kind.FIFO: b"6",
 }
 _MODES = tuple(range(0o10000))  # so that all inodes of a mode share one number
+_MAX_NAME = 4096  # bytes, PATH_MAX of Linux; also what a symbolic link can hold
 _MAX_SPARSE_MAP = 1 << 20  # entries; more is no file but an attack
 
 
@@ -145,6 +146,8 @@ class _Reader:
     def _entry(self, header: Header) -> Entry:
         if b"\0" in header.name or b"\0" in header.link:
             self.refuse(f"a name contains a NUL byte, before byte {self.offset}")
+        if max(len(header.name), len(header.link)) > _MAX_NAME:
+            self.refuse(f"a name of more than {_MAX_NAME} bytes, before byte {self.offset}")
         name = self.name = header.name.decode("utf-8", "surrogateescape")
         link = header.link.decode("utf-8", "surrogateescape")
         path = self._canonical(name)

@@ -237,9 +237,15 @@ class _Directory:
     def copy(self) -> _Directory:
         """The directory with all below it; inodes are the same."""
         made = _Directory(self.inode)
-        made.entries = {
-            name: node.copy() if isinstance(node, _Directory) else node for name, node in self.entries.items()
-        }
+        todo = [(self, made)]
+        while todo:
+            old, new = todo.pop()
+            for name, node in old.entries.items():
+                if isinstance(node, _Directory):
+                    new.entries[name] = below = _Directory(node.inode)
+                    todo.append((node, below))
+                else:
+                    new.entries[name] = node
         return made
 
 
@@ -350,9 +356,11 @@ class Tree:
 
     def make_parents(self, path: str, origin: str = "") -> None:
         """Makes the missing directories above `path`, mode 0755, owned by root."""
-        parent = path.rpartition("/")[0]
-        if parent not in self:
-            self.make_parents(parent, origin)
+        missing = []
+        parent = path
+        while (parent := parent.rpartition("/")[0]) not in self:
+            missing.append(parent)
+        for parent in reversed(missing):
             self.put(parent, directory(origin=origin))
 
     def resolve(self, path: str, *, last: bool = True) -> str:

@@ -8,9 +8,9 @@ from tools.sysimage.errors import ToolError
 from tools.sysimage.tree import Tree, file, symlink
 
 _SCRIPTS = Path(__file__).parent / "guest"
-# Where the images' orchestrator.service looks for a bundle, and the unit that mounts one there.
+# Where the images' orchestrator.service looks for a bundle, and the units that mount a shared one there.
 BUNDLE = "/var/lib/orchestrator/bundle"
-_MOUNT = "var-lib-orchestrator-bundle.mount"
+_MOUNTS = ("run-share-lower.mount", "var-lib-orchestrator-bundle.mount")
 _OWN = "run/system-image"
 _UNITS = "run/systemd/system"
 _DROP_IN = f"{_UNITS}/orchestrator.service.d/50-host.conf"
@@ -51,7 +51,10 @@ def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False
     # "+": whatever the unit may not see itself.
     service = [f"ExecStopPost=+/bin/sh /{_OWN}/stopped"]
     if share:
-        put(f"{_UNITS}/{_MOUNT}", (_SCRIPTS / _MOUNT).read_text("utf-8"))
+        for name in _MOUNTS:
+            put(f"{_UNITS}/{name}", (_SCRIPTS / name).read_text("utf-8"))
+        tree.make_parents("run/share/upper/.")
+        tree.make_parents("run/share/work/.")
         unit.append(f"RequiresMountsFor={BUNDLE}")
     if probe:
         script("probe")

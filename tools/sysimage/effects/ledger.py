@@ -86,11 +86,16 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "usrlocal": files.usrlocal,
 }
 # Effects that read their parameters from the script itself.
-_READING = frozenset(["alternatives", "ca_certificates", "heredoc", "locale_gen", "ucf_calls", "usrlocal"])
+_READING = frozenset(
+    ["alternatives", "alternatives_late", "ca_certificates", "heredoc", "locale_gen", "ucf_calls", "usrlocal"]
+)
 # Stands for the effects of the sections among those of the rest, which otherwise come before them all.
 _SECTIONS = "sections"
 # What triggers do, or what looks at all packages: once, when every package is configured.
+# In the order of their names: links before ldconfig looks for libraries.
 LATE: dict[str, Callable[..., None]] = {
+    "alternatives_late": alternatives.collected,
+    "alternatives_link": alternatives.link_if_there,
     "ca_certificates": certificates.update,
     "catalog": catalog.update,
     "ldconfig": ldconfig.update,

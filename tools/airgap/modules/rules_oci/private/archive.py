@@ -22,7 +22,7 @@ def write(layout: Path, tags: list[str], output: Path) -> None:
     """Writes the archive of the layout's first image: its blobs by their digests, and manifest.json."""
 
     def blob(descriptor: dict[str, Any]) -> str:
-        return "blobs/" + descriptor["digest"].replace(":", "/")
+        return "blobs/" + str(descriptor["digest"]).replace(":", "/")
 
     index = json.loads((layout / "index.json").read_text())
     manifest = json.loads((layout / blob(index["manifests"][0])).read_text())

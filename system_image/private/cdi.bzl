@@ -1,0 +1,42 @@
+"""Stage cdi: what a root filesystem with NVIDIA's driver has for containers."""
+
+load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+
+def _cdi_impl(ctx):
+    tar = ctx.actions.declare_file(ctx.label.name + ".tar")
+    args = ctx.actions.args()
+    args.add("--rootfs", ctx.file.rootfs)
+    args.add("--architecture", target_architecture(ctx))
+    args.add("--output", tar)
+    ctx.actions.run(
+        executable = ctx.executable._cdi,
+        arguments = [args],
+        inputs = [ctx.file.rootfs],
+        outputs = [tar],
+        mnemonic = "SystemImageCdi",
+        progress_message = "Describing the GPU driver of %{label} for containers",
+        toolchain = None,
+    )
+    return [DefaultInfo(files = depset([tar]))]
+
+cdi = rule(
+    implementation = _cdi_impl,
+    doc = """A layer, `NAME.tar`, with /usr/share/nvidia/cdi.json: the part of a CDI specification that an image determines.
+
+    The specification mounts each library of the driver into a container, under the names by which it is asked for.
+    The devices are those of the machine, and added when it boots.
+    """,
+    attrs = dict(
+        ARCHITECTURE_ATTRS,
+        rootfs = attr.label(
+            doc = "A `rootfs`, or its layer, that has the driver's libraries.",
+            mandatory = True,
+            allow_single_file = [".tar"],
+        ),
+        _cdi = attr.label(
+            default = Label("//tools/sysimage:cdi"),
+            cfg = "exec",
+            executable = True,
+        ),
+    ),
+)

@@ -1,0 +1,3 @@
+/* What tiny exports to tiny_user. */
+
+const char *tiny_source(void);
