@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel_module.elfs import module
+from tests.testing.modules import module
 from tools.sysimage import module_layer
 from tools.sysimage.errors import ToolError
 from tools.sysimage.tree import Kind, Tree, file
