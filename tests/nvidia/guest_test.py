@@ -114,6 +114,15 @@ def test_confidential_mode_is_told_from_other_modes_and_from_failure(root: Path)
         assert done.returncode == status
 
 
+def test_what_the_encrypted_channel_is_made_of_is_loaded_before_nvidia_whoever_loads_it(root: Path) -> None:
+    (release,) = (path.name for path in (root / "usr/lib/modules").iterdir())
+    done = machine.run(root, ["modprobe", "--set-version", release, "--show-depends", "nvidia-uvm"], {})
+    order = [Path(line.split()[1]).name.partition(".")[0] for line in done.stdout.splitlines()]
+    assert order[-2:] == ["nvidia", "nvidia-uvm"]
+    crypto = {"ecdh_generic", "ecdsa_generic", "gcm", "ghash-generic", "cryptd", "crypto_simd", "aesni-intel"}
+    assert crypto <= set(order[:-2])
+
+
 def test_units_are_as_systemd_reads_them(root: Path) -> None:
     units = [f"nvidia-{name}.service" for name in ("cdi", "confidential", "devices", "persistenced")]
     done = machine.run(root, ["systemd-analyze", "verify", "--man=no", *units], {})

@@ -115,10 +115,10 @@ def test_modules_are_loaded_in_an_order_in_which_the_encrypted_channel_works(tre
     lines = tree["etc/modules-load.d/nvidia.conf"].read().decode().splitlines()
     names = [line for line in lines if not line.startswith("#")]
     assert names[-2:] == ["nvidia", "nvidia-uvm"]
-    crypto = {"ecdh_generic", "gcm", "ghash-generic", "cryptd", "crypto_simd", "aesni-intel"}
+    crypto = {"ecdh_generic", "ecdsa_generic", "gcm", "ghash-generic", "cryptd", "crypto_simd", "aesni-intel"}
     assert set(names[:-2]) == crypto
     # And for udev, which does not read this.
-    assert tree["etc/modprobe.d/nvidia.conf"].read().decode().splitlines()[-1] == (
+    assert tree["etc/modprobe.d/10-nvidia.conf"].read().decode().splitlines()[-1] == (
         f"softdep nvidia pre: {' '.join(names[:-2])}"
     )
     release = modules.release_of(tree)
