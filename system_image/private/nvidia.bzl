@@ -7,7 +7,7 @@ load(":system_image.bzl", "system_image")
 _ATTESTATION = "usr/libexec/nvidia-attestation"
 _UNITS = "etc/systemd/system/"
 _FILES = [
-    "etc/modprobe.d/nvidia.conf",
+    "etc/modprobe.d/10-nvidia.conf",
     "etc/modules-load.d/nvidia.conf",
     _UNITS + "nvidia-cdi.service",
     _UNITS + "nvidia-confidential.service",
@@ -32,6 +32,7 @@ NVIDIA_CRYPTO = [
     "crypto_simd",
     "cryptd",
     "ecdh_generic",
+    "ecdsa_generic",
     "gcm",
     "ghash-generic",
 ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kernel_module.elfs import module
+from tests.testing.modules import module
 from tools.sysimage import modules
 from tools.sysimage.errors import ToolError
 from tools.sysimage.kernel_module_check import FREE, Kernel, check

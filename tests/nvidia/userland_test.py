@@ -35,6 +35,20 @@ def programs(layer: Tree) -> list[tuple[str, Inode]]:
     return [(path, inode) for path, inode in found if elf.linkage(inode) is not None]
 
 
+def version(tree: Tree) -> str:
+    """The version of the driver's kernel module, which takes calls of libraries of its own version alone."""
+    path = f"usr/lib/modules/{modules.release_of(tree)}/updates/nvidia.ko"
+    return modules.parse(tree[path].read(), path).get("version")
+
+
+def test_libraries_and_firmware_are_of_the_kernel_module_s_version(tree: Tree) -> None:
+    assert re.fullmatch(r"\d+\.\d+(\.\d+)?", version(tree))
+    paths = [path for path in tree.children(f"{LIBRARIES}/nvidia/current") if tree[path].kind is Kind.FILE]
+    assert len(paths) > 3
+    assert [path for path in paths if not path.endswith(f".so.{version(tree)}")] == []
+    assert tree.children("usr/lib/firmware/nvidia") == [f"usr/lib/firmware/nvidia/{version(tree)}"]
+
+
 def test_every_library_finds_what_it_needs(tree: Tree, layer: Tree) -> None:
     problems = []
     found = programs(layer)
@@ -43,8 +57,8 @@ def test_every_library_finds_what_it_needs(tree: Tree, layer: Tree) -> None:
         problems += elf_dependencies.check(tree, inode, TRIPLET, {})
     assert problems == []
     assert {path.rpartition("/")[2] for path, _ in found} >= {
-        "libcuda.so.550.163.01",
-        "libnvidia-ml.so.550.163.01",
+        f"libcuda.so.{version(tree)}",
+        f"libnvidia-ml.so.{version(tree)}",
         "nvidia-persistenced",
         "nvidia-smi",
     }
@@ -101,10 +115,10 @@ def test_modules_are_loaded_in_an_order_in_which_the_encrypted_channel_works(tre
     lines = tree["etc/modules-load.d/nvidia.conf"].read().decode().splitlines()
     names = [line for line in lines if not line.startswith("#")]
     assert names[-2:] == ["nvidia", "nvidia-uvm"]
-    crypto = {"ecdh_generic", "gcm", "ghash-generic", "cryptd", "crypto_simd", "aesni-intel"}
+    crypto = {"ecdh_generic", "ecdsa_generic", "gcm", "ghash-generic", "cryptd", "crypto_simd", "aesni-intel"}
     assert set(names[:-2]) == crypto
     # And for udev, which does not read this.
-    assert tree["etc/modprobe.d/nvidia.conf"].read().decode().splitlines()[-1] == (
+    assert tree["etc/modprobe.d/10-nvidia.conf"].read().decode().splitlines()[-1] == (
         f"softdep nvidia pre: {' '.join(names[:-2])}"
     )
     release = modules.release_of(tree)
@@ -113,7 +127,7 @@ def test_modules_are_loaded_in_an_order_in_which_the_encrypted_channel_works(tre
         modules.normal(line.partition(":")[0].rpartition("/")[2].partition(".")[0])
         for line in index.splitlines()
     }
-    assert {modules.normal(name) for name in names} <= there
+    assert {modules.normal(name) for name in names} <= there | modules.built_in(tree, release)
     assert "updates/nvidia-uvm.ko: updates/nvidia.ko" in index
 
 

@@ -49,7 +49,7 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
     """
     release = modules.release_of(kernel)
     folder = f"{_FOLDER}/{release}"
-    own = modules.of_kernel(kernel, release)
+    own, built_in = modules.of_kernel(kernel, release), modules.built_in(kernel, release)
     layer = Tree()
     have: dict[str, str] = {}
     todo = [(modules.normal(name), "modules") for name in names]
@@ -68,12 +68,10 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
         todo += [(needed, file.name) for needed in module.depends]
     while todo:
         name, who = todo.pop()
-        if name in have:
+        if name in have or name in built_in:
             continue
         if name not in own:
-            raise ToolError(
-                f"{who}: the kernel {release} has no module {name}; it may be built in, or misspelt"
-            )
+            raise ToolError(f"{who}: the kernel {release} has no module {name}; correct the name")
         have[name] = own[name]
         _put(layer, own[name], kernel[own[name]])
         module = modules.parse(modules.unpacked(kernel[own[name]].read(), own[name]), own[name])

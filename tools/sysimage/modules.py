@@ -111,6 +111,13 @@ def release_of(tree: Tree) -> str:
     return found[0]
 
 
+def built_in(tree: Tree, release: str) -> frozenset[str]:
+    """The modules that a kernel has built in, by their normal names."""
+    inode = tree.get(f"usr/lib/modules/{release}/modules.builtin")
+    paths = inode.read().decode().split() if inode else []
+    return frozenset(normal(path.rpartition("/")[2].removesuffix(".ko")) for path in paths)
+
+
 def of_kernel(tree: Tree, release: str) -> dict[str, str]:
     """The modules of a kernel's own: normal name → path."""
     found = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel_module.elfs import module
+from tests.testing.modules import module
 from tools.sysimage import module_layer
 from tools.sysimage.errors import ToolError
 from tools.sysimage.tree import Kind, Tree, file
@@ -26,6 +26,7 @@ def kernel() -> Tree:
         f"{FOLDER}/kernel/lib/gf128mul.ko.xz": own(),
         f"{FOLDER}/kernel/crypto/cryptd.ko.xz": own(),
         f"{FOLDER}/kernel/net/other.ko.xz": own(),
+        f"{FOLDER}/modules.builtin": b"kernel/crypto/ecdsa-generic.ko\n",
         f"{FOLDER}/modules.order": b"",
     }.items():
         tree.make_parents(path)
@@ -49,14 +50,21 @@ def test_modules_bring_what_they_depend_on_and_nothing_else() -> None:
         "kernel/crypto/gcm.ko.xz",
         "kernel/crypto/ghash-generic.ko.xz",
         "kernel/lib/gf128mul.ko.xz",
+        "modules.builtin",
         "modules.order",
     ]
+
+
+def test_module_that_the_kernel_has_built_in_needs_no_file() -> None:
+    layer = module_layer.lay_out(kernel(), [], ["ecdsa_generic", "cryptd"])
+    assert paths(layer) == ["kernel/crypto/cryptd.ko.xz", "modules.builtin", "modules.order"]
 
 
 def test_external_modules_bring_what_they_depend_on_of_each_other_and_of_the_kernel(tmp_path: Path) -> None:
     given = [external(tmp_path, "driver-uvm", depends="driver,cryptd"), external(tmp_path, "driver")]
     assert paths(module_layer.lay_out(kernel(), given, [])) == [
         "kernel/crypto/cryptd.ko.xz",
+        "modules.builtin",
         "modules.order",
         "updates/driver-uvm.ko",
         "updates/driver.ko",

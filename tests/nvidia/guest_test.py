@@ -1,4 +1,4 @@
-"""The CDI specification: what the image determines of it, and what a machine's GPUs add at boot."""
+"""What the image does on a machine with GPUs: device nodes, CDI specification, containers, attestation."""
 
 import json
 import os
@@ -14,7 +14,6 @@ import pytest
 from tests.nvidia import machine
 from tests.nvidia.images import TRIPLET, driver, image
 from tools.sysimage import cdi, dpkg, elf
-from tools.sysimage.errors import ToolError
 from tools.sysimage.program import load
 from tools.sysimage.tree import Kind, Tree
 
@@ -115,6 +114,15 @@ def test_confidential_mode_is_told_from_other_modes_and_from_failure(root: Path)
         assert done.returncode == status
 
 
+def test_what_the_encrypted_channel_is_made_of_is_loaded_before_nvidia_whoever_loads_it(root: Path) -> None:
+    (release,) = (path.name for path in (root / "usr/lib/modules").iterdir())
+    done = machine.run(root, ["modprobe", "--set-version", release, "--show-depends", "nvidia-uvm"], {})
+    order = [Path(line.split()[1]).name.partition(".")[0] for line in done.stdout.splitlines()]
+    assert order[-2:] == ["nvidia", "nvidia-uvm"]
+    crypto = {"ecdh_generic", "ecdsa_generic", "gcm", "ghash-generic", "cryptd", "crypto_simd", "aesni-intel"}
+    assert crypto <= set(order[:-2])
+
+
 def test_units_are_as_systemd_reads_them(root: Path) -> None:
     units = [f"nvidia-{name}.service" for name in ("cdi", "confidential", "devices", "persistenced")]
     done = machine.run(root, ["systemd-analyze", "verify", "--man=no", *units], {})
@@ -192,8 +200,3 @@ def test_container_without_the_mounts_opens_none(root: Path) -> None:
     status, said = container(root, [], ["libcuda.so.1"])
     assert status == 1
     assert "libcuda.so.1: cannot open shared object file" in said
-
-
-def test_image_without_a_driver_is_refused() -> None:
-    with pytest.raises(ToolError, match="add libcuda1 to its packages"):
-        cdi.specification(Tree(), TRIPLET)
