@@ -186,7 +186,7 @@ def test_a_manifest_that_is_none_is_a_line_and_no_traceback(manifest: dict) -> N
     [
         (["vanilla"], "give NAME=HOST/PATH@sha256:"),
         (["vanilla=registry.example/base:one"], "has no digest"),
-        (["other={small}"], "there are: sysroot, vanilla"),
+        (["other={small}"], "other: is no base that can be pinned; there are: "),
         (["vanilla={small}", f"sysroot={{host}}/base@{DIGEST}"], "not found"),
         (["vanilla={tiny}"], "is application/vnd.system-image.v1, not an image"),
         ([f"vanilla=127.0.0.1:1/base@{DIGEST}"], "connection refused"),
