@@ -14,6 +14,7 @@ from tools.sysimage import atomic
 HEAD = "import errno, sys, time\nfrom pathlib import Path\nfrom tools.sysimage import atomic, errors\n"
 BODIES = {
     "refuses": "raise errors.ToolError('x.deb: cut off;\\n  fetch it again')",
+    "hostile": "raise errors.ToolError('entry \\x1b[2Jx\\u202ey')",
     "disk_full": "raise OSError(errno.ENOSPC, 'No space left on device')",
     "interrupted": "raise KeyboardInterrupt",
     "bug": "raise ValueError('a bug')",
@@ -41,6 +42,7 @@ def start(folder: Path, body: str) -> subprocess.Popen[str]:
     ("body", "status", "said"),
     [
         ("refuses", 1, "error: x.deb: cut off; fetch it again\n"),
+        ("hostile", 1, "error: entry \\x1b[2Jx\\u202ey\n"),
         ("disk_full", 1, "error: OUT: No space left on device; free some space and run it again\n"),
         ("interrupted", 130, ""),
     ],

@@ -38,11 +38,10 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
 
 
 def _refuse(message: str) -> int:
+    line = " ".join(message.split())
     # Names of an archive are whoever made it's to choose, and a terminal obeys what it is shown.
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in message
-    )
-    print(f"error: {' '.join(shown.split())}", file=sys.stderr)
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    print(f"error: {shown}", file=sys.stderr)
     return 1
 
 
