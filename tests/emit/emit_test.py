@@ -315,7 +315,7 @@ def test_a_tool_file_of_another_shape(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_a_node_that_stage1_would_make_an_empty_file_of(run: Run, kind: bytes) -> None:
     refused(
-        run, r"dev/x: is a (char|block|fifo) node", base=(*BASE, entry("dev/"), entry("dev/x", kind=kind))
+        run, r"'dev/x': is a (char|block|fifo) node", base=(*BASE, entry("dev/"), entry("dev/x", kind=kind))
     )
 
 
