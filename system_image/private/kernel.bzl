@@ -1,8 +1,8 @@
 """Stage kernel: the kernel of a package set, and the tree of its modules."""
 
-load(":manifest.bzl", "packages_manifest", "write_manifest")
+load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
+load(":manifest.bzl", "packages_manifest")
 load(":packages.bzl", "DebianPackagesInfo")
-load(":program.bzl", "LockedProgramInfo")
 
 KernelInfo = provider(
     doc = "A kernel.",
@@ -30,17 +30,15 @@ def _kernel_impl(ctx):
         progress_message = "Taking the kernel %{label} out of its package",
         toolchain = None,
     )
-    depmod = ctx.attr._depmod[LockedProgramInfo]
-    tool = write_manifest(ctx, {"argv": depmod.argv}, ctx.label.name + "_depmod")
     modules = ctx.actions.declare_directory(ctx.label.name + "_modules")
     args = ctx.actions.args()
     args.add("--manifest", manifest)
-    args.add("--depmod", tool)
+    tool = depmod(ctx, args)
     args.add_all("--modules", [modules], expand_directories = False)
     ctx.actions.run(
         executable = ctx.executable._kernel,
         arguments = [args],
-        inputs = inputs + [tool, depmod.folder],
+        inputs = inputs + tool,
         outputs = [modules],
         mnemonic = "SystemImageKernelModules",
         progress_message = "Indexing the modules of %{label}",
@@ -59,22 +57,18 @@ kernel = rule(
     The output group `modules` is a folder, `NAME_modules`, with usr/lib/modules/RELEASE: the modules as the package
     has them, and what depmod(8) makes of them.
     """,
-    attrs = {
-        "packages": attr.label(
+    attrs = dict(
+        DEPMOD_ATTRS,
+        packages = attr.label(
             doc = "A package set with one linux-image package, such as `@debian//:kernel`.",
             mandatory = True,
             providers = [DebianPackagesInfo],
         ),
-        "_depmod": attr.label(
-            default = Label("//system_image:depmod"),
-            cfg = "exec",
-            providers = [LockedProgramInfo],
-        ),
-        "_kernel": attr.label(
+        _kernel = attr.label(
             default = Label("//tools/sysimage:kernel"),
             cfg = "exec",
             executable = True,
         ),
-    },
+    ),
     provides = [KernelInfo],
 )

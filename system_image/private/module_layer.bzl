@@ -1,14 +1,12 @@
 """Stage module_layer: a layer with modules of a kernel, its own and others, as modprobe finds them."""
 
-load(":manifest.bzl", "packages_manifest", "write_manifest")
+load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
+load(":manifest.bzl", "packages_manifest")
 load(":packages.bzl", "DebianPackagesInfo")
-load(":program.bzl", "LockedProgramInfo")
 
 def _module_layer_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
     external = ctx.files.external
-    depmod = ctx.attr._depmod[LockedProgramInfo]
-    tool = write_manifest(ctx, {"argv": depmod.argv}, ctx.label.name + "_depmod")
     manifest = packages_manifest(ctx, packages, {
         "external": [module.path for module in external],
         "modules": ctx.attr.modules,
@@ -16,12 +14,12 @@ def _module_layer_impl(ctx):
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
     args = ctx.actions.args()
     args.add("--manifest", manifest)
-    args.add("--depmod", tool)
+    tool = depmod(ctx, args)
     args.add("--output", tar)
     ctx.actions.run(
         executable = ctx.executable._module_layer,
         arguments = [args],
-        inputs = [manifest, tool, depmod.folder, packages.checked] + external + [
+        inputs = [manifest, packages.checked] + tool + external + [
             package.deb
             for package in packages.packages
             if package.package.startswith("linux-image-")
@@ -40,26 +38,22 @@ module_layer = rule(
     Of the kernel's own modules it has those that are named and what they depend on; others are in the folder updates,
     which comes first. Beside them is what depmod(8) makes of them.
     """,
-    attrs = {
-        "external": attr.label_list(
+    attrs = dict(
+        DEPMOD_ATTRS,
+        external = attr.label_list(
             doc = "Other modules, MODULE.ko, such as `kernel_module` makes.",
             allow_files = [".ko"],
         ),
-        "modules": attr.string_list(doc = "Names of modules of the kernel, such as `ecdh_generic`."),
-        "packages": attr.label(
+        modules = attr.string_list(doc = "Names of modules of the kernel, such as `ecdh_generic`."),
+        packages = attr.label(
             doc = "A package set with one linux-image package, such as `@debian//:kernel`.",
             mandatory = True,
             providers = [DebianPackagesInfo],
         ),
-        "_depmod": attr.label(
-            default = Label("//system_image:depmod"),
-            cfg = "exec",
-            providers = [LockedProgramInfo],
-        ),
-        "_module_layer": attr.label(
+        _module_layer = attr.label(
             default = Label("//tools/sysimage:module_layer"),
             cfg = "exec",
             executable = True,
         ),
-    },
+    ),
 )

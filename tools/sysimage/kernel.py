@@ -2,18 +2,16 @@
 
 import argparse
 import json
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.sysimage import atomic, dpkg
+from tools.sysimage import atomic, depmod, dpkg
 from tools.sysimage.codec import tool_argv
+from tools.sysimage.depmod import MODULES
 from tools.sysimage.errors import ToolError, run
 from tools.sysimage.program import copy, load
 from tools.sysimage.tree import Kind, Tree
-
-MODULES = "usr/lib/modules"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,7 +49,7 @@ def release_of(tree: Tree) -> str:
     return found[0]
 
 
-def index(tree: Tree, release: str, depmod: Sequence[str], folder: Path) -> None:
+def index(tree: Tree, release: str, argv: Sequence[str], folder: Path) -> None:
     """Writes the modules of a release and what depmod(8) makes of them to `folder`.
 
     Raises ToolError if the tree has none, or depmod fails or warns.
@@ -63,18 +61,7 @@ def index(tree: Tree, release: str, depmod: Sequence[str], folder: Path) -> None
         )
     for path in paths:
         copy(tree[path], folder / path)
-    done = subprocess.run(
-        [*depmod, "--basedir", folder.absolute(), "--moduledir", f"/{MODULES}", release],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={},
-    )
-    if done.returncode or done.stderr:
-        said = done.stderr.strip() or f"status {done.returncode}"
-        raise ToolError(
-            f"depmod: can't index the modules of {release} ({said}); lock modules that fit the kernel"
-        )
+    depmod.index(folder, release, argv)
 
 
 if __name__ == "__main__":

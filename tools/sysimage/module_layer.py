@@ -6,18 +6,16 @@ layer has those that are named, and those that any module in it depends on.
 
 import argparse
 import json
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.sysimage import atomic, dpkg, modules, tar
+from tools.sysimage import atomic, depmod, dpkg, modules, tar
 from tools.sysimage.codec import tool_argv
+from tools.sysimage.depmod import MODULES
 from tools.sysimage.errors import ToolError, run
 from tools.sysimage.program import copy, load
 from tools.sysimage.tree import External, Inode, Kind, Tree
-
-_FOLDER = "usr/lib/modules"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,7 +46,7 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
     Raises ToolError for a module that the kernel lacks, and for an external one that is of another kernel.
     """
     release = modules.release_of(kernel)
-    folder = f"{_FOLDER}/{release}"
+    folder = f"{MODULES}/{release}"
     own, built_in = modules.of_kernel(kernel, release), modules.built_in(kernel, release)
     layer = Tree()
     have: dict[str, str] = {}
@@ -87,24 +85,13 @@ def _put(layer: Tree, path: str, inode: Inode) -> None:
     layer.put(path, inode)
 
 
-def index(layer: Tree, release: str, depmod: Sequence[str], scratch: Path) -> None:
+def index(layer: Tree, release: str, argv: Sequence[str], scratch: Path) -> None:
     """Adds what depmod(8) makes of the modules. Raises ToolError if it fails or warns."""
     for path in layer.paths():
         if layer[path].kind is Kind.FILE:
             copy(layer[path], scratch / path)
-    done = subprocess.run(
-        [*depmod, "--basedir", str(scratch.absolute()), "--moduledir", f"/{_FOLDER}", release],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={},
-    )
-    if done.returncode or done.stderr:
-        said = done.stderr.strip() or f"status {done.returncode}"
-        raise ToolError(
-            f"depmod: can't index the modules of {release} ({said}); lock modules that fit the kernel"
-        )
-    folder = f"{_FOLDER}/{release}"
+    depmod.index(scratch, release, argv)
+    folder = f"{MODULES}/{release}"
     for file in sorted((scratch / folder).glob("modules.*")):
         layer.put(
             f"{folder}/{file.name}", Inode(Kind.FILE, 0o644, content=External(file, file.stat().st_size))

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.sysimage import atomic, cpio, dpkg
+from tools.sysimage.depmod import MODULES
 from tools.sysimage.errors import ToolError, run
-from tools.sysimage.kernel import MODULES
 from tools.sysimage.program import load
 from tools.sysimage.tree import Kind, Tree, file
 

@@ -1,0 +1,27 @@
+"""What the stages that index kernel modules have in common: depmod, from the lock."""
+
+load(":manifest.bzl", "write_manifest")
+load(":program.bzl", "LockedProgramInfo")
+
+DEPMOD_ATTRS = {
+    "_depmod": attr.label(
+        default = Label("//system_image:depmod"),
+        cfg = "exec",
+        providers = [LockedProgramInfo],
+    ),
+}
+
+def depmod(ctx, args):
+    """Tells a tool how to start depmod.
+
+    Args:
+      ctx: the context of a rule with DEPMOD_ATTRS.
+      args: the Args of its action, to which it adds.
+
+    Returns:
+      A list of Files that the action needs as inputs.
+    """
+    program = ctx.attr._depmod[LockedProgramInfo]
+    tool = write_manifest(ctx, {"argv": program.argv}, ctx.label.name + "_depmod")
+    args.add("--depmod", tool)
+    return [tool, program.folder]
