@@ -121,10 +121,10 @@ def _digest(file: BinaryIO, size: int, name: str) -> str:
 
 
 def _check(tree: Tree) -> None:
-    for path in tree.paths():
-        if tree[path].kind not in _KINDS:
+    for path, inode in tree.walk():
+        if inode.kind not in _KINDS:
             raise ToolError(
-                f"{path!r}: is a {tree[path].kind.value} node, and plain tar in a stage1 makes an "
+                f"{path!r}: is a {inode.kind.value} node, and plain tar in a stage1 makes an "
                 "empty file of it; leave it out of the base, devices and fifos are made at boot"
             )
 

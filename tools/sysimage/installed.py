@@ -4,7 +4,7 @@ Read are /var/lib/dpkg/status with info/*.list (dpkg(1), deb-md5sums(5)), and wh
 their place: status.d/PACKAGE with status.d/PACKAGE.md5sums.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tools.sysimage.deb import parse_fields
@@ -58,10 +58,11 @@ def owners(tree: Tree) -> dict[str, str]:
     there can be several architectures has its own behind a colon, "libc6:amd64".
     """
     found: dict[str, str] = {}
+    diverted = _diversions(tree)
     for path in _lists(tree):
         if path.endswith(".list") or path.startswith(_STATUS_D):
             package = _package_of(path)
-            for _, place in _places(tree, path):
+            for _, place in _places(tree, path, diverted):
                 inode = tree.get(place)
                 if inode is not None and inode.kind is not Kind.DIRECTORY:
                     found.setdefault(place, package)
@@ -74,11 +75,12 @@ def disown(tree: Tree, before: Tree, paths: Iterable[str]) -> None:
     Conffiles stay the package's, with whatever content an administrator gives them.
     """
     gone = owners(before).keys() & set(paths)
+    diverted = _diversions(before)
     for path in before.children(_INFO) if gone else ():
         if path.endswith(".conffiles"):
-            gone -= {place for _, place in _places(before, path)}
+            gone -= {place for _, place in _places(before, path, diverted)}
     for path in _lists(before) if gone else ():
-        lines = list(_places(before, path))
+        lines = list(_places(before, path, diverted))
         kept = [line for line, place in lines if place not in gone]
         if len(kept) < len(lines):
             old = before[path]
@@ -92,10 +94,9 @@ def _lists(tree: Tree) -> list[str]:
     return [path for path in found if path.endswith((".list", ".md5sums"))]
 
 
-def _places(tree: Tree, path: str) -> Iterator[tuple[str, str]]:
+def _places(tree: Tree, path: str, diverted: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """The lines of such a file, and of each where in the tree its path is."""
     package = _package_of(path).partition(":")[0]
-    diverted = dict(_diversions(tree))
     for line in _lines(tree, path):
         name = line.partition(" ")[2].lstrip(" *") if path.endswith(".md5sums") else line
         name = name.removeprefix("./").lstrip("/")
@@ -108,11 +109,13 @@ def _package_of(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
-def _diversions(tree: Tree) -> Iterator[tuple[str, tuple[str, str]]]:
+def _diversions(tree: Tree) -> dict[str, tuple[str, str]]:
     """Path → where the file of that path of other packages is, and the package whose own is there."""
     lines = iter(_lines(tree, f"{ADMIN}/diversions"))
-    for path, target, package in zip(lines, lines, lines, strict=False):
-        yield path.lstrip("/"), (target.lstrip("/"), package)
+    return {
+        path.lstrip("/"): (target.lstrip("/"), package)
+        for path, target, package in zip(lines, lines, lines, strict=False)
+    }
 
 
 def _lines(tree: Tree, path: str) -> list[str]:
