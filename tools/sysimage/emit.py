@@ -2,7 +2,7 @@
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -84,6 +84,7 @@ def emit(
         overlay_file = files.enter_context(overlay.open("rb"))
         tree = tar.load(base_file, str(base))
         entries = blocks.items(tree.walk())
+        before = {entry.path: entry for entry in entries}
         layer.apply(tree, tar.read(overlay_file, str(overlay)), str(overlay))
         _check(tree)
         digests: blocks.Digests = {}
@@ -94,7 +95,7 @@ def emit(
             index = compress.load(compressed.index, program.codec.name, entries, made_file)
             made = [compress.payload(made_file, record) for record in index.records]
             digests.update(zip(compress.with_data(entries), index.digests, strict=True))
-        pieces = _pieces(base_blocks, made, tree, digests)
+        pieces = _pieces(base_blocks, before, made, tree, digests)
         image, sha256, sha384, manifest, listing = files.enter_context(
             atomic.outputs(outputs.image, outputs.sha256, outputs.sha384, outputs.mtree, outputs.contents)
         )
@@ -106,8 +107,7 @@ def emit(
             found = [name.result() for name in names]
         for out, name in zip((sha256, sha384), found, strict=True):
             out.write(f"{name}  {outputs.image.name}\n".encode("utf-8", "surrogateescape"))
-        before = {entry.path: entry.inode for entry in entries}
-        added = {path for path, inode in tree.walk() if before.get(path) is not inode}
+        added = {path for path, inode in tree.walk() if path not in before or before[path].inode is not inode}
         size = sum(uncompressed for _, _, uncompressed, _ in written.blocks)
         facts = contents.Image(outputs.image.name, program.codec.name, written.size, size, *found)
         contents.write(facts, tree, added, listing)
@@ -130,10 +130,13 @@ def _check(tree: Tree) -> None:
 
 
 def _pieces(
-    base: Sequence[blocks.Block], made: Sequence[Payload], tree: Tree, digests: blocks.Digests
+    base: Sequence[blocks.Block],
+    before: Mapping[str, blocks.Item],
+    made: Sequence[Payload],
+    tree: Tree,
+    digests: blocks.Digests,
 ) -> Iterator[Content | Payload]:
     """The pieces of the tar: the base's blocks, the payloads of which may be made already; the overlay's."""
-    before = {item.path: item for block in base for item in block.items}
     kept: list[tuple[str, Inode]] = []
     added: list[tuple[str, Inode]] = []
     for path, inode in tree.walk():
