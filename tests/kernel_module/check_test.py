@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.testing.modules import module
@@ -93,7 +93,9 @@ def test_what_is_no_module_is_refused_in_a_line(data: bytes) -> None:
 WHOLE = module(INFO, {"printk": 7}, ["printk"])
 
 
+@settings(max_examples=1000, deadline=None, derandomize=True, database=None)
 @given(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE) - 1), st.integers(0, 255))
+@example(0, 47, 128)  # a section table behind the last address there is
 def test_damage_ends_in_a_line_and_never_in_a_traceback(end: int, at: int, value: int) -> None:
     data = bytearray(WHOLE)
     data[at] = value

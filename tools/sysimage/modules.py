@@ -65,7 +65,7 @@ def parse(data: bytes, where: str) -> Module:
             for crc, name in struct.iter_unpack("<Q56s", sections.get("__versions", b""))
         }
         wanted = frozenset(_undefined(sections[".symtab"], sections[".strtab"]))
-    except (KeyError, IndexError, ValueError, struct.error) as error:
+    except (KeyError, IndexError, ValueError, OverflowError, struct.error) as error:
         raise ToolError(
             f"{where}: is no kernel module for a 64-bit machine ({error!r}); build it again"
         ) from error
