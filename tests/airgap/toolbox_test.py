@@ -32,6 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(apt, "PrivateApt", _FakeApt)
     monkeypatch.setattr(unpack, "unpack", lambda _, root: root.mkdir())
     monkeypatch.setattr(unpack, "finish", lambda root, _: (root / "toolbox.json").write_text("{}"))
+    monkeypatch.setattr(unpack, "compile_library", lambda *_: None)
     monkeypatch.setattr(toolbox, "_SPACE_NEEDED", 0)
     return tmp_path / "rules_system_image"
 

@@ -1,4 +1,5 @@
 import io
+import sys
 import tarfile
 from pathlib import Path
 
@@ -101,6 +102,28 @@ def test_no_program_runs_as_another_user(tmp_path: Path) -> None:
 def test_another_bazel_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"bazel-bootstrap is now version 9\.0\.0, .*update \.bazelversion"):
         _finished(tmp_path / "root", label="9.0.0")
+
+
+def _compiled(root: Path, source: str) -> Path:
+    module = root / "usr/lib/python3.14/module.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(source)
+    # The toolbox's Python has its library in the toolbox, this one hasn't.
+    unpack.compile_library(root, ["/usr/bin/env", "-u", "PYTHONHOME", sys.executable])
+    return next((module.parent / "__pycache__").iterdir())
+
+
+def test_a_tool_does_not_compile_the_library_at_each_start(tmp_path: Path) -> None:
+    data = _compiled(tmp_path / "root", "VALUE = 1\n").read_bytes()
+    unchecked = 1
+    assert int.from_bytes(data[4:8], "little") == unchecked
+    assert b"/usr/lib/python3.14/module.py" in data
+    assert bytes(tmp_path) not in data, "the path is the one inside"
+
+
+def test_a_library_that_cannot_be_compiled_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"^can't compile the modules of the toolbox's Python: .*SyntaxError"):
+        _compiled(tmp_path / "root", "VALUE = = 1\n")
 
 
 def test_the_recipe_names_the_toolbox() -> None:

@@ -1,7 +1,7 @@
 """The toolbox: a folder with /usr and /etc of Debian packages, unpacked and never installed.
 
-Nothing of it is run while it is made, and no root is needed. It is built beside its place and renamed
-into it, so a folder with the final name is a finished one.
+No script of a package is run while it is made, and no root is needed. It is built beside its place and
+renamed into it, so a folder with the final name is a finished one.
 """
 
 from __future__ import annotations
@@ -170,8 +170,9 @@ def _make(toolbox: Toolbox) -> None:
         say(f"[3/4] unpacking {len(debs)} packages")
         made = work / "toolbox"
         unpack.unpack(debs, made)
-        say("[4/4] links, certificates, mount points")
+        say("[4/4] links, certificates, mount points, Python's modules")
         unpack.finish(made, [deb.name for deb in debs])
+        unpack.compile_library(made, Toolbox(made, toolbox.architecture).command(recipe.PYTHON))
         (made / "host").mkdir()
         made.rename(root)
     finally:

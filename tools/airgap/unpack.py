@@ -77,6 +77,28 @@ def finish(root: Path, debs: list[str]) -> None:
     (root / "toolbox.json").write_text(json.dumps({"packages": debs}, indent=1) + "\n", encoding="utf-8")
 
 
+def compile_library(root: Path, python: list[str]) -> None:
+    """Compiles Python's modules, as their packages' scripts would: a tool starts in a quarter of the time.
+
+    python: the command that runs the toolbox's Python on the host. Raises ToolError if it fails.
+    """
+    library = root / "usr/lib"
+    folders = [str(library / name) for name in (recipe.PYTHON, "python3") if (library / name).is_dir()]
+    # Not checked against their sources, which nobody changes here; named by the paths that they have inside.
+    command = [*python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(root), "-p", "/", *folders]
+    result = subprocess.run(
+        command,
+        env={"PYTHONHOME": str(root / "usr"), "LC_ALL": "C.UTF-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if result.returncode:
+        *_, says = result.stdout.decode(errors="replace").strip().split("\n")
+        raise ToolError(f"can't compile the modules of the toolbox's Python: {says or 'no reason'}")
+
+
 def _make_mount_points(root: Path) -> None:
     for name in recipe.HOST_FILES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
