@@ -81,7 +81,7 @@ def test_golden_manifest(tmp_path: Path) -> None:
     ]
     tree = flat(layout(tmp_path / "layout", *layers, compression="gzip"))
     with (tmp_path / "mtree").open("wb") as out:
-        mtree.write(tree, out)
+        mtree.write(list(tree.walk()), out)
     golden = Path(__file__).with_name("golden.mtree")
     assert (tmp_path / "mtree").read_text() == golden.read_text()
 

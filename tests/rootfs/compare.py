@@ -89,7 +89,7 @@ def differences(our: Tree, real: Tree) -> Iterator[Difference]:
         a, b = our.get(path), real.get(path)
         if a is None or b is None:
             yield Difference(path, "missing" if a is None else "extra", a, b)
-        elif list(mtree.keywords(a)) != list(mtree.keywords(b)):
+        elif mtree.keywords(a) != mtree.keywords(b):
             yield Difference(path, "different", a, b)
 
 

@@ -48,7 +48,7 @@ def tree(entries: Mapping[str, Any]) -> Tree:
 
 def lines(made: Tree) -> bytes:
     out = io.BytesIO()
-    mtree.write(made, out)
+    mtree.write(list(made.walk()), out)
     return out.getvalue()
 
 

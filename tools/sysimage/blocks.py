@@ -20,15 +20,16 @@ type Digests = dict[Inode, str]  # of each file: SHA-256, in hex
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An entry as it is written: a path with its inode, or, with `link`, a hard link to that path.
-
-    `header` are the bytes before the content.
-    """
+    """An entry as it is written: a path with its inode, or, with `link`, a hard link to that path."""
 
     path: str
     inode: Inode
     link: str | None
-    header: bytes = field(repr=False)
+
+    @property
+    def header(self) -> bytes:
+        """The bytes before the content. They are made when they are asked for: of most, nobody does."""
+        return tar.header(self.path, self.inode, self.link)
 
     @property
     def data(self) -> bool:
@@ -61,7 +62,7 @@ def items(paths: Iterable[tuple[str, Inode]], known: Mapping[str, Item] | None =
         link = None if name == path else name
         item = known.get(path) if known else None
         if item is None or item.inode is not inode or item.link != link:
-            item = Item(path, inode, link, tar.header(path, inode, link))
+            item = Item(path, inode, link)
         found.append(item)
     return found
 

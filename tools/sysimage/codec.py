@@ -10,12 +10,13 @@ import struct
 import subprocess
 import threading
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol, Self, cast
 
 from tools.sysimage import xz
 from tools.sysimage.errors import ToolError
@@ -129,7 +130,10 @@ def tool_argv(path: Path | None) -> tuple[str, ...]:
 
 
 class Compressor:
-    """Runs a codec's program on pieces, several at a time; temporary files go to `folder`."""
+    """Runs a codec's program on pieces, several at a time; temporary files go to `folder`.
+
+    As a context, it stops what still runs at the end: for one whose `run` is consumed in another thread.
+    """
 
     def __init__(self, program: Program, folder: Path) -> None:
         """Raises ToolError if the codec needs a program and none is given."""
@@ -139,6 +143,12 @@ class Compressor:
         if self._codec.arguments and not self._argv:
             raise ToolError(f"no program for the compression {self._codec.name}; give --tool")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+
     def run(self, pieces: Iterable[Content | Payload]) -> Iterator[Payload]:
         """Yields the payload of each piece, in their order; one that is a payload already as it is.
 
@@ -146,7 +156,8 @@ class Compressor:
         """
         arguments = self._codec.arguments
         with ThreadPoolExecutor(self._jobs) as pool:
-            waiting: list[Future[Payload] | Payload] = []
+            waiting: deque[Future[Payload] | Payload] = deque()
+            running = 0
             try:
                 for piece in pieces:
                     if isinstance(piece, Payload):
@@ -155,11 +166,14 @@ class Compressor:
                         waiting.append(Payload(piece, piece.size, 0))
                     else:
                         waiting.append(pool.submit(self._compress, piece, arguments(piece.size)))
-                    # A few pieces ahead, so that none is kept long before its turn.
-                    if len(waiting) > 2 * self._jobs:
-                        yield _result(waiting.pop(0))
+                        running += 1
+                    # A few pieces ahead, so that none is kept long before its turn. Payloads that are made
+                    # already keep nothing: what comes after them is begun while they are copied.
+                    while running > 2 * self._jobs:
+                        running -= isinstance(waiting[0], Future)
+                        yield _result(waiting.popleft())
                 while waiting:
-                    yield _result(waiting.pop(0))
+                    yield _result(waiting.popleft())
             finally:
                 self._stop.set()
                 pool.shutdown(cancel_futures=True)

@@ -14,7 +14,7 @@ UTF-8 have surrogate escapes (PEP 383).
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import BinaryIO
 
@@ -36,37 +36,37 @@ class Image:
     sha384: str
 
 
-def write(image: Image, tree: Tree, overlay: Collection[str], out: BinaryIO) -> None:
-    """Writes the contents file of `tree`; `overlay` are the paths that were injected."""
+def listing(paths: Collection[tuple[str, Inode]], tree: Tree, overlay: Collection[str]) -> str:
+    """The part that tells of packages and paths: `paths` are those of `tree`, `overlay` what was injected."""
     owners = installed.owners(tree)
+    # Written once, and not for each of a package's thousand paths.
+    origins = {name: f'"package": {json.dumps(name.partition(":")[0])}' for name in {*owners.values()}}
     sizes: dict[str, int] = {}
-    paths = []
+    lines = []
     seen: set[Inode] = set()
-    for path, inode in tree.walk():
+    for path, inode in paths:
         size = inode.content.size if inode.kind is Kind.FILE else 0
-        origin = "overlay" if path in overlay else "base"
-        package = owners.get(path) if origin == "base" else None
-        where = {"package": package.partition(":")[0]} if package else {"from": origin}
-        paths.append(_pair(path, {"type": inode.kind.value, "size": size, **where}))
-        # Of hard links, the first counts.
-        if package and inode not in seen:
-            sizes[package] = sizes.get(package, 0) + size
-            seen.add(inode)
+        package = owners.get(path)
+        if path in overlay:
+            origin = '"from": "overlay"'
+        elif package is None:
+            origin = '"from": "base"'
+        else:
+            origin = origins[package]
+            # Of hard links, the first counts.
+            if inode not in seen:
+                sizes[package] = sizes.get(package, 0) + size
+                seen.add(inode)
+        lines.append(f'{json.dumps(path)}: {{"type": "{inode.kind.value}", "size": {size}, {origin}}}')
     packages = [
         json.dumps({**asdict(package), "size": sizes.get(name, 0) + sizes.get(package.name, 0)})
         for package in installed.packages(tree)
         for name in [f"{package.name}:{package.architecture}"]
     ]
-    text = ",\n".join(
-        [
-            f'{{"version": {_VERSION}',
-            _pair("image", asdict(image)),
-            f'"packages": [\n{",\n".join(packages)}\n]',
-            f'"paths": {{\n{",\n".join(paths)}\n}}}}\n',
-        ]
-    )
-    out.write(text.encode())
+    return f'"packages": [\n{",\n".join(packages)}\n],\n"paths": {{\n{",\n".join(lines)}\n}}'
 
 
-def _pair(key: str, value: Mapping[str, object]) -> str:
-    return f"{json.dumps(key)}: {json.dumps(value)}"
+def write(image: Image, listing: str, out: BinaryIO) -> None:
+    """Writes the contents file of an image."""
+    head = f'{{"version": {_VERSION},\n"image": {json.dumps(asdict(image))},\n'
+    out.write(f"{head}{listing}}}\n".encode())

@@ -2,7 +2,7 @@
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import BinaryIO
 from tools.sysimage import atomic, blocks, compress, contents, layer, mtree, tar
 from tools.sysimage.codec import CODECS, Compressor, Payload, Program, tool_argv, write_container
 from tools.sysimage.errors import ToolError, run
-from tools.sysimage.tree import Content, Inline, Inode, Kind, Span, Tree
+from tools.sysimage.tree import Content, Inline, Inode, Kind, Span
 
 _KINDS = frozenset({Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK})
 
@@ -82,35 +82,38 @@ def emit(
     with ExitStack() as files:
         base_file = files.enter_context(base.open("rb"))
         overlay_file = files.enter_context(overlay.open("rb"))
-        tree = tar.load(base_file, str(base))
+        headers = hashlib.sha256()
+        tree = tar.load(base_file, str(base), headers=headers)
         entries = blocks.items(tree.walk())
-        before = {entry.path: entry for entry in entries}
         layer.apply(tree, tar.read(overlay_file, str(overlay)), str(overlay))
-        _check(tree)
-        digests: blocks.Digests = {}
-        base_blocks = blocks.cut(entries, blocks.SIZE)
-        made: list[Payload] = []
+        paths = list(tree.walk())
+        _check(paths)
         if compressed:
-            made_file = files.enter_context(compressed.image.open("rb"))
-            index = compress.load(compressed.index, program.codec.name, entries, made_file)
-            made = [compress.payload(made_file, record) for record in index.records]
-            digests.update(zip(compress.with_data(entries), index.digests, strict=True))
-        pieces = _pieces(base_blocks, before, made, tree, digests)
+            made = files.enter_context(compressed.image.open("rb"))
+            name = program.codec.name
+            parts = compress.load(compressed.index, made, name, headers.hexdigest(), entries)
+        else:
+            parts = compress.plain(entries)
+        before = {entry.path: entry for entry in entries}
+        added = {path for path, inode in paths if path not in before or before[path].inode is not inode}
         image, sha256, sha384, manifest, listing = files.enter_context(
             atomic.outputs(outputs.image, outputs.sha256, outputs.sha384, outputs.mtree, outputs.contents)
         )
         compressor = Compressor(program, outputs.image.parent)
-        written = write_container(image, program.codec.container(), compressor.run(pieces))
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor() as pool, compressor:
+            payloads = compressor.run(_pieces(parts, before, paths))
+            writing = pool.submit(write_container, image, program.codec.container(), payloads)
+            # Meanwhile, what needs no digests.
+            about = contents.listing(paths, tree, added)
+            written = writing.result()
             names = [pool.submit(_digest, image, written.size, name) for name in ("sha256", "sha384")]
-            mtree.write(tree, manifest, digests)
+            mtree.write(paths, manifest, parts.digests)
             found = [name.result() for name in names]
         for out, name in zip((sha256, sha384), found, strict=True):
             out.write(f"{name}  {outputs.image.name}\n".encode("utf-8", "surrogateescape"))
-        added = {path for path, inode in tree.walk() if path not in before or before[path].inode is not inode}
         size = sum(uncompressed for _, _, uncompressed, _ in written.blocks)
         facts = contents.Image(outputs.image.name, program.codec.name, written.size, size, *found)
-        contents.write(facts, tree, added, listing)
+        contents.write(facts, about, listing)
 
 
 def _digest(file: BinaryIO, size: int, name: str) -> str:
@@ -120,8 +123,8 @@ def _digest(file: BinaryIO, size: int, name: str) -> str:
     return digest.hexdigest()
 
 
-def _check(tree: Tree) -> None:
-    for path, inode in tree.walk():
+def _check(paths: Iterable[tuple[str, Inode]]) -> None:
+    for path, inode in paths:
         if inode.kind not in _KINDS:
             raise ToolError(
                 f"{path!r}: is a {inode.kind.value} node, and plain tar in a stage1 makes an "
@@ -130,35 +133,31 @@ def _check(tree: Tree) -> None:
 
 
 def _pieces(
-    base: Sequence[blocks.Block],
-    before: Mapping[str, blocks.Item],
-    made: Sequence[Payload],
-    tree: Tree,
-    digests: blocks.Digests,
+    base: compress.Base, before: Mapping[str, blocks.Item], paths: Iterable[tuple[str, Inode]]
 ) -> Iterator[Content | Payload]:
     """The pieces of the tar: the base's blocks, the payloads of which may be made already; the overlay's."""
     kept: list[tuple[str, Inode]] = []
     added: list[tuple[str, Inode]] = []
-    for path, inode in tree.walk():
+    for path, inode in paths:
         old = before[path].inode if path in before else None
         # A directory that only changes owner or mode keeps its place before what is in it.
         stays = inode is old or bool(old and old.kind is inode.kind is Kind.DIRECTORY)
         (kept if stays else added).append((path, inode))
     staying = {path for path, _ in kept}
     entries = {item.path: item for item in blocks.items(kept + added, before)}
-    for number, block in enumerate(base):
+    for block, payload in zip(base.cut, base.payloads, strict=True):
         left = tuple(entries[item.path] for item in block.items if item.path in staying)
-        if made and left == block.items:
-            yield made[number]
+        if payload and left == block.items:
+            yield payload
         elif left and block.part:
-            yield blocks.BlockPiece(blocks.Block(left, block.part), digests)
+            yield blocks.BlockPiece(blocks.Block(left, block.part), base.digests)
         else:
             # A name of a large file can have got its content from one that is gone.
             for part in blocks.cut(left, blocks.SIZE):
-                yield blocks.BlockPiece(part, digests)
+                yield blocks.BlockPiece(part, base.digests)
     for block in blocks.cut_overlay([entries[path] for path, _ in added]):
-        yield blocks.BlockPiece(block, digests)
-    yield Inline(tar.END)
+        yield blocks.BlockPiece(block, base.digests)
+    yield base.end or Inline(tar.END)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def _put(found: Tree, tree: Tree, path: str, inode: Inode) -> None:
 def _same(before: Inode | None, after: Inode) -> bool:
     if before is None or (before.kind, before.content.size) != (after.kind, after.content.size):
         return False
-    return list(mtree.keywords(before)) == list(mtree.keywords(after))
+    return mtree.keywords(before) == mtree.keywords(after)
 
 
 def _new_directories(tree: Tree, added: list[Entry]) -> set[str]:

@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
         tar.write(tree, stream)
     if arguments.mtree:
         with atomic.output(arguments.mtree) as stream:
-            mtree.write(tree, stream)
+            mtree.write(list(tree.walk()), stream)
     return 0
 
 

@@ -8,7 +8,7 @@ numbers without names. Nothing of the host or the clock reaches the bytes.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, Protocol
 
 from tools.sysimage import tarformat
 from tools.sysimage.errors import ToolError
@@ -50,12 +50,20 @@ class Entry:
     link: str = ""  # the earlier path, if `inode` is None
 
 
+class Digest(Protocol):
+    """What hashlib makes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Takes more bytes."""
+
+
 def read(
     stream: BinaryIO,
     where: str,
     spool: BinaryIO | None = None,
     *,
     layer: bool = False,
+    headers: Digest | None = None,
 ) -> Iterator[Entry]:
     """Yields the entries of an uncompressed tar in the archive's order.
 
@@ -63,13 +71,15 @@ def read(
     is given (an open temporary file), of that, to which it is appended.
     `where` names the archive in messages and is the inodes' origin.
 
+    `headers` is given the header of each entry, as it is in the archive.
+
     With `layer`, as image builders write them: a leading slash in a name means the root of the image,
     and the end marker may be missing (a layer's digest proves that it is whole).
 
     Raises ToolError for an archive that is cut off or damaged, a name outside the root, a type that no
     file system has.
     """
-    reader = _Reader(stream, where, spool, layer)
+    reader = _Reader(stream, where, spool, layer, headers)
     try:
         yield from reader.entries()
     except DamagedError as error:
@@ -79,7 +89,7 @@ def read(
 def broken_at(stream: BinaryIO) -> str:
     """The name of the entry in or after which a layer that can be sought breaks off; "" if it is whole."""
     stream.seek(0)
-    reader = _Reader(stream, "", None, True)
+    reader = _Reader(stream, "", None, True, None)
     try:
         for _ in reader.entries():
             pass
@@ -95,8 +105,10 @@ class _Reader:
         where: str,
         spool: BinaryIO | None,
         layer: bool,
+        headers: Digest | None,
     ) -> None:
         self._stream, self._where, self._layer, self._spool = stream, where, layer, spool
+        self._headers = headers
         self.name = ""  # of the entry that was read last, for messages
         self.offset = self._end = 0
         if spool is None:
@@ -125,8 +137,9 @@ class _Reader:
             else:
                 header.name = long_name or header.name
                 header.link = long_link or header.link
-                # An empty value takes back what a global header said.
-                tarformat.apply_records(header, [*shared.items(), *records])
+                if shared or records:
+                    # An empty value takes back what a global header said.
+                    tarformat.apply_records(header, [*shared.items(), *records])
                 yield self._entry(header)
                 records, long_name, long_link = [], b"", b""
         if records or long_name or long_link:
@@ -143,6 +156,8 @@ class _Reader:
             return None
         if len(block) < BLOCK:
             self.refuse(f"it is cut off at byte {self.offset}, without an end marker")
+        if self._headers:
+            self._headers.update(block)
         return block
 
     def _entry(self, header: Header) -> Entry:
@@ -275,6 +290,8 @@ class _Reader:
             self.refuse(f"an extended header of {header.size} bytes, at byte {self.offset}")
         data = self._read(header.size)
         self._read(-header.size % BLOCK)
+        if self._headers:
+            self._headers.update(data)
         return data
 
     def _read(self, size: int) -> bytes:
@@ -360,19 +377,23 @@ def write(tree: Tree, stream: BinaryIO) -> None:
     writer.close()
 
 
-def load(stream: BinaryIO, where: str, spool: BinaryIO | None = None) -> Tree:
+def load(
+    stream: BinaryIO, where: str, spool: BinaryIO | None = None, *, headers: Digest | None = None
+) -> Tree:
     """Reads a tar of ours into a tree: one entry a path, parents first, links after their target.
 
-    Raises ToolError for duplicates, missing parents and links to nothing, and what `read` raises.
+    The arguments are those of `read`. Raises ToolError for duplicates, missing parents and links to
+    nothing, and what `read` raises.
     """
     tree = Tree()
-    for entry in read(stream, where, spool):
+    for entry in read(stream, where, spool, headers=headers):
         inode = entry.inode or tree.get(entry.link)
         if inode is None:
             raise ToolError(
                 f"{where}: {entry.path} is a hard link to {entry.link}, which does not come before it"
             )
-        if entry.path and entry.path in tree:
-            raise ToolError(f"{where}: {entry.path} is there twice; one entry a path is allowed")
+        size = len(tree)
         tree.put(entry.path, inode)
+        if entry.path and len(tree) == size:
+            raise ToolError(f"{where}: {entry.path} is there twice; one entry a path is allowed")
     return tree

@@ -6,6 +6,7 @@ attributes are bytes here: an archive says nothing about their encoding.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 BLOCK = 512
 MAX_EXTENSION = 1 << 24  # bytes of one extended header or long name; xattrs are at most 64 KiB each
@@ -167,6 +168,7 @@ def _decimal(value: bytes, name: str) -> int:
     return int(value)
 
 
+@lru_cache(1024)  # an archive has few modes, owners and devices
 def _number(text: bytes, name: str) -> int:
     if text[0] & 0x80:  # GNU's base-256: the first byte's high bit marks it, the next is the sign
         value = int.from_bytes(text) & ((1 << (8 * len(text) - 1)) - 1)

@@ -216,16 +216,14 @@ def canonical(name: str, where: str, *, clean: bool = False) -> str:
     """
     if name.startswith("/"):
         raise ToolError(f"{where}: entry {name!r} has an absolute path; names must be relative to the root")
-    parts: list[str] = []
-    for part in name.split("/"):
-        if part == "..":
-            if not clean or not parts:
-                raise ToolError(
-                    f"{where}: entry {name!r} leaves the root with '..'; refuse this archive or mend it"
-                )
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
+    parts = [part for part in name.split("/") if part and part != "."]
+    while ".." in parts:
+        at = parts.index("..")
+        if not clean or not at:
+            raise ToolError(
+                f"{where}: entry {name!r} leaves the root with '..'; refuse this archive or mend it"
+            )
+        del parts[at - 1 : at + 1]
     path = "/".join(parts)
     check_path(path, where)
     return path
