@@ -106,6 +106,21 @@ def test_the_base_comes_first_without_what_is_hidden_then_the_overlay(run: Run) 
     assert run.names() == [".", "etc", "usr", "usr/a", "usr/b", "var", "usr/orchestrator"]
 
 
+@pytest.mark.parametrize(("size", "mode"), [(100, "fast"), (10000, "normal")])
+def test_time_counts_for_a_small_overlay_and_size_for_a_large_one(run: Run, size: int, mode: str) -> None:
+    log = run.folder / "log"
+    script = f"{_XZ}\nprint(settings['mode'], file=open({str(log)!r}, 'a'))"
+    run(
+        base=(*BASE, entry("z", b"z" * 60000)),
+        overlay=(entry("usr/new", b"x" * size),),
+        script=script,
+        jobs=1,
+    )
+    *base, overlay, end = log.read_text().split()
+    assert {*base, end} == {"normal"}
+    assert overlay == mode
+
+
 def test_a_replaced_file_is_gone_and_not_shadowed(run: Run) -> None:
     run(overlay=(entry("etc/name", b"overlay"),))
     assert run.names()[-1] == "etc/name"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools.sysimage import tar
+from tools.sysimage.errors import ToolError
 from tools.sysimage.tarformat import BLOCK
 from tools.sysimage.tree import CHUNK, Inode, Kind, Span
 
@@ -106,7 +107,10 @@ def cut_overlay(entries: Sequence[Item]) -> list[Block]:
 
 @dataclass(frozen=True, slots=True)
 class BlockPiece:
-    """A block's bytes. While they are read, the digests of its files are noted in `digests`."""
+    """A block's bytes. While they are read, the digests of its files are noted in `digests`.
+
+    Raises ToolError for a file that has another digest there already: it is not the one that was compressed.
+    """
 
     block: Block
     digests: Digests = field(repr=False)
@@ -144,7 +148,7 @@ class BlockPiece:
                     digest.update(chunk)
                     yield chunk
                 yield bytes(-item.inode.content.size % BLOCK)
-                self.digests[item.inode] = digest.hexdigest()
+                self._note(item, digest.hexdigest())
 
     def _part(self, item: Item, start: int, end: int) -> Iterator[bytes]:
         content = item.inode.content
@@ -154,8 +158,14 @@ class BlockPiece:
             digest = hashlib.sha256()
             for chunk in content.chunks():
                 digest.update(chunk)
-            self.digests[item.inode] = digest.hexdigest()
+            self._note(item, digest.hexdigest())
             yield item.header
         yield from Span(content.file, content.offset + start, end - start).chunks()
         if end == content.size:
             yield bytes(-content.size % BLOCK)
+
+    def _note(self, item: Item, digest: str) -> None:
+        if self.digests.setdefault(item.inode, digest) != digest:
+            raise ToolError(
+                f"{item.path}: the base has not the content that was compressed; run compress again"
+            )

@@ -32,6 +32,15 @@ class Payload:
     crc32: int
 
 
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """A piece that somebody waits for: compressed in a fraction of the time, and a little worse."""
+
+    content: Content
+
+
+type Piece = Content | Quick | Payload
+
 _SKIPPABLE, _SEEK_TABLE = 0x184D2A5E, 0x8F92EAB1  # magic numbers
 
 
@@ -83,24 +92,28 @@ class _Frames:
         return struct.pack("<II", _SKIPPABLE, len(table) + len(footer)) + table + footer
 
 
-def _zstd(size: int) -> list[str]:
+def _zstd(size: int, quick: bool) -> list[str]:
     # The size goes into the frame's header, where decoders look for it.
-    return ["--compress", "--stdout", "--quiet", "-19", "--single-thread", "--check", f"--stream-size={size}"]
+    level = "-12" if quick else "-19"
+    return ["--compress", "--stdout", "--quiet", level, "--single-thread", "--check", f"--stream-size={size}"]
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A compression: its name, the arguments of its program for so many bytes, its container."""
+    """A compression: its name, the arguments of its program, its container.
+
+    The arguments are those for so many bytes, and for a piece that is `Quick` or not.
+    """
 
     name: str
-    arguments: Callable[[int], Sequence[str]] | None
+    arguments: Callable[[int, bool], Sequence[str]] | None
     container: Callable[[], Container]
 
 
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("xz", lambda _size: xz.ARGUMENTS, xz.Stream),
+        Codec("xz", lambda _size, quick: xz.arguments(quick=quick), xz.Stream),
         Codec("zstd", _zstd, _Frames),
         Codec("none", None, _Bare),
     )
@@ -149,7 +162,7 @@ class Compressor:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
 
-    def run(self, pieces: Iterable[Content | Payload]) -> Iterator[Payload]:
+    def run(self, pieces: Iterable[Piece]) -> Iterator[Payload]:
         """Yields the payload of each piece, in their order; one that is a payload already as it is.
 
         Raises ToolError if the program can't be started, fails or is killed.
@@ -162,10 +175,13 @@ class Compressor:
                 for piece in pieces:
                     if isinstance(piece, Payload):
                         waiting.append(piece)
-                    elif arguments is None:
-                        waiting.append(Payload(piece, piece.size, 0))
+                        continue
+                    quick = isinstance(piece, Quick)
+                    content = piece.content if isinstance(piece, Quick) else piece
+                    if arguments is None:
+                        waiting.append(Payload(content, content.size, 0))
                     else:
-                        waiting.append(pool.submit(self._compress, piece, arguments(piece.size)))
+                        waiting.append(pool.submit(self._compress, content, arguments(content.size, quick)))
                         running += 1
                     # A few pieces ahead, so that none is kept long before its turn. Payloads that are made
                     # already keep nothing: what comes after them is begun while they are copied.
@@ -239,8 +255,13 @@ class Written:
     blocks: tuple[tuple[int, int, int, int], ...]
 
 
-def write_container(stream: BinaryIO, container: Container, payloads: Iterable[Payload]) -> Written:
-    """Writes the file that a container makes of payloads."""
+def write_container(
+    stream: BinaryIO,
+    container: Container,
+    payloads: Iterable[Payload],
+    grown: Callable[[int], None] = lambda _size: None,
+) -> Written:
+    """Writes the file that a container makes of payloads; says to `grown` how many bytes it has by now."""
     position = 0
     found = []
 
@@ -257,5 +278,7 @@ def write_container(stream: BinaryIO, container: Container, payloads: Iterable[P
         copy(payload.data, stream)
         position += payload.data.size
         write(after)
+        grown(position)
     write(container.tail())
+    grown(position)
     return Written(position, tuple(found))

@@ -3,17 +3,29 @@
 import argparse
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tools.sysimage import atomic, blocks, compress, contents, layer, mtree, tar
-from tools.sysimage.codec import CODECS, Compressor, Payload, Program, tool_argv, write_container
+from tools.sysimage import atomic, blocks, contents, index, layer, mtree, tar
+from tools.sysimage.codec import (
+    CODECS,
+    Compressor,
+    Payload,
+    Piece,
+    Program,
+    Quick,
+    tool_argv,
+    write_container,
+)
 from tools.sysimage.errors import ToolError, run
 from tools.sysimage.tree import Content, Inline, Inode, Kind, Span
 
+# An overlay of at most this part of the base is compressed quickly, since somebody waits for it at each
+# change of an orchestrator; the image gets half a percent larger at most.
+_SMALL = 16
 _KINDS = frozenset({Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK})
 
 
@@ -82,45 +94,71 @@ def emit(
     with ExitStack() as files:
         base_file = files.enter_context(base.open("rb"))
         overlay_file = files.enter_context(overlay.open("rb"))
-        headers = hashlib.sha256()
-        tree = tar.load(base_file, str(base), headers=headers)
-        entries = blocks.items(tree.walk())
-        layer.apply(tree, tar.read(overlay_file, str(overlay)), str(overlay))
-        paths = list(tree.walk())
-        _check(paths)
         if compressed:
-            made = files.enter_context(compressed.image.open("rb"))
-            name = program.codec.name
-            parts = compress.load(compressed.index, made, name, headers.hexdigest(), entries)
+            image = files.enter_context(compressed.image.open("rb"))
+            parts = index.load(compressed.index, base_file, image, program.codec.name)
         else:
-            parts = compress.plain(entries)
-        before = {entry.path: entry for entry in entries}
-        added = {path for path, inode in paths if path not in before or before[path].inode is not inode}
+            parts = index.plain(base_file, str(base))
+        layer.apply(parts.tree, tar.read(overlay_file, str(overlay)), str(overlay))
+        paths = list(parts.tree.walk())
+        _check(paths)
+        _write(parts, paths, program, outputs)
+
+
+def _write(base: index.Base, paths: Sequence[tuple[str, Inode]], program: Program, outputs: Outputs) -> None:
+    before = {entry.path: entry for entry in base.entries}
+    added = {path for path, inode in paths if path not in before or before[path].inode is not inode}
+    compressor = Compressor(program, outputs.image.parent)
+    with ExitStack() as files:
         image, sha256, sha384, manifest, listing = files.enter_context(
             atomic.outputs(outputs.image, outputs.sha256, outputs.sha384, outputs.mtree, outputs.contents)
         )
-        compressor = Compressor(program, outputs.image.parent)
-        with ThreadPoolExecutor() as pool, compressor:
-            payloads = compressor.run(_pieces(parts, before, paths))
-            writing = pool.submit(write_container, image, program.codec.container(), payloads)
-            # Meanwhile, what needs no digests.
-            about = contents.listing(paths, tree, added)
-            written = writing.result()
-            names = [pool.submit(_digest, image, written.size, name) for name in ("sha256", "sha384")]
-            mtree.write(paths, manifest, parts.digests)
-            found = [name.result() for name in names]
-        for out, name in zip((sha256, sha384), found, strict=True):
-            out.write(f"{name}  {outputs.image.name}\n".encode("utf-8", "surrogateescape"))
+        digests = [
+            _Digest(image, name, files.enter_context(ThreadPoolExecutor(1))) for name in ("sha256", "sha384")
+        ]
+        writer = files.enter_context(ThreadPoolExecutor(1))
+        files.enter_context(compressor)  # the first to be left, so that nobody waits for what is in vain
+
+        def grown(size: int) -> None:
+            for digest in digests:
+                digest.grown(size)
+
+        payloads = compressor.run(_pieces(base, before, paths))
+        writing = writer.submit(write_container, image, program.codec.container(), payloads, grown)
+        # Meanwhile, what needs no digests of files.
+        about = contents.listing(paths, base.tree, added)
+        written = writing.result()
+        mtree.write(paths, manifest, base.digests)
+        found = [digest.result() for digest in digests]
+        for out, digest in zip((sha256, sha384), found, strict=True):
+            out.write(f"{digest}  {outputs.image.name}\n".encode("utf-8", "surrogateescape"))
         size = sum(uncompressed for _, _, uncompressed, _ in written.blocks)
         facts = contents.Image(outputs.image.name, program.codec.name, written.size, size, *found)
         contents.write(facts, about, listing)
 
 
-def _digest(file: BinaryIO, size: int, name: str) -> str:
-    digest = hashlib.new(name)
-    for chunk in Span(file, 0, size).chunks():
-        digest.update(chunk)
-    return digest.hexdigest()
+class _Digest:
+    """A digest of a file that is still being written, in hex; `pool` has one thread, for this alone."""
+
+    def __init__(self, file: BinaryIO, name: str, pool: ThreadPoolExecutor) -> None:
+        self._file, self._pool, self._digest = file, pool, hashlib.new(name)
+        self._size = 0
+        self._work: list[Future[None]] = []
+
+    def grown(self, size: int) -> None:
+        """Takes what the file has more, up to `size` bytes."""
+        self._work.append(self._pool.submit(self._update, Span(self._file, self._size, size - self._size)))
+        self._size = size
+
+    def result(self) -> str:
+        """The digest of all that it took."""
+        for work in self._work:
+            work.result()
+        return self._digest.hexdigest()
+
+    def _update(self, span: Span) -> None:
+        for chunk in span.chunks():
+            self._digest.update(chunk)
 
 
 def _check(paths: Iterable[tuple[str, Inode]]) -> None:
@@ -133,8 +171,8 @@ def _check(paths: Iterable[tuple[str, Inode]]) -> None:
 
 
 def _pieces(
-    base: compress.Base, before: Mapping[str, blocks.Item], paths: Iterable[tuple[str, Inode]]
-) -> Iterator[Content | Payload]:
+    base: index.Base, before: Mapping[str, blocks.Item], paths: Iterable[tuple[str, Inode]]
+) -> Iterator[Piece]:
     """The pieces of the tar: the base's blocks, the payloads of which may be made already; the overlay's."""
     kept: list[tuple[str, Inode]] = []
     added: list[tuple[str, Inode]] = []
@@ -145,19 +183,29 @@ def _pieces(
         (kept if stays else added).append((path, inode))
     staying = {path for path, _ in kept}
     entries = {item.path: item for item in blocks.items(kept + added, before)}
-    for block, payload in zip(base.cut, base.payloads, strict=True):
+    size = 0
+    for block, payload in base.cut:
         left = tuple(entries[item.path] for item in block.items if item.path in staying)
         if payload and left == block.items:
-            yield payload
+            pieces: list[Content | Payload] = [payload]
         elif left and block.part:
-            yield blocks.BlockPiece(blocks.Block(left, block.part), base.digests)
+            pieces = [blocks.BlockPiece(blocks.Block(left, block.part), base.digests)]
         else:
             # A name of a large file can have got its content from one that is gone.
-            for part in blocks.cut(left, blocks.SIZE):
-                yield blocks.BlockPiece(part, base.digests)
-    for block in blocks.cut_overlay([entries[path] for path, _ in added]):
-        yield blocks.BlockPiece(block, base.digests)
+            pieces = [blocks.BlockPiece(part, base.digests) for part in blocks.cut(left, blocks.SIZE)]
+        size += sum(_size(piece) for piece in pieces)
+        yield from pieces
+    overlay = [
+        blocks.BlockPiece(block, base.digests)
+        for block in blocks.cut_overlay([entries[path] for path, _ in added])
+    ]
+    quick = sum(piece.size for piece in overlay) * _SMALL <= size
+    yield from (Quick(piece) if quick else piece for piece in overlay)
     yield base.end or Inline(tar.END)
+
+
+def _size(piece: Content | Payload) -> int:
+    return piece.uncompressed if isinstance(piece, Payload) else piece.size
 
 
 if __name__ == "__main__":

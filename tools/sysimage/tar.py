@@ -8,7 +8,7 @@ numbers without names. Nothing of the host or the clock reaches the bytes.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NoReturn, Protocol
+from typing import BinaryIO, NoReturn
 
 from tools.sysimage import tarformat
 from tools.sysimage.errors import ToolError
@@ -50,20 +50,12 @@ class Entry:
     link: str = ""  # the earlier path, if `inode` is None
 
 
-class Digest(Protocol):
-    """What hashlib makes."""
-
-    def update(self, data: bytes, /) -> None:
-        """Takes more bytes."""
-
-
 def read(
     stream: BinaryIO,
     where: str,
     spool: BinaryIO | None = None,
     *,
     layer: bool = False,
-    headers: Digest | None = None,
 ) -> Iterator[Entry]:
     """Yields the entries of an uncompressed tar in the archive's order.
 
@@ -71,15 +63,13 @@ def read(
     is given (an open temporary file), of that, to which it is appended.
     `where` names the archive in messages and is the inodes' origin.
 
-    `headers` is given the header of each entry, as it is in the archive.
-
     With `layer`, as image builders write them: a leading slash in a name means the root of the image,
     and the end marker may be missing (a layer's digest proves that it is whole).
 
     Raises ToolError for an archive that is cut off or damaged, a name outside the root, a type that no
     file system has.
     """
-    reader = _Reader(stream, where, spool, layer, headers)
+    reader = _Reader(stream, where, spool, layer)
     try:
         yield from reader.entries()
     except DamagedError as error:
@@ -89,7 +79,7 @@ def read(
 def broken_at(stream: BinaryIO) -> str:
     """The name of the entry in or after which a layer that can be sought breaks off; "" if it is whole."""
     stream.seek(0)
-    reader = _Reader(stream, "", None, True, None)
+    reader = _Reader(stream, "", None, True)
     try:
         for _ in reader.entries():
             pass
@@ -105,10 +95,8 @@ class _Reader:
         where: str,
         spool: BinaryIO | None,
         layer: bool,
-        headers: Digest | None,
     ) -> None:
         self._stream, self._where, self._layer, self._spool = stream, where, layer, spool
-        self._headers = headers
         self.name = ""  # of the entry that was read last, for messages
         self.offset = self._end = 0
         if spool is None:
@@ -156,8 +144,6 @@ class _Reader:
             return None
         if len(block) < BLOCK:
             self.refuse(f"it is cut off at byte {self.offset}, without an end marker")
-        if self._headers:
-            self._headers.update(block)
         return block
 
     def _entry(self, header: Header) -> Entry:
@@ -290,8 +276,6 @@ class _Reader:
             self.refuse(f"an extended header of {header.size} bytes, at byte {self.offset}")
         data = self._read(header.size)
         self._read(-header.size % BLOCK)
-        if self._headers:
-            self._headers.update(data)
         return data
 
     def _read(self, size: int) -> bytes:
@@ -377,16 +361,13 @@ def write(tree: Tree, stream: BinaryIO) -> None:
     writer.close()
 
 
-def load(
-    stream: BinaryIO, where: str, spool: BinaryIO | None = None, *, headers: Digest | None = None
-) -> Tree:
+def load(stream: BinaryIO, where: str, spool: BinaryIO | None = None) -> Tree:
     """Reads a tar of ours into a tree: one entry a path, parents first, links after their target.
 
-    The arguments are those of `read`. Raises ToolError for duplicates, missing parents and links to
-    nothing, and what `read` raises.
+    Raises ToolError for duplicates, missing parents and links to nothing, and what `read` raises.
     """
     tree = Tree()
-    for entry in read(stream, where, spool, headers=headers):
+    for entry in read(stream, where, spool):
         inode = entry.inode or tree.get(entry.link)
         if inode is None:
             raise ToolError(
