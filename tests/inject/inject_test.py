@@ -329,10 +329,21 @@ def test_disabling_a_unit_disables_those_that_it_names_in_also(run: Inject) -> N
     assert [*run(*base, services={"disable": ["a"]})] == [f"{_ETC}/.wh.multi-user.target.wants"]
 
 
-def test_a_drop_in_counts(run: Inject) -> None:
-    drop_in = run.file(f"{_ETC}/o.service.d/10.conf", b"[Service]\nExecStart=\nExecStart=/usr/bin/none\n")
-    with pytest.raises(ToolError, match="/usr/bin/none is neither"):
-        started(run, "ExecStart=/usr/bin/agetty", drop_in)
+_NONE = b"[Service]\nExecStart=\nExecStart=/usr/bin/none\n"
+
+
+@pytest.mark.parametrize("folder", ["o-p-q.service.d", "o-p-.service.d", "o-.service.d", "service.d"])
+def test_a_drop_in_counts(run: Inject, folder: str) -> None:
+    base = (*BASE, entry(f"{_UNITS}/o-p-q.service", b"[Service]\nExecStart=/usr/bin/agetty\n"))
+    run.refused("/usr/bin/none is neither", *base, files=[run.file(f"{_ETC}/{folder}/10.conf", _NONE)])
+
+
+def test_of_drop_ins_of_one_name_the_more_specific_counts(run: Inject) -> None:
+    drop_ins = [
+        run.file(f"{_ETC}/o-.service.d/10.conf", _NONE),
+        run.file(f"{_UNITS}/o-p.service.d/10.conf", b"[Service]\nNice=1\n"),
+    ]
+    run(*BASE, entry(f"{_UNITS}/o-p.service", b"[Service]\nExecStart=/usr/bin/agetty\n"), files=drop_ins)
 
 
 def test_a_masked_unit_starts_nothing(run: Inject) -> None:

@@ -91,17 +91,25 @@ def _texts(tree: Tree, name: str) -> Iterator[str]:
             inode = tree.find(f"{folder}/{candidate}")
             if inode is not None and inode.kind is Kind.FILE:
                 yield _decode(inode.read())
-                yield from _drop_ins(tree, (template, name))
+                yield from _drop_ins(tree, _levels(template, name))
                 return
             if f"{folder}/{candidate}" in tree:
                 return
 
 
+def _levels(template: str, name: str) -> list[str]:
+    """Whose drop-ins a service has, the general first: a-b.service has those of all, of a-, its own."""
+    *parts, _ = template.split("-")
+    shorter = ["-".join(parts[: count + 1]) + "-.service" for count in range(len(parts))]
+    return ["service", *shorter, template, name]
+
+
 def _drop_ins(tree: Tree, names: Iterable[str]) -> Iterator[str]:
-    # One file name counts once, from the folder that comes first; all are read in the names' order.
+    # One file name counts once, from the last of the names and there from the folder that comes first; all
+    # are read in the files' order.
     found: dict[str, str] = {}
-    for folder in reversed(_UNITS):
-        for name in names:
+    for name in names:
+        for folder in reversed(_UNITS):
             for path in tree.children(tree.resolve(f"{folder}/{name}.d")):
                 if path.endswith(".conf"):
                     found[path.rpartition("/")[2]] = path
