@@ -60,8 +60,7 @@ def layers(size: int) -> Iterator[Tree]:
             tree = Tree()
             # Every tenth path of the layer below is replaced, every eleventh hidden.
             for path in below[::10]:
-                tree.make_parents(path)
-                tree.put(path, file(b"replaced"))
+                tree.add(path, file(b"replaced"))
             for path in below[5::11]:
                 above, _, name = path.rpartition("/")
                 tree.make_parents(path)
@@ -72,8 +71,7 @@ def layers(size: int) -> Iterator[Tree]:
             while left > 0:
                 inode = source[paths[at % len(paths)]]
                 path = f"layer{number}/{at // len(paths)}/{paths[at % len(paths)]}"
-                tree.make_parents(path)
-                tree.put(path, inode)
+                tree.add(path, inode)
                 below.append(path)
                 left -= inode.content.size + 512
                 at += 1

@@ -30,8 +30,7 @@ def root() -> Tree:
         "etc/passwd": "root:x:0:0::/root:/bin/sh\napp:x:800:801::/:/bin/sh\n",
         "etc/group": "root:x:0:\nstaff:x:50:app\n",
     }.items():
-        tree.make_parents(path)
-        tree.put(path, file(text.encode()))
+        tree.add(path, file(text.encode()))
     return tree
 
 

@@ -30,8 +30,7 @@ def driver() -> Tree:
         "usr/bin/nvidia-smi": symlink("/usr/lib/nvidia/current/nvidia-smi"),
         "usr/lib/nvidia/current/nvidia-smi": file(b"", 0o755),
     }.items():
-        tree.make_parents(path)
-        tree.put(path, inode)
+        tree.add(path, inode)
     return tree
 
 

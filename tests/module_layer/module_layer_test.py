@@ -29,8 +29,7 @@ def kernel() -> Tree:
         f"{FOLDER}/modules.builtin": b"kernel/crypto/ecdsa-generic.ko\n",
         f"{FOLDER}/modules.order": b"",
     }.items():
-        tree.make_parents(path)
-        tree.put(path, file(data))
+        tree.add(path, file(data))
     return tree
 
 

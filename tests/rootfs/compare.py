@@ -145,8 +145,7 @@ def main(argv: Sequence[str]) -> int:
             explained += 1
             real.remove(difference.path)
             if difference.our is not None:
-                real.make_parents(difference.path)
-                real.put(difference.path, difference.our)
+                real.add(difference.path, difference.our)
     for entry in known:
         if entry not in used:
             print(f"explains nothing any more: {', '.join(pattern.text for pattern in entry.patterns)}")

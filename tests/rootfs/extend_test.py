@@ -41,8 +41,7 @@ EXTRA = Deb(
 def tree(entries: Mapping[str, Any]) -> Tree:
     made = Tree()
     for path, node in entries.items():
-        made.make_parents(path)
-        made.put(path, inode(node))
+        made.add(path, inode(node))
     return made
 
 

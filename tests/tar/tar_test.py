@@ -260,8 +260,7 @@ def test_a_name_that_no_system_call_takes_is_refused(long: Entry) -> None:
 def test_a_path_as_deep_as_can_be_is_read_copied_and_written() -> None:
     path = "/".join(["d"] * 1200)
     tree = Tree()
-    tree.make_parents(path)
-    tree.put(path, file(b"deep"))
+    tree.add(path, file(b"deep"))
     assert [*tree.copy().paths()][-1] == path
     assert sysimage_tar.load(io.BytesIO(written(tree)), "x.tar")[path].read() == b"deep"
 

@@ -16,8 +16,7 @@ def make(paths: Mapping[str, Node] | None = None, architecture: str = "amd64") -
     tree = Tree()
     root = Root(tree, architecture, Unpacker(tree))
     for path, node in {"etc/passwd": PASSWD, "etc/group": GROUP, **(paths or {})}.items():
-        tree.make_parents(path)
-        tree.put(path, inode(node))
+        tree.add(path, inode(node))
     return root
 
 

@@ -108,8 +108,7 @@ def _load(base: Path, architecture: str, files: ExitStack, scratch: Path) -> tup
 def _put(tree: Tree, path: str, program: Path) -> None:
     path = tree.resolve(path)
     inode = Inode(Kind.FILE, 0o755, content=External(program, program.stat().st_size), origin=str(program))
-    tree.make_parents(path)
-    tree.put(path, inode)
+    tree.add(path, inode)
 
 
 def config(tree: Tree, image: Mapping[str, Any], container: Container) -> dict[str, Any]:
@@ -130,8 +129,7 @@ def config(tree: Tree, image: Mapping[str, Any], container: Container) -> dict[s
         path = tree.resolve(mount["destination"])
         # What a bind needs, a file or a folder, only its source says: the runtime makes it.
         if mount["type"] != "bind" and path not in tree:
-            tree.make_parents(path)
-            tree.put(path, directory())
+            tree.add(path, directory())
     return {
         "ociVersion": "1.0.2",
         "process": {

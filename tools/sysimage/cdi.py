@@ -38,8 +38,7 @@ def main(argv: Sequence[str]) -> int:
         layer.apply(tree, tar.read(stream, str(options.rootfs)), str(options.rootfs))
         text = json.dumps(specification(tree, TRIPLETS[options.architecture]), indent=1) + "\n"
     made = Tree()
-    made.make_parents(PATH)
-    made.put(PATH, Inode(Kind.FILE, 0o644, content=Inline(text.encode())))
+    made.add(PATH, Inode(Kind.FILE, 0o644, content=Inline(text.encode())))
     with atomic.output(options.output) as stream:
         tar.write(made, stream)
     return 0

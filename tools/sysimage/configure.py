@@ -91,8 +91,7 @@ def symlinks(root: Root, items: Sequence[Mapping[str, Any]]) -> None:
     """Makes symbolic links: "path", "target", and "replace" if it may take the place of a package's file."""
     for item in items:
         path = _free(root, item["path"], "symlinks", replace=bool(item.get("replace")))
-        root.tree.make_parents(path, "symlinks")
-        root.tree.put(path, symlink(item["target"], "symlinks"))
+        root.tree.add(path, symlink(item["target"], "symlinks"))
 
 
 def files(root: Root, items: Sequence[Mapping[str, Any]]) -> None:
@@ -112,8 +111,7 @@ def files(root: Root, items: Sequence[Mapping[str, Any]]) -> None:
             content=Span(stream, 0, os.fstat(stream.fileno()).st_size),
             origin=f"files ({source})",
         )
-        root.tree.make_parents(path, "files")
-        root.tree.put(path, inode)
+        root.tree.add(path, inode)
 
 
 def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:

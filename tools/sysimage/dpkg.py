@@ -286,8 +286,7 @@ def write_database(
     """
     for name in ("info", "parts", "triggers", "updates", "alternatives"):
         if f"{ADMIN}/{name}" not in tree:
-            tree.make_parents(f"{ADMIN}/{name}", "dpkg")
-            tree.put(f"{ADMIN}/{name}", directory(origin="dpkg"))
+            tree.add(f"{ADMIN}/{name}", directory(origin="dpkg"))
     write_info(tree, packages)
     by_name = sorted(packages, key=lambda package: package.name)
     text = {

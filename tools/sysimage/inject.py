@@ -177,8 +177,7 @@ def _lay(tree: Tree, before: Tree, manifest: Manifest) -> None:
             pass
         if tree[parent].kind is not Kind.DIRECTORY:
             refuse(f"/{parent} is a {tree[parent].kind.value}, not a directory; choose another path")
-        tree.make_parents(path, inode.origin)
-        tree.put(path, inode)
+        tree.add(path, inode)
 
 
 def difference(before: Tree, tree: Tree) -> Iterator[tuple[str, Inode]]:

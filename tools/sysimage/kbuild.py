@@ -91,8 +91,7 @@ def make(parts: Parts, folder: Path) -> Workshop:
     for source, keep in ((headers, ("usr/src/",)), (tools, (_KBUILD, "usr/src/"))):
         for path in source.paths():
             if path.startswith(keep) and source[path].kind is not Kind.DIRECTORY:
-                tree.make_parents(path)
-                tree.put(path, source[path])
+                tree.add(path, source[path])
     # The kernel's type information (BTF): with it, that of modules would be made too, which nothing reads.
     tree.remove(f"{build}/vmlinux")
     _relocate(tree, build, folder)

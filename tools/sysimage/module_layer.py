@@ -81,8 +81,7 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
 
 
 def _put(layer: Tree, path: str, inode: Inode) -> None:
-    layer.make_parents(path)
-    layer.put(path, inode)
+    layer.add(path, inode)
 
 
 def index(layer: Tree, release: str, argv: Sequence[str], scratch: Path) -> None:

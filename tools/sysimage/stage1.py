@@ -31,8 +31,7 @@ def main(argv: Sequence[str]) -> int:
         if busybox is None or busybox.kind is not Kind.FILE:
             raise ToolError(f"{_BUSYBOX}: no package of the set has it; add busybox-static to the set")
         tree = Tree()
-        tree.make_parents("bin/busybox")
-        tree.put("bin/busybox", busybox)
+        tree.add("bin/busybox", busybox)
         tree.put("init", file(options.init.read_bytes(), 0o755))
         _add_modules(tree, options.modules, manifest["modules"])
         with atomic.output(options.output) as stream:
@@ -52,8 +51,7 @@ def _add_modules(tree: Tree, folder: Path, names: Sequence[str]) -> None:
         # busybox's insmod gives the file to the kernel as it is.
         tree.put(f"modules/{name}", file(lzma.decompress(data) if path.suffix == ".xz" else data))
         order.append(name)
-    tree.make_parents("modules/order")
-    tree.put("modules/order", file("".join(f"{name}\n" for name in order).encode()))
+    tree.add("modules/order", file("".join(f"{name}\n" for name in order).encode()))
 
 
 def load_order(release: Path, names: Sequence[str]) -> list[Path]:

@@ -208,8 +208,7 @@ def _programs(image: Tree, tree: Tree, spec: Spec, launcher: External) -> None:
             raise ToolError(f"/{place}: the image lacks it; add the package that has it")
         started.append(inode)
         path = f"usr/libexec/{'lib' if name.endswith('.so') else 'bin'}/{name}"
-        tree.make_parents(path)
-        tree.put(path, Inode(Kind.FILE, 0o755, content=inode.content))
+        tree.add(path, Inode(Kind.FILE, 0o755, content=inode.content))
     libraries = elf.closure(image, started, TRIPLETS[spec.architecture])
     if LOADERS[spec.architecture] not in libraries:
         raise ToolError(f"{LOADERS[spec.architecture]}: no program of the image names it as its loader")

@@ -371,6 +371,11 @@ class Tree:
         parent.entries[sys.intern(name)] = _Directory(inode) if is_directory else inode
         self._size += old is None
 
+    def add(self, path: str, inode: Inode) -> None:
+        """Sets what `path` names, and makes the missing directories above it."""
+        self.make_parents(path, inode.origin)
+        self.put(path, inode)
+
     def remove(self, path: str) -> None:
         """Removes `path` and all that is below it; nothing if there is none. The root stays."""
         above, _, name = path.rpartition("/")

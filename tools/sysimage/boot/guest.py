@@ -39,8 +39,7 @@ def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False
     tree = Tree()
 
     def put(path: str, text: str) -> None:
-        tree.make_parents(path)
-        tree.put(path, file(text.encode()))
+        tree.add(path, file(text.encode()))
 
     def script(name: str) -> None:
         put(f"{_OWN}/{name}", (_SCRIPTS / name).read_text("utf-8"))
@@ -62,8 +61,7 @@ def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False
         service.append("TimeoutStopSec=infinity")
         put(f"{_UNITS}/probe.service", (_SCRIPTS / "probe.service").read_text("utf-8"))
         wants = f"{_UNITS}/sysinit.target.wants/probe.service"
-        tree.make_parents(wants)
-        tree.put(wants, symlink("../probe.service"))
+        tree.add(wants, symlink("../probe.service"))
         for number, command in enumerate(probe.commands):
             put(f"{_OWN}/commands/{number:03}", f"{command}\n")
     put(_DROP_IN, "\n".join(["[Unit]", *unit, "[Service]", *service]) + "\n")

@@ -56,16 +56,14 @@ class Root:
         new = file(data, 0o644 if mode is None else mode, origin=origin)
         if old is not None and mode is None:
             new.mode, new.uid, new.gid = old.mode, old.uid, old.gid
-        self.tree.make_parents(path, origin)
-        self.tree.put(path, new)
+        self.tree.add(path, new)
 
     def mkdir(self, path: str, mode: int = 0o755, uid: int = 0, gid: int = 0, origin: str = "") -> bool:
         """Makes a directory unless something is there; says whether it did."""
         path = self.tree.resolve(path)
         if path in self.tree:
             return False
-        self.tree.make_parents(path, origin)
-        self.tree.put(path, directory(mode, uid, gid, origin))
+        self.tree.add(path, directory(mode, uid, gid, origin))
         return True
 
     def link(self, path: str, target: str, origin: str = "", *, replace: bool = False) -> bool:
@@ -76,8 +74,7 @@ class Root:
             if not replace:
                 return False
             self.tree.remove(path)
-        self.tree.make_parents(path, origin)
-        self.tree.put(path, symlink(target, origin))
+        self.tree.add(path, symlink(target, origin))
         return True
 
     def uid(self, name: str) -> int | None:

@@ -135,8 +135,7 @@ def _apply(root: Root, who: str, line: _Line) -> None:
     elif line.type == "p":
         if root.tree.find(line.path) is None:
             path = root.tree.resolve(line.path)
-            root.tree.make_parents(path, who)
-            root.tree.put(path, Inode(Kind.FIFO, 0o644, origin=who))
+            root.tree.add(path, Inode(Kind.FIFO, 0o644, origin=who))
         _permissions(root, line, root.tree[root.tree.resolve(line.path)], new=True, mode=0o644)
     elif line.type == "L":
         target = line.argument or f"/usr/share/factory/{line.path}"
