@@ -25,21 +25,38 @@ PACKAGES = ("cargo", "librust-xz2-dev", "librust-tar-dev")
 SOURCE = {"source.crates-io.replace-with": "debian", "source.debian.directory": str(CRATES)}
 
 
-def install() -> None:
-    """Installs the compiler and the crates, if they are missing."""
-    if shutil.which("cargo") and all(list(CRATES.glob(f"{name}-*")) for name in ("xz2", "tar")):
-        return
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-        subprocess.run(["apt-get", "--quiet=2", *command], env=environ, check=True, stdout=subprocess.DEVNULL)
+def works(program: str) -> bool:
+    """Whether a compiler runs: rustup's stand-ins do only for a user who has chosen one."""
+    found = shutil.which(program)
+    return (
+        bool(found)
+        and not subprocess.run([program, "--version"], check=False, capture_output=True).returncode
+    )
+
+
+def toolchain() -> tuple[str, str]:
+    """cargo and rustc: those on PATH, else Debian's. They and the crates are installed if they are missing."""
+    crates = all(list(CRATES.glob(f"{name}-*")) for name in ("xz2", "tar"))
+    choices = [("cargo", "rustc"), ("/usr/bin/cargo", "/usr/bin/rustc")]
+    working = [choice for choice in choices if all(works(program) for program in choice)]
+    if not working or not crates:
+        environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        packages = PACKAGES[1:] if working else PACKAGES
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+            subprocess.run(
+                ["apt-get", "--quiet=2", *command], env=environ, check=True, stdout=subprocess.DEVNULL
+            )
+    return working[0] if working else choices[-1]
 
 
 def compiled(folder: Path) -> Path:
     """The loader."""
+    cargo, rustc = toolchain()
     config = [word for key, value in SOURCE.items() for word in ("--config", f'{key}="{value}"')]
-    command = ["cargo", "build", "--quiet", "--offline", "--release", *config]
+    command = [cargo, "build", "--quiet", "--offline", "--release", *config]
     source = shutil.copytree(HERE / "stage1", folder / "source")
-    subprocess.run(command, cwd=source, env={**os.environ, "CARGO_TARGET_DIR": str(folder)}, check=True)
+    environ = {**os.environ, "CARGO_TARGET_DIR": str(folder), "RUSTC": rustc}
+    subprocess.run(command, cwd=source, env=environ, check=True)
     return folder / "release/stage1"
 
 
@@ -79,7 +96,6 @@ def problem(path: Path, keywords: dict[str, str]) -> str:
 def main(argv: Sequence[str]) -> int:
     """Prints what is wrong; returns 1 if anything is."""
     image, mtree = Path(argv[0]).resolve(), Path(argv[1])
-    install()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)
         root = folder / "root"
