@@ -1,4 +1,6 @@
 import io
+import os
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -119,6 +121,18 @@ def test_a_tool_does_not_compile_the_library_at_each_start(tmp_path: Path) -> No
     assert int.from_bytes(data[4:8], "little") == unchecked
     assert b"/usr/lib/python3.14/module.py" in data
     assert bytes(tmp_path) not in data, "the path is the one inside"
+
+
+def test_what_the_compiler_itself_imports_is_compiled_like_the_rest(tmp_path: Path) -> None:
+    library = tmp_path / "root/usr/lib/python3.14"
+    leave_out = shutil.ignore_patterns("__pycache__", "*-packages", "test", "idlelib")
+    shutil.copytree(Path(os.__file__).parent, library, symlinks=True, ignore=leave_out)
+    unpack.compile_library(tmp_path / "root", [sys.executable])
+    made = {path.name: path.read_bytes() for path in (library / "__pycache__").iterdir()}
+    unchecked = 1
+    assert {int.from_bytes(data[4:8], "little") for data in made.values()} == {unchecked}
+    assert b"/usr/lib/python3.14/argparse.py" in made["argparse.cpython-314.pyc"]
+    assert not [name for name, data in made.items() if bytes(tmp_path) in data]
 
 
 def test_a_library_that_cannot_be_compiled_is_named(tmp_path: Path) -> None:

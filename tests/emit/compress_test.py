@@ -19,7 +19,8 @@ import lzma, sys
 data = sys.stdin.buffer.read()
 with open(sys.argv[1], "a") as log:
     print(len(data), file=log)
-filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 23}]
+lc = 0 if "mode=fast" in sys.argv[-1] else 3  # other bytes, whatever the data
+filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 23, "lc": lc}]
 sys.stdout.buffer.write(lzma.compress(data, lzma.FORMAT_RAW, filters=filters))
 """
 BASE = (
@@ -58,14 +59,15 @@ class Bench:
         """Runs the stage."""
         compress.compress(self.base, self.program, self.image, self.index)
 
-    def emit(self, overlay: tuple[Entry, ...], *, spliced: bool) -> tuple[bytes, str, list[int]]:
-        """Image, manifest, and how many bytes each run of the compressor was given."""
+    def emit(self, overlay: tuple[Entry, ...], *, spliced: bool) -> tuple[bytes, list[bytes], list[int]]:
+        """Image, the files beside it, and how many bytes each run of the compressor was given."""
         (self.folder / "overlay.tar").write_bytes(tar(*overlay))
         self.log.write_text("")
         out = [self.folder / name for name in ("image", "sha256", "sha384", "mtree", "contents")]
         compressed = emit.Compressed(self.image, self.index) if spliced else None
         emit.emit(self.base, self.folder / "overlay.tar", self.program, emit.Outputs(*out), compressed)
-        return out[0].read_bytes(), out[3].read_text(), [int(line) for line in self.log.read_text().split()]
+        image, *others = [path.read_bytes() for path in out]
+        return image, others, [int(line) for line in self.log.read_text().split()]
 
 
 @pytest.fixture

@@ -338,12 +338,50 @@ def test_a_drop_in_counts(run: Inject, folder: str) -> None:
     run.refused("/usr/bin/none is neither", *base, files=[run.file(f"{_ETC}/{folder}/10.conf", _NONE)])
 
 
-def test_of_drop_ins_of_one_name_the_more_specific_counts(run: Inject) -> None:
-    drop_ins = [
-        run.file(f"{_ETC}/o-.service.d/10.conf", _NONE),
-        run.file(f"{_UNITS}/o-p.service.d/10.conf", b"[Service]\nNice=1\n"),
-    ]
-    run(*BASE, entry(f"{_UNITS}/o-p.service", b"[Service]\nExecStart=/usr/bin/agetty\n"), files=drop_ins)
+@pytest.mark.parametrize("folder", ["o-p@.service.d", "o-@.service.d", "o-@x.service.d"])
+def test_a_drop_in_of_an_instance_counts(run: Inject, folder: str) -> None:
+    base = (
+        *BASE,
+        unit(
+            f"{_UNITS}/o-p@.service", "[Service]\nExecStart=/usr/bin/agetty\n[Install]\nWantedBy=a.target\n"
+        ),
+    )
+    run.refused(
+        r"o-p@(x)?\.service: ExecStart=/usr/bin/none: /usr/bin/none is neither",
+        *base,
+        files=[run.file(f"{_ETC}/{folder}/10.conf", _NONE)],
+        services={"enable": ["o-p@x.service"]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("weak", "strong"),
+    [
+        (f"{_UNITS}/o-p.service.d", f"{_ETC}/o-.service.d"),
+        (f"{_UNITS}/o-.service.d", f"{_UNITS}/o-p.service.d"),
+        (f"{_ETC}/service.d", f"{_UNITS}/o-p.service.d"),
+    ],
+)
+def test_of_drop_ins_of_one_name_the_one_counts_that_systemd_reads(
+    run: Inject, weak: str, strong: str
+) -> None:
+    base = (
+        entry("./"),
+        entry("usr/"),
+        entry("usr/bin/"),
+        entry("usr/bin/o", b"#!", mode=0o755),
+        entry("usr/lib/"),
+        entry("usr/lib/systemd/"),
+        entry(f"{_UNITS}/"),
+        entry(f"{_UNITS}/o-p.service", b"[Service]\nExecStart=/usr/bin/o\n"),
+    )
+    harmless = b"[Service]\nNice=1\n"
+    run.refused(
+        "/usr/bin/none is neither",
+        *base,
+        files=[run.file(f"{weak}/10.conf", harmless), run.file(f"{strong}/10.conf", _NONE)],
+    )
+    run(*base, files=[run.file(f"{weak}/10.conf", _NONE), run.file(f"{strong}/10.conf", harmless)])
 
 
 def test_a_masked_unit_starts_nothing(run: Inject) -> None:

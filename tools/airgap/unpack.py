@@ -85,7 +85,8 @@ def compile_library(root: Path, python: list[str]) -> None:
     library = root / "usr/lib"
     folders = [str(library / name) for name in (recipe.PYTHON, "python3") if (library / name).is_dir()]
     # Not checked against their sources, which nobody changes here; named by the paths that they have inside.
-    command = [*python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    # -B: what compileall needs itself would be compiled by the interpreter, in its own way.
+    command = [*python, "-B", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(root), "-p", "/", *folders]
     result = subprocess.run(
         command,

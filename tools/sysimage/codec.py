@@ -145,7 +145,7 @@ def tool_argv(path: Path | None) -> tuple[str, ...]:
 class Compressor:
     """Runs a codec's program on pieces, several at a time; temporary files go to `folder`.
 
-    As a context, it stops what still runs at the end: for one whose `run` is consumed in another thread.
+    As a context, it has `run` stop at the end, which another thread may be consuming.
     """
 
     def __init__(self, program: Program, folder: Path) -> None:
@@ -187,12 +187,18 @@ class Compressor:
                     # already keep nothing: what comes after them is begun while they are copied.
                     while running > 2 * self._jobs:
                         running -= isinstance(waiting[0], Future)
-                        yield _result(waiting.popleft())
+                        yield self._next(waiting)
                 while waiting:
-                    yield _result(waiting.popleft())
+                    yield self._next(waiting)
             finally:
                 self._stop.set()
                 pool.shutdown(cancel_futures=True)
+
+    def _next(self, waiting: deque[Future[Payload] | Payload]) -> Payload:
+        item = waiting.popleft()
+        if self._stop.is_set():
+            raise ToolError(f"{self._codec.name}: stopped")
+        return item if isinstance(item, Payload) else item.result()
 
     def _compress(self, piece: Content, arguments: Sequence[str]) -> Payload:
         out = cast(BinaryIO, TemporaryFile(dir=self._folder))
@@ -241,10 +247,6 @@ class Compressor:
                 f"{self._codec.name} {how} ({said.strip() or 'without a word'}); nothing was written"
             )
         return crc32
-
-
-def _result(item: Future[Payload] | Payload) -> Payload:
-    return item if isinstance(item, Payload) else item.result()
 
 
 @dataclass(frozen=True, slots=True)

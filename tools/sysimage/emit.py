@@ -87,9 +87,10 @@ def emit(
 ) -> None:
     """Writes the image: the base without what the overlay hides or replaces, then the overlay.
 
-    The bytes are the same with and without `compressed`; with it, blocks of the base that keep all their
-    entries are copied. All files appear together, or none. Raises ToolError for a tar that is not one of
-    flatten's or inject's, for what no first-stage loader can unpack, and if the compressor fails.
+    The bytes are the same with and without `compressed`, which has to be of this base; with it, blocks of
+    the base that keep all their entries are copied. All files appear together, or none. Raises ToolError for
+    a tar that is not one of flatten's or inject's, for what no first-stage loader can unpack, and if the
+    compressor fails.
     """
     with ExitStack() as files:
         base_file = files.enter_context(base.open("rb"))
@@ -113,10 +114,8 @@ def _write(base: index.Base, paths: Sequence[tuple[str, Inode]], program: Progra
         image, sha256, sha384, manifest, listing = files.enter_context(
             atomic.outputs(outputs.image, outputs.sha256, outputs.sha384, outputs.mtree, outputs.contents)
         )
-        digests = [
-            _Digest(image, name, files.enter_context(ThreadPoolExecutor(1))) for name in ("sha256", "sha384")
-        ]
-        writer = files.enter_context(ThreadPoolExecutor(1))
+        digests = [_Digest(image, name, _thread(files)) for name in ("sha256", "sha384")]
+        writer = _thread(files)
         files.enter_context(compressor)  # the first to be left, so that nobody waits for what is in vain
 
         def grown(size: int) -> None:
@@ -135,6 +134,13 @@ def _write(base: index.Base, paths: Sequence[tuple[str, Inode]], program: Progra
         size = sum(uncompressed for _, _, uncompressed, _ in written.blocks)
         facts = contents.Image(outputs.image.name, program.codec.name, written.size, size, *found)
         contents.write(facts, about, listing)
+
+
+def _thread(files: ExitStack) -> ThreadPoolExecutor:
+    """A thread that ends with `files`; what it has not begun by then is in vain."""
+    pool = ThreadPoolExecutor(1)
+    files.callback(pool.shutdown, cancel_futures=True)
+    return pool
 
 
 class _Digest:

@@ -91,28 +91,34 @@ def _texts(tree: Tree, name: str) -> Iterator[str]:
             inode = tree.find(f"{folder}/{candidate}")
             if inode is not None and inode.kind is Kind.FILE:
                 yield _decode(inode.read())
-                yield from _drop_ins(tree, _levels(template, name))
+                yield from _drop_ins(tree, name)
                 return
             if f"{folder}/{candidate}" in tree:
                 return
 
 
-def _levels(template: str, name: str) -> list[str]:
-    """Whose drop-ins a service has, the general first: a-b.service has those of all, of a-, its own."""
-    *parts, _ = template.split("-")
-    shorter = ["-".join(parts[: count + 1]) + "-.service" for count in range(len(parts))]
-    return ["service", *shorter, template, name]
+def _levels(name: str) -> list[str]:
+    """Whose drop-ins a service has, its own first: a-b@c.service has those of a-b@, a-@ and a-@c, too."""
+    stem, at, instance = name.removesuffix(".service").partition("@")
+    found = [name]
+    if instance:
+        found += _levels(f"{stem}@.service")
+    if shorter := stem.rstrip("-").rpartition("-")[0]:
+        found += _levels(f"{shorter}-{at}{instance}.service")
+    return list(dict.fromkeys(found))
 
 
-def _drop_ins(tree: Tree, names: Iterable[str]) -> Iterator[str]:
-    # One file name counts once, from the last of the names and there from the folder that comes first; all
-    # are read in the files' order.
+def _drop_ins(tree: Tree, name: str) -> Iterator[str]:
+    # Of one file name the last counts that is found here: those for all services are behind all others, then
+    # the folder counts before the name. All that are left are read in the files' order.
+    names = _levels(name)
+    places = [f"{folder}/service.d" for folder in reversed(_UNITS)]
+    places += [f"{folder}/{level}.d" for folder in reversed(_UNITS) for level in reversed(names)]
     found: dict[str, str] = {}
-    for name in names:
-        for folder in reversed(_UNITS):
-            for path in tree.children(tree.resolve(f"{folder}/{name}.d")):
-                if path.endswith(".conf"):
-                    found[path.rpartition("/")[2]] = path
+    for place in places:
+        for path in tree.children(tree.resolve(place)):
+            if path.endswith(".conf"):
+                found[path.rpartition("/")[2]] = path
     for _, path in sorted(found.items()):
         inode = tree.find(path)
         if inode is not None and inode.kind is Kind.FILE:

@@ -175,7 +175,8 @@ def _add(tree: Tree, entry: Entry, where: str) -> None:
         pass
     if tree[parent].kind is not Kind.DIRECTORY:
         _refuse(where, entry.path, f"its parent {parent!r} is a {tree[parent].kind.value}, not a directory")
-    tree.add(path, inode)
+    tree.make_parents(path, where)
+    tree.put(path, inode)
 
 
 def _resolve(tree: Tree, path: str, where: str) -> str:

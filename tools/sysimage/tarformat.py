@@ -51,15 +51,15 @@ def parse(block: bytes) -> Header:
     name, kind = _text(block[:100]), block[156:157]
     header = Header(
         name,
-        _number(block[100:108], "mode"),
-        _number(block[108:116], "uid"),
-        _number(block[116:124], "gid"),
+        _frequent(block[100:108], "mode"),
+        _frequent(block[108:116], "uid"),
+        _frequent(block[116:124], "gid"),
         _number(block[124:136], "size"),
         kind,
         _text(block[157:257]),
     )
     if block[257:263] == _USTAR or block[257:265] == _GNU:
-        header.device = (_number(block[329:337], "devmajor"), _number(block[337:345], "devminor"))
+        header.device = (_frequent(block[329:337], "devmajor"), _frequent(block[337:345], "devminor"))
     if block[257:263] == _USTAR:
         # star keeps times in the last bytes of the prefix and marks it by a trailer.
         prefix = _text(block[345 : 476 if block[508:] == _STAR_TRAILER else 500])
@@ -168,7 +168,6 @@ def _decimal(value: bytes, name: str) -> int:
     return int(value)
 
 
-@lru_cache(1024)  # an archive has few modes, owners and devices
 def _number(text: bytes, name: str) -> int:
     if text[0] & 0x80:  # GNU's base-256: the first byte's high bit marks it, the next is the sign
         value = int.from_bytes(text) & ((1 << (8 * len(text) - 1)) - 1)
@@ -177,6 +176,10 @@ def _number(text: bytes, name: str) -> int:
     if digits.strip(b"01234567"):
         raise DamagedError(f"{name} is {text!r}, which is no octal number")
     return int(digits or b"0", 8)
+
+
+# An archive has few modes, owners and devices.
+_frequent = lru_cache(1024)(_number)
 
 
 def _text(text: bytes) -> bytes:
