@@ -102,6 +102,17 @@ def test_the_compressed_base_is_an_image_itself(bench: Bench) -> None:
     assert bench.image.read_bytes() == bench.emit((), spliced=False)[0]
 
 
+def test_an_index_of_a_base_with_another_mode_is_refused(bench: Bench) -> None:
+    *others, last = BASE
+    last[0].mode ^= 0o111
+    try:
+        bench.base.write_bytes(tar(*others, last))
+    finally:
+        last[0].mode ^= 0o111
+    with pytest.raises(ToolError, match=r"index\.json: is the index of another base"):
+        bench.emit((), spliced=True)
+
+
 def test_an_index_of_another_base_is_refused(bench: Bench) -> None:
     bench.base.write_bytes(tar(*BASE, entry("z")))
     with pytest.raises(ToolError, match=r"index\.json: is the index of another base"):

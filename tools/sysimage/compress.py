@@ -39,7 +39,7 @@ def compress(base: Path, program: Program, output: Path, known: Path) -> None:
         pieces = (blocks.BlockPiece(block, parts.digests) for block, _ in parts.cut)
         payloads = Compressor(program, output.parent).run([*pieces, Inline(tar.END)])
         written = write_container(out, program.codec.container(), payloads)
-        index_out.write(index.dump(parts, base.stat().st_size, program.codec.name, written))
+        index_out.write(index.dump(parts, stream, program.codec.name, written))
 
 
 if __name__ == "__main__":

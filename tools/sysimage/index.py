@@ -3,7 +3,8 @@
 With it, an image is spliced out of the base without a look at the flat tar's headers, which takes longer than
 all the rest. JSON:
 
-    {"version": 2, "compression": …, "size": bytes of the compressed base, "base": bytes of the flat one,
+    {"version": 2, "compression": …, "size": bytes of the compressed base,
+     "base": SHA-256 of the flat one without the contents of its files,
      "blocks": [[offset, compressed, uncompressed, crc32, entries, [start, end] or null], …],
      "entries": [[path, type, …], …]}
 
@@ -13,6 +14,7 @@ uid, gid and extended attributes (name → hex); and of a file where its content
 and its SHA-256, of a symbolic link its target, of a device major and minor.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -47,8 +49,8 @@ def plain(stream: BinaryIO, where: str) -> Base:
     return Base(tree, entries, [(block, None) for block in blocks.cut(entries, blocks.SIZE)], None, {})
 
 
-def dump(base: Base, size: int, compression: str, written: Written) -> bytes:
-    """The index of a base whose flat tar has `size` bytes, after its blocks and the end marker are written.
+def dump(base: Base, flat: BinaryIO, compression: str, written: Written) -> bytes:
+    """The index of a base, open as `flat`, after its blocks and the end marker are written.
 
     Raises ToolError for an entry that is not as flatten writes it.
     """
@@ -58,12 +60,11 @@ def dump(base: Base, size: int, compression: str, written: Written) -> bytes:
             written.blocks, [*(block for block, _ in base.cut), blocks.Block(())], strict=True
         )
     ]
-    value = {"version": _VERSION, "compression": compression, "size": written.size, "base": size}
+    entries = [_row(item, base.digests) for item in base.entries]
+    value = {"version": _VERSION, "compression": compression, "size": written.size}
+    value |= {"base": _headers(flat, base.entries), "blocks": rows, "entries": entries}
     # Numbers without spaces: a third less to read.
-    text = json.dumps(
-        {**value, "blocks": rows, "entries": [_row(item, base.digests) for item in base.entries]},
-        separators=(",", ":"),
-    )
+    text = json.dumps(value, separators=(",", ":"))
     return text.encode() + b"\n"
 
 
@@ -89,8 +90,7 @@ def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> 
     """Reads the index of the base that is open as `flat` and as `compressed`.
 
     Raises ToolError if it is no index, or that of another base, flat or compressed, or another compression.
-    Of two flat bases of one size it can't tell; a content that is not the one that it knows is found when a
-    block is made of it.
+    A content that is not the one that it knows is found when a block is made of it.
     """
     try:
         value = json.loads(path.read_bytes())
@@ -102,9 +102,22 @@ def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> 
         known = (value["compression"], value["base"], value["size"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ToolError(f"{path}: is no index of a compressed base ({error}); run compress again") from error
-    if known != (compression, flat.seek(0, 2), compressed.seek(0, 2)):
+    if known != (compression, _headers(flat, entries), compressed.seek(0, 2)):
         raise ToolError(f"{path}: is the index of another base or compression; run compress again")
     return Base(tree, entries, made, end, digests)
+
+
+def _headers(flat: BinaryIO, entries: Sequence[blocks.Item]) -> str:
+    """SHA-256 of all of a flat tar but the contents of its files: what tells one base from another."""
+    digest = hashlib.sha256()
+    spans = [item.inode.content for item in entries if item.data]
+    places = sorted((span.offset, span.size) for span in spans if isinstance(span, Span))
+    end = 0
+    for offset, size in [*places, (flat.seek(0, 2), 0)]:
+        for chunk in Span(flat, end, max(0, offset - end)).chunks():
+            digest.update(chunk)
+        end = offset + size
+    return digest.hexdigest()
 
 
 def _item(row: list[Any], tree: Tree, flat: BinaryIO, digests: blocks.Digests) -> blocks.Item:

@@ -62,7 +62,7 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
         if name in have:
             raise ToolError(f"external: {file.name} is given twice; keep one")
         have[name] = f"{folder}/updates/{file.name}"
-        _put(layer, have[name], Inode(Kind.FILE, 0o644, content=External(file, file.stat().st_size)))
+        layer.add(have[name], Inode(Kind.FILE, 0o644, content=External(file, file.stat().st_size)))
         todo += [(needed, file.name) for needed in module.depends]
     while todo:
         name, who = todo.pop()
@@ -71,17 +71,13 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
         if name not in own:
             raise ToolError(f"{who}: the kernel {release} has no module {name}; correct the name")
         have[name] = own[name]
-        _put(layer, own[name], kernel[own[name]])
+        layer.add(own[name], kernel[own[name]])
         module = modules.parse(modules.unpacked(kernel[own[name]].read(), own[name]), own[name])
         todo += [(needed, name) for needed in module.depends]
     for path in kernel.children(folder):
         if kernel[path].kind is Kind.FILE:
-            _put(layer, path, kernel[path])
+            layer.add(path, kernel[path])
     return layer
-
-
-def _put(layer: Tree, path: str, inode: Inode) -> None:
-    layer.add(path, inode)
 
 
 def index(layer: Tree, release: str, argv: Sequence[str], scratch: Path) -> None:
