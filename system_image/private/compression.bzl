@@ -1,8 +1,7 @@
 """What the stages compress and emit have in common: the compressor, from the lock."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
-load(":manifest.bzl", "write_manifest")
-load(":program.bzl", "LockedProgramInfo")
+load(":program.bzl", "LockedProgramInfo", "start_program")
 
 SUFFIXES = {"none": "", "xz": ".xz", "zstd": ".zst"}
 
@@ -66,9 +65,7 @@ def compressor(ctx, args):
     if name == "none":
         return []
     program = {"xz": ctx.attr._xz, "zstd": ctx.attr._zstd}[name][LockedProgramInfo]
-    tool = write_manifest(ctx, {"argv": program.argv})
-    args.add("--tool", tool)
-    return [tool, program.folder]
+    return start_program(ctx, args, "--tool", program)
 
 def two_cores(_os, _inputs):
     """The resources of an action that compresses or unpacks: two processors, and 95 MiB for a compressor on each.

@@ -1,7 +1,6 @@
 """What the stages that index kernel modules have in common: depmod, from the lock."""
 
-load(":manifest.bzl", "write_manifest")
-load(":program.bzl", "LockedProgramInfo")
+load(":program.bzl", "LockedProgramInfo", "start_program")
 
 DEPMOD_ATTRS = {
     "_depmod": attr.label(
@@ -21,7 +20,4 @@ def depmod(ctx, args):
     Returns:
       A list of Files that the action needs as inputs.
     """
-    program = ctx.attr._depmod[LockedProgramInfo]
-    tool = write_manifest(ctx, {"argv": program.argv}, ctx.label.name + "_depmod")
-    args.add("--depmod", tool)
-    return [tool, program.folder]
+    return start_program(ctx, args, "--depmod", ctx.attr._depmod[LockedProgramInfo], ctx.label.name + "_depmod")

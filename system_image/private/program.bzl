@@ -1,6 +1,6 @@
 """Stage program: a program of a locked package set that runs on any host, through its own loader."""
 
-load(":manifest.bzl", "packages_manifest")
+load(":manifest.bzl", "packages_manifest", "write_manifest")
 load(":packages.bzl", "DebianPackagesInfo")
 
 LockedProgramInfo = provider(
@@ -11,6 +11,23 @@ LockedProgramInfo = provider(
         "folder": "File: the folder with bin/, lib/ and, if there is data, share/; an input of the action.",
     },
 )
+
+def start_program(ctx, args, flag, program, name = None):
+    """Tells a tool how to start a locked program: `flag` names a file `{"argv": […]}`.
+
+    Args:
+      ctx: the rule's context.
+      args: the Args of the tool's action, to which it adds.
+      flag: the tool's option, such as `--depmod`.
+      program: the LockedProgramInfo.
+      name: of the file, without .json, if not the target's.
+
+    Returns:
+      A list of Files that the action needs as inputs.
+    """
+    tool = write_manifest(ctx, {"argv": program.argv}, name)
+    args.add(flag, tool)
+    return [tool, program.folder]
 
 _LOADERS = {
     "amd64": "ld-linux-x86-64.so.2",
