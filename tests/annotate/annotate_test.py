@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.testing.layouts import layout
-from tools.sysimage import annotate
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.publish import annotate
 
 LOCK = b'{"snapshot": "20260102T030405Z"}'
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

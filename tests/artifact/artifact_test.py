@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.sysimage import artifact
+from tools.sysimage.publish import artifact
 
 TYPE = "application/vnd.example.v1"
 

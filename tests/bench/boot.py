@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sysimage.boot import check, machine
-from tools.sysimage.errors import run
+from tools.sysimage.core.errors import run
 
 LIMIT = 300  # seconds for a boot
 READY = "orchestrator: ready"

@@ -19,8 +19,8 @@ from tests.bench.flatten import ENVIRON, PYTHON, flat_tree
 from tests.bench.measure import measure
 from tests.testing import programs
 from tests.testing.tars import entry, tar
-from tools.sysimage import errors
-from tools.sysimage import tar as sysimage_tar
+from tools.sysimage.core import errors
+from tools.sysimage.formats import tar as sysimage_tar
 
 MOST = 3.0  # seconds
 _XZ = Path("system_image/xz")
@@ -50,11 +50,11 @@ def main(argv: Sequence[str]) -> int:
         base = ["--base", folder / "base.tar", "--tool", folder / "tool.json"]
         made = [folder / "base.tar.xz", folder / "index.json"]
         whole = measure(
-            [*PYTHON, "tools.sysimage.compress", *base, "--output", made[0], "--index", made[1]],
+            [*PYTHON, "tools.sysimage.image.compress", *base, "--output", made[0], "--index", made[1]],
             environ=ENVIRON,
         )
         print(f"compressing the base: {whole.wall:.1f} s, {made[0].stat().st_size >> 20} MiB", flush=True)
-        command = [*PYTHON, "tools.sysimage.emit", *base, "--overlay", folder / "overlay.tar"]
+        command = [*PYTHON, "tools.sysimage.image.emit", *base, "--overlay", folder / "overlay.tar"]
         command += ["--compressed", made[0], "--index", made[1]]
         outputs = {name: folder / f"image.{name}" for name in _OUTPUTS}
         for option, path in outputs.items():

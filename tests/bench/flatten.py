@@ -36,8 +36,9 @@ from typing import Any
 from tests.bench.measure import Cost, measure
 from tests.testing import programs
 from tests.testing.layouts import LayoutBuilder
-from tools.sysimage import errors, tar
-from tools.sysimage.tree import Kind, Tree, file
+from tools.sysimage.core import errors
+from tools.sysimage.core.tree import Kind, Tree, file
+from tools.sysimage.formats import tar
 
 LAYERS = 5
 MOST_MEMORY = 128  # MiB
@@ -161,7 +162,7 @@ def commands(folder: Path) -> dict[str, Callable[[], list[Cost]]]:
 
     def flatten() -> list[Cost]:
         words = ["--layout", layout, "--output", folder / "flat.tar"]
-        return [measure([*PYTHON, "tools.sysimage.flatten", *words], environ=ENVIRON)]
+        return [measure([*PYTHON, "tools.sysimage.image.flatten", *words], environ=ENVIRON)]
 
     def umoci() -> list[Cost]:
         bundle = folder / "bundle"

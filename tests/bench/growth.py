@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.bench.measure import Cost, measure
 from tests.testing.debs import Deb, File, Node
-from tools.sysimage import errors
+from tools.sysimage.core import errors
 
 _FILES, _SIZE = 60, 30 << 10  # of one package: files, bytes of each
 _CONFIGURE = "".join(
@@ -54,7 +54,7 @@ def package(number: int, chance: random.Random) -> Deb:
 def cost(manifest: Path) -> Cost:
     """What the stage costs, in a process of its own."""
     out = Path(f"{manifest}.tar")
-    words = [sys.executable, "-m", "tools.sysimage.rootfs", "--manifest", manifest, "--output", out]
+    words = [sys.executable, "-m", "tools.sysimage.rootfs.rootfs", "--manifest", manifest, "--output", out]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     found = measure(words, environ=environ)
     out.unlink()

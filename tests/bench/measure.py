@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 
 @dataclass(frozen=True, slots=True)

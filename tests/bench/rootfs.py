@@ -6,7 +6,8 @@ tests/bench/rootfs_vs_mmdebstrap.sh runs it; the arguments are those of the stag
 import resource
 import time
 
-from tools.sysimage import errors, rootfs
+from tools.sysimage.core import errors
+from tools.sysimage.rootfs import rootfs
 
 
 def main(argv: list[str]) -> int:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.measure import measure
-from tools.sysimage import errors
+from tools.sysimage.core import errors
 
 MOST_MEMORY = 256  # MiB
 BIN = "bazel-out/k8-fastbuild/bin/system_image"

@@ -9,7 +9,7 @@ import pytest
 
 from tools.sysimage.boot import check, guest, machine
 from tools.sysimage.boot.check import Boot, Wanted
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 GOOD = "@state running\n@ready 1234\n@unit\n ActiveState=deactivating\n@jobs\n@journal\n x\n@memory\n@end\n"
 NOT_READY = GOOD.replace("running", "starting").replace("@ready 1234", "@ready 0")

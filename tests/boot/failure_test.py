@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tools.sysimage.boot import check, machine
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 LIMIT = 240  # seconds, of the 300 that the test has
 

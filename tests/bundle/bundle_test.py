@@ -10,9 +10,9 @@ import pytest
 
 from tests.testing.layouts import layout
 from tests.testing.tars import entry, tar
-from tools.sysimage import bundle
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Tree, file, symlink
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Tree, file, symlink
+from tools.sysimage.image import bundle
 
 IMAGE: dict[str, Any] = {
     "Entrypoint": ["/bin/app"],

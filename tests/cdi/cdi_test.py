@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.testing.elfs import linked
-from tools.sysimage import cdi, tar
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Tree, file, symlink
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Tree, file, symlink
+from tools.sysimage.formats import tar
+from tools.sysimage.image import cdi
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 CURRENT = f"{LIBRARIES}/nvidia/current"

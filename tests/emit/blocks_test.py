@@ -4,8 +4,9 @@ import hashlib
 import io
 from pathlib import Path
 
-from tools.sysimage import blocks, tar
-from tools.sysimage.tree import Inode, Kind, Span, Tree, file, symlink
+from tools.sysimage.core.tree import Inode, Kind, Span, Tree, file, symlink
+from tools.sysimage.formats import tar
+from tools.sysimage.image import blocks
 
 SIZE = 8192
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
-from tools.sysimage import blocks, compress, emit, index, mtree
-from tools.sysimage.codec import CODECS, Program
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats import mtree
+from tools.sysimage.image import base_index, blocks, compress, emit
+from tools.sysimage.image.codec import CODECS, Program
 
 # Python's encoder in the locked xz's place; each run leaves a line in the file that is named first.
 _XZ = """
@@ -143,9 +144,9 @@ def test_all_that_an_entry_can_have_is_in_the_index(bench: Bench) -> None:
     bench.base.write_bytes(tar(*whole))
     bench.compress()
     with bench.base.open("rb") as flat, bench.image.open("rb") as compressed:
-        known = index.load(bench.index, flat, compressed, "xz")
+        known = base_index.load(bench.index, flat, compressed, "xz")
         flat.seek(0)
-        read = index.plain(flat, "base")
+        read = base_index.plain(flat, "base")
         found, real = io.BytesIO(), io.BytesIO()
         mtree.write(list(known.tree.walk()), found, known.digests)
         mtree.write(list(read.tree.walk()), real)

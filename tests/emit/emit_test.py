@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
-from tools.sysimage import blocks, emit
-from tools.sysimage import tar as sysimage_tar
-from tools.sysimage.codec import CODECS, Compressor, Program, tool_argv
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats import tar as sysimage_tar
+from tools.sysimage.image import blocks, emit
+from tools.sysimage.image.codec import CODECS, Compressor, Program, tool_argv
 
 # Stands in for the locked xz: the arguments are those of the real one, the encoder is Python's.
 _XZ = """

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from tools.sysimage import xz
+from tools.sysimage.formats import xz
 
 _FILTER = {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 23, "lc": 3, "lp": 0, "pb": 2}
 

@@ -12,11 +12,12 @@ import pytest
 
 from tests.testing.layouts import LayoutBuilder, digest, layout
 from tests.testing.tars import entry, hardlink, tar
-from tools.sysimage import flatten, mtree
-from tools.sysimage import tar as sysimage_tar
-from tools.sysimage.errors import ToolError
-from tools.sysimage.oci import Platform
-from tools.sysimage.tree import Tree
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Tree
+from tools.sysimage.formats import mtree
+from tools.sysimage.formats import tar as sysimage_tar
+from tools.sysimage.formats.oci import Platform
+from tools.sysimage.image import flatten
 
 BELOW = tar(entry("etc/"), entry("etc/name", b"below"), entry("gone", b"x"))
 ABOVE = tar(entry(".wh.gone"), entry("etc/name", b"above"), hardlink("etc/link", "etc/name"))

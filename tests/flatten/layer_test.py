@@ -6,10 +6,10 @@ import tarfile
 import pytest
 
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
-from tools.sysimage import layer
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tar import read
-from tools.sysimage.tree import Kind, Tree
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.formats import layer
+from tools.sysimage.formats.tar import read
 
 
 def flat(*layers: list[Entry]) -> Tree:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.testing import tars
-from tools.sysimage import layer
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tar import read
-from tools.sysimage.tree import Kind, Tree
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.formats import layer
+from tools.sysimage.formats.tar import read
 
 type Path = tuple[str, ...]
 

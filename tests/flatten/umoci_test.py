@@ -16,9 +16,10 @@ import pytest
 from tests.testing import programs
 from tests.testing.layouts import LayoutBuilder
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
-from tools.sysimage import flatten, oci
-from tools.sysimage import tar as sysimage_tar
-from tools.sysimage.tree import Inode, Kind
+from tools.sysimage.core.tree import Inode, Kind
+from tools.sysimage.formats import oci
+from tools.sysimage.formats import tar as sysimage_tar
+from tools.sysimage.image import flatten
 
 UMOCI = Path.cwd() / "tests/programs/umoci"
 VANILLA = Path.cwd() / "system_image/built_vanilla"

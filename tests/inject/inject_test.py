@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.testing.tars import Entry, entry, symlink, tar
-from tools.sysimage import inject, layer
-from tools.sysimage import tar as sysimage_tar
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Inode, Kind, Tree
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Inode, Kind, Tree
+from tools.sysimage.formats import layer
+from tools.sysimage.formats import tar as sysimage_tar
+from tools.sysimage.image import inject
 
 _UNITS = "usr/lib/systemd/system"
 _ETC = "etc/systemd/system"

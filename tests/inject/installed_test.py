@@ -5,10 +5,10 @@ import io
 import pytest
 
 from tests.testing.tars import Entry, entry, symlink, tar
-from tools.sysimage import installed
-from tools.sysimage import tar as sysimage_tar
-from tools.sysimage.installed import Installed
-from tools.sysimage.tree import Tree, file
+from tools.sysimage.core.tree import Tree, file
+from tools.sysimage.debian import installed
+from tools.sysimage.debian.installed import Installed
+from tools.sysimage.formats import tar as sysimage_tar
 
 INFO = "var/lib/dpkg/info"
 FOLDERS = tuple(entry(path) for path in ("var/", "var/lib/", "var/lib/dpkg/", f"{INFO}/"))

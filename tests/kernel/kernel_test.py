@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.testing.debs import Deb
-from tools.sysimage import kernel
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.kernel import kernel
 
 LINUX = Deb(
     "linux-image-6.1-amd64", {"boot/vmlinuz-6.1": "kernel", "usr/lib/modules/6.1/kernel/a.ko": "module"}

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tools.sysimage import stage1
+from tools.sysimage.kernel import stage1
 
 MODULES = Path(os.environ["MODULES"])
 

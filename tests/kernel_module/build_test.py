@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tools.sysimage import kbuild
-from tools.sysimage.dpkg import load_all
-from tools.sysimage.errors import ToolError
-from tools.sysimage.kbuild import Workshop
-from tools.sysimage.kernel_module import Build, Manifest, subtree
-from tools.sysimage.tree import Tree, directory, file
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Tree, directory, file
+from tools.sysimage.debian.dpkg import load_all
+from tools.sysimage.kernel import kbuild
+from tools.sysimage.kernel.kbuild import Workshop
+from tools.sysimage.kernel.kernel_module import Build, Manifest, subtree
 
 SIGNED = b"~Module signature appended~\n"
 

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.testing.modules import module
-from tools.sysimage import modules
-from tools.sysimage.errors import ToolError
-from tools.sysimage.kernel_module_check import FREE, Kernel, check
-from tools.sysimage.modules import Module
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats import kmod
+from tools.sysimage.formats.kmod import Module
+from tools.sysimage.kernel.kernel_module_check import FREE, Kernel, check
 
 MAGIC = "6.1-cloud SMP "
 INFO = {"license": "GPL", "vermagic": MAGIC, "depends": ""}
@@ -20,7 +20,7 @@ KERNEL = Kernel(MAGIC, {"printk": 7, "kmalloc": 8})
 
 
 def read(**changes: str) -> Module:
-    return modules.parse(module({**INFO, **changes}, {"printk": 7}, ["printk"]), "m.ko")
+    return kmod.parse(module({**INFO, **changes}, {"printk": 7}, ["printk"]), "m.ko")
 
 
 def problems(found: Module, kernel: Kernel = KERNEL, firmware: tuple[str, ...] = ()) -> Iterator[str]:
@@ -41,15 +41,15 @@ def test_module_that_fits_has_no_problem() -> None:
         (read(license="Proprietary"), "m: its licence is 'Proprietary', not 'GPL' or "),
         (read(firmware="some/fw.bin"), "m: it may ask for the firmware some/fw.bin, which is not among none"),
         (
-            modules.parse(module(INFO, {"printk": 9}, ["printk"]), "m.ko"),
+            kmod.parse(module(INFO, {"printk": 9}, ["printk"]), "m.ko"),
             "m: printk has the CRC 0x00000007 in the kernel, 0x00000009 here",
         ),
         (
-            modules.parse(module(INFO, {}, ["kmalloc"]), "m.ko"),
+            kmod.parse(module(INFO, {}, ["kmalloc"]), "m.ko"),
             "m: kmalloc has the CRC 0x00000008 in the kernel, none here",
         ),
         (
-            modules.parse(module(INFO, {"gone": 1}, ["gone"]), "m.ko"),
+            kmod.parse(module(INFO, {"gone": 1}, ["gone"]), "m.ko"),
             "m: it wants gone, which neither the kernel nor a module of this build exports",
         ),
         *[
@@ -77,8 +77,8 @@ def test_firmware_that_is_expected_has_to_be_asked_for() -> None:
 
 
 def test_symbols_of_other_modules_of_the_build_count() -> None:
-    found = modules.parse(module(INFO, {"ours": 3}, ["ours"]), "m.ko")
-    kernel = Kernel(MAGIC, modules.symvers("0x00000003\tours\tsource/other\tEXPORT_SYMBOL_GPL\t\n"))
+    found = kmod.parse(module(INFO, {"ours": 3}, ["ours"]), "m.ko")
+    kernel = Kernel(MAGIC, kmod.symvers("0x00000003\tours\tsource/other\tEXPORT_SYMBOL_GPL\t\n"))
     assert list(problems(found, kernel)) == []
 
 
@@ -87,7 +87,7 @@ def test_symbols_of_other_modules_of_the_build_count() -> None:
 )
 def test_what_is_no_module_is_refused_in_a_line(data: bytes) -> None:
     with pytest.raises(ToolError, match=r"m\.ko: is no kernel module for a 64-bit machine"):
-        modules.parse(data, "m.ko")
+        kmod.parse(data, "m.ko")
 
 
 WHOLE = module(INFO, {"printk": 7}, ["printk"])
@@ -101,4 +101,4 @@ def test_damage_ends_in_a_line_and_never_in_a_traceback(end: int, at: int, value
     data[at] = value
     for damaged in (bytes(data), WHOLE[:end]):
         with contextlib.suppress(ToolError):
-            modules.parse(damaged, "m.ko")
+            kmod.parse(damaged, "m.ko")

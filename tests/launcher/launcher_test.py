@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.testing.debs import Deb, File
-from tools.sysimage import launcher
-from tools.sysimage.errors import ToolError
-from tools.sysimage.program import LOADERS
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.toolchain import launcher
+from tools.sysimage.toolchain.program import LOADERS
 
 LOADER = LOADERS[{"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]]
 # In the loader's place: prints what it was called with, a word a line.

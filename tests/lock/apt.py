@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from tests.testing import programs
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 PROGRAM = Path(__file__).parent / "apt_get"
 """The folder of the locked program, //tests/lock:apt_get."""

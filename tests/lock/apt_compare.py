@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tests.lock.apt import Root, preferences
-from tools.sysimage import mirrors as host
-from tools.sysimage.errors import ToolError, run
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.debian import mirrors as host
 from tools.sysimage.lock import manifest
 from tools.sysimage.lock.archive import fetch_release, read_packages
 from tools.sysimage.lock.fetch import Cache, Mirrors

@@ -9,7 +9,7 @@ import pytest
 from tests.lock.apt import Answer, Root
 from tests.lock.archives import index, packages
 from tests.lock.cases import CASES, Case, wanted
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.resolve import resolve
 
 

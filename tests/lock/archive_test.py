@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.lock.archives import KEY, OTHER_KEY, Mirror, fingerprint, packages
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock import fetch
 from tools.sysimage.lock.archive import Release, fetch_release, read_packages
 from tools.sysimage.lock.fetch import Cache, Mirrors

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.lock.archives import Workspace
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 BOTH = ("amd64", "arm64")
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from tests.lock.archives import KEY, Mirror, fingerprint
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.mirrors import parse_variable
 from tools.sysimage.lock import distroless, lockfile, manifest
 from tools.sysimage.lock.debiankeys import AUTOMATIC, KEYS, SECURITY, STABLE, signers
 from tools.sysimage.lock.distroless import convert
 from tools.sysimage.lock.main import main
 from tools.sysimage.lock.manifest import PackageSet
 from tools.sysimage.lock.signature import SHIPPED, Keyring
-from tools.sysimage.mirrors import parse_variable
 
 BOOKWORM = """\
 # The base of our services.

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.fetch import Cache, Progress
 
 DATA = bytes(2_500_000)

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from tests.lock.archives import index, packages
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.packages import Origin
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.lock.archives import KEY, MANIFEST, OTHER_KEY, Workspace
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.main import main
 from tools.sysimage.lock.summary import summary

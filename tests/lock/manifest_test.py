@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock import manifest
 
 KEY = "A" * 40

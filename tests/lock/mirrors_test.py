@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.sysimage.errors import ToolError
-from tools.sysimage.mirrors import (
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.mirrors import (
     AptSource,
     host_mirrors,
     parse_deb822,

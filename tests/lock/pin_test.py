@@ -5,7 +5,7 @@ import io
 import pytest
 
 from tests.lock.archives import MANIFEST, Workspace, packages
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet, Pin
 from tools.sysimage.lock.packages import Origin

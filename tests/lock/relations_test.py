@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.relations import Relation, parse_relations, parse_version
 
 # Debian policy 5.6.12, smallest first.

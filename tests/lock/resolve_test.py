@@ -6,7 +6,7 @@ import pytest
 
 from tests.lock.archives import index
 from tests.lock.cases import CASES, Case, wanted
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.manifest import PackageSet
 from tools.sysimage.lock.resolve import Closure, resolve
 

@@ -6,7 +6,7 @@ import pysequoia
 import pytest
 
 from tests.lock.archives import KEY, OTHER_KEY, fingerprint
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.signature import Keyring
 
 TEXT = b"Origin: Debian\n- a dash\nCodename: trixie\n"

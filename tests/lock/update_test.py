@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.lock.archives import MANIFEST, Workspace, index, packages
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet
 from tools.sysimage.lock.packages import Origin

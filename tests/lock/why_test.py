@@ -3,7 +3,7 @@
 import pytest
 
 from tests.lock.archives import MANIFEST, Workspace
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 BOTH = ("amd64", "arm64")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.testing.modules import module
-from tools.sysimage import module_layer
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Kind, Tree, file
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind, Tree, file
+from tools.sysimage.kernel import module_layer
 
 RELEASE = "6.1-cloud"
 FOLDER = f"usr/lib/modules/{RELEASE}"

@@ -13,9 +13,11 @@ import pytest
 
 from tests.nvidia import machine
 from tests.nvidia.images import TRIPLET, driver, image
-from tools.sysimage import cdi, dpkg, elf
-from tools.sysimage.program import load
-from tools.sysimage.tree import Kind, Tree
+from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.debian import dpkg
+from tools.sysimage.formats import elf
+from tools.sysimage.image import cdi
+from tools.sysimage.toolchain.program import load
 
 SCHEMA = "usr/share/gocode/src/tags.cncf.io/container-device-interface/schema"
 

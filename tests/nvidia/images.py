@@ -4,8 +4,8 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from tools.sysimage import elf_dependencies
-from tools.sysimage.tree import Tree
+from tools.sysimage.core.tree import Tree
+from tools.sysimage.toolchain import elf_dependencies
 
 TRIPLET = "x86_64-linux-gnu"
 

@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tools.sysimage.folder import write
-from tools.sysimage.tree import Kind, Tree
+from tools.sysimage.core.materialize import write
+from tools.sysimage.core.tree import Kind, Tree
 
 _BIND, _REC, _PRIVATE = 0x1000, 0x4000, 0x40000
 

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from tests.nvidia.images import TRIPLET, driver, image
-from tools.sysimage import elf, elf_dependencies, modules
-from tools.sysimage.tree import Inode, Kind, Tree
+from tools.sysimage.core.tree import Inode, Kind, Tree
+from tools.sysimage.formats import elf, kmod
+from tools.sysimage.toolchain import elf_dependencies
 
 LIBRARIES = f"usr/lib/{TRIPLET}"
 
@@ -37,8 +38,8 @@ def programs(layer: Tree) -> list[tuple[str, Inode]]:
 
 def version(tree: Tree) -> str:
     """The version of the driver's kernel module, which takes calls of libraries of its own version alone."""
-    path = f"usr/lib/modules/{modules.release_of(tree)}/updates/nvidia.ko"
-    return modules.parse(tree[path].read(), path).get("version")
+    path = f"usr/lib/modules/{kmod.release_of(tree)}/updates/nvidia.ko"
+    return kmod.parse(tree[path].read(), path).get("version")
 
 
 def test_libraries_and_firmware_are_of_the_kernel_module_s_version(tree: Tree) -> None:
@@ -121,19 +122,19 @@ def test_modules_are_loaded_in_an_order_in_which_the_encrypted_channel_works(tre
     assert tree["etc/modprobe.d/10-nvidia.conf"].read().decode().splitlines()[-1] == (
         f"softdep nvidia pre: {' '.join(names[:-2])}"
     )
-    release = modules.release_of(tree)
+    release = kmod.release_of(tree)
     index = tree[f"usr/lib/modules/{release}/modules.dep"].read().decode()
     there = {
-        modules.normal(line.partition(":")[0].rpartition("/")[2].partition(".")[0])
+        kmod.normal(line.partition(":")[0].rpartition("/")[2].partition(".")[0])
         for line in index.splitlines()
     }
-    assert {modules.normal(name) for name in names} <= there | modules.built_in(tree, release)
+    assert {kmod.normal(name) for name in names} <= there | kmod.built_in(tree, release)
     assert "updates/nvidia-uvm.ko: updates/nvidia.ko" in index
 
 
 def test_firmware_is_there_for_the_gpus_that_the_image_is_for(tree: Tree) -> None:
-    release = modules.release_of(tree)
-    asked = modules.parse(tree[f"usr/lib/modules/{release}/updates/nvidia.ko"].read(), "nvidia.ko").info[
+    release = kmod.release_of(tree)
+    asked = kmod.parse(tree[f"usr/lib/modules/{release}/updates/nvidia.ko"].read(), "nvidia.ko").info[
         "firmware"
     ]
     there = {path for path in asked if tree.get(f"usr/lib/firmware/{path}")}

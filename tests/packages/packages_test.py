@@ -5,44 +5,44 @@ from pathlib import Path
 
 import pytest
 
-from tools.sysimage import packages
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.lock import lock_fits
 from tools.sysimage.lock.manifest import meaning_sha256
 
 MANIFEST = '[set.vanilla]\npackages = ["systemd"]\n'
 MEANING = {"set": {"vanilla": {"packages": ["systemd"]}}}
 
 
-def lay_out(folder: Path, manifest: str = MANIFEST) -> tuple[packages.Source, packages.Source]:
+def lay_out(folder: Path, manifest: str = MANIFEST) -> tuple[lock_fits.Source, lock_fits.Source]:
     """A manifest and a lock that was made from MANIFEST."""
     toml, lock = folder / "debian.toml", folder / "debian.lock.json"
     toml.write_text(manifest)
     lock.write_text(json.dumps({"manifest_sha256": meaning_sha256(MEANING), "sets": {"vanilla": {}}}))
-    return packages.Source(toml, "//:debian.toml"), packages.Source(lock, "//:debian.lock.json")
+    return lock_fits.Source(toml, "//:debian.toml"), lock_fits.Source(lock, "//:debian.lock.json")
 
 
 def test_a_lock_that_fits_passes_whatever_the_comments_say(tmp_path: Path) -> None:
     toml, lock = lay_out(tmp_path, "# Why: …\n" + MANIFEST)
-    assert packages.check(toml, lock, "vanilla", "hint") == meaning_sha256(MEANING)
+    assert lock_fits.check(toml, lock, "vanilla", "hint") == meaning_sha256(MEANING)
 
 
 def test_a_manifest_changed_after_locking_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
     toml, lock = lay_out(tmp_path, MANIFEST.replace("systemd", "systemd-boot"))
     with pytest.raises(ToolError, match=r"does not fit .*bazel run //:lock"):
-        packages.check(toml, lock, "vanilla", "bazel run //:lock")
+        lock_fits.check(toml, lock, "vanilla", "bazel run //:lock")
 
 
 def test_a_set_that_the_lock_lacks_is_named(tmp_path: Path) -> None:
     toml, lock = lay_out(tmp_path)
     with pytest.raises(ToolError, match="no set 'nvidia'"):
-        packages.check(toml, lock, "nvidia", "hint")
+        lock_fits.check(toml, lock, "nvidia", "hint")
 
 
 def test_a_lock_that_is_cut_off_is_named_with_the_remedy(tmp_path: Path) -> None:
     toml, lock = lay_out(tmp_path)
     lock.path.write_text(lock.path.read_text()[:20])
     with pytest.raises(ToolError, match=r"debian.lock.json: no JSON .*hint"):
-        packages.check(toml, lock, "vanilla", "hint")
+        lock_fits.check(toml, lock, "vanilla", "hint")
 
 
 def test_a_refused_lock_leaves_no_output(tmp_path: Path) -> None:
@@ -50,5 +50,5 @@ def test_a_refused_lock_leaves_no_output(tmp_path: Path) -> None:
     argv = ["--manifest", str(toml.path), "--manifest-label", toml.label, "--lock", str(lock.path)]
     argv += ["--lock-label", lock.label, "--set", "vanilla", "--relock", "hint"]
     with pytest.raises(ToolError):
-        packages.main([*argv, "--output", str(tmp_path / "checked")])
+        lock_fits.main([*argv, "--output", str(tmp_path / "checked")])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["debian.lock.json", "debian.toml"]

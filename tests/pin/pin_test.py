@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.push.registries import ORAS, RUNFILES, Registry, run
-from tools.sysimage import pin
-from tools.sysimage.errors import ToolError
-from tools.sysimage.registry import Oras, Reference
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.publish import pin
+from tools.sysimage.publish.registry import Oras, Reference
 
 MODULE = 'module(name = "m")\n'
 COMMAND = "bazel run //images:pin"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.testing.debs import Deb, File, Link
-from tools.sysimage import program
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.toolchain import program
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 LIBC = Deb(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.sysimage.errors import ToolError
-from tools.sysimage.registry import Reference, Repository, auth_file, failure
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.publish.registry import Reference, Repository, auth_file, failure
 
 DIGEST = "sha256:" + "0" * 64
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.testing.roots import GROUP, PASSWD, make
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import accounts
-from tools.sysimage.errors import ToolError
 
 
 def test_numbers_go_down_from_999_groups_before_users() -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.testing.roots import GROUP, PASSWD, make
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import adduser
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
 
 USERS = "users:*:100:\n"
 

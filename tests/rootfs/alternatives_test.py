@@ -3,9 +3,9 @@
 import pytest
 
 from tests.testing.roots import links, make
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import alternatives
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
 
 EDITOR = """
 if asked; then

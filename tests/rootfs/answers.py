@@ -16,7 +16,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tools.sysimage import errors, rootfs, tar
+from tools.sysimage.core import errors
+from tools.sysimage.formats import tar
+from tools.sysimage.rootfs import rootfs
 
 COMMANDS = (
     "dpkg --audit",

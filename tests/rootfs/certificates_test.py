@@ -7,8 +7,8 @@ import pytest
 
 from tests.testing.debs import Node
 from tests.testing.roots import links, make
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import certificates
-from tools.sysimage.errors import ToolError
 
 # Made with openssl, as were their hashes (-subject_hash): text with spaces, upper case and an umlaut, in an
 # attribute set of two; and the same in UTF-16, version 1.

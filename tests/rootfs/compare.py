@@ -18,9 +18,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage import errors, mtree, rootfs, tar
-from tools.sysimage.patterns import Pattern
-from tools.sysimage.tree import Inode, Kind, Tree
+from tools.sysimage.core import errors
+from tools.sysimage.core.patterns import Pattern
+from tools.sysimage.core.tree import Inode, Kind, Tree
+from tools.sysimage.formats import mtree, tar
+from tools.sysimage.rootfs import rootfs
 
 DIFFERENCES = Path(__file__).with_name("differences.toml")
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.testing.debs import File, Folder
 from tests.testing.roots import links, make
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import files, locales, ucf
-from tools.sysimage.errors import ToolError
 
 
 def test_ucf_copies_and_records_the_file_and_its_package() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.testing.debs import Deb
-from tools.sysimage import dpkg
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Tree
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Tree
+from tools.sysimage.debian import dpkg
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 
 from tests.testing.debs import File, Folder, Link, Node
 from tests.testing.roots import links, make
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind
 from tools.sysimage.effects import catalog, files, initscripts, overrides, shells
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Kind
 
 
 def test_copy_keeps_mode_and_owner_and_spares_what_is_there() -> None:

@@ -11,9 +11,10 @@ import pytest
 from tests.testing.debs import Deb, File, Folder, Link
 from tests.testing.roots import inode
 from tests.testing.small import BASE, INIT, UNIT, content, names, run
-from tools.sysimage import layer, mtree, order, tar
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Tree
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Tree
+from tools.sysimage.debian import order
+from tools.sysimage.formats import layer, mtree, tar
 
 ACCOUNTS = Deb(
     "accounts",

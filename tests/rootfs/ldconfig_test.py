@@ -6,12 +6,12 @@ import pytest
 
 from tests.testing.debs import Link, Node
 from tests.testing.roots import links, make
-from tools.sysimage import elf
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import file
 from tools.sysimage.effects import ldconfig
 from tools.sysimage.effects.ldconfig import Library
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import file
+from tools.sysimage.formats import elf
 
 GENERATOR = "ldconfig (Debian GLIBC 2.41-12) stable release version 2.41"
 LDCONFIG = b"\x7fELF\0" + GENERATOR.encode() + b"\0more"

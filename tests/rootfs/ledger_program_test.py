@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.testing.debs import Deb
-from tools.sysimage import download, ledger
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian import download
+from tools.sysimage.rootfs import ledger_report
 
 DEBS = (
     Deb("idle", control={"postinst": "#!/bin/sh\nexit 0\n"}),
@@ -50,7 +51,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(archive: Path, *more: str) -> int:
-    return ledger.main(["--lock=lock.json", "--set=s", f"--cache={archive}/cache", *more])
+    return ledger_report.main(["--lock=lock.json", "--set=s", f"--cache={archive}/cache", *more])
 
 
 def test_coverage_and_a_draft_of_what_is_missing(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:

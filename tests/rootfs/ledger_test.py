@@ -7,9 +7,9 @@ import pytest
 
 from tests.testing.debs import Deb
 from tests.testing.roots import make
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import ledger
 from tools.sysimage.effects.ledger import Call, Ledger, Uncovered
-from tools.sysimage.errors import ToolError
 
 ADDED = "# Automatically added by dh_greet\ngreet\n# End automatically added section\n"
 GREET = f"""[[section]]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.testing.debs import Deb
-from tools.sysimage import order
+from tools.sysimage.debian import order
 
 
 def batches(folder: Path, *debs: Deb) -> list[tuple[list[str], list[str]]]:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.testing.debs import Deb, File
 from tests.testing.small import BASE, INIT, content, names, run
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 ACCOUNTS = Deb(
     "base-passwd",

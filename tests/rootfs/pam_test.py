@@ -4,9 +4,9 @@ import pytest
 
 from tests.testing.debs import Node
 from tests.testing.roots import make
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import pam
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
 
 TEMPLATE = """# head
 # here are the per-package modules (the "Primary" block)

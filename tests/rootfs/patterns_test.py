@@ -4,8 +4,8 @@ import pytest
 
 from tests.testing.debs import Folder
 from tests.testing.roots import make
-from tools.sysimage.errors import ToolError
-from tools.sysimage.patterns import Pattern, Selection
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.patterns import Pattern, Selection
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tools.sysimage import deb, download
-from tools.sysimage.errors import run
+from tools.sysimage.core.errors import run
+from tools.sysimage.debian import download
+from tools.sysimage.formats import deb
 
 # The first that has a set counts: vanilla is the image's own.
 LOCKS = (

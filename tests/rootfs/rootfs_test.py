@@ -9,7 +9,7 @@ import pytest
 
 from tests.testing.debs import Deb
 from tests.testing.small import BASE, INIT, UNIT, content, names, run
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 
 def test_packages_become_a_tree_with_dpkgs_database(tmp_path: Path) -> None:

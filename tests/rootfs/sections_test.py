@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.testing.debs import Deb
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.ledger import Call, Ledger, Uncovered
 from tools.sysimage.effects.sections import Section
-from tools.sysimage.errors import ToolError
 
 NAMES = r"names = '''^greet ([\w. -]+)$'''"
 GREETING = "greet one two\nif asked; then\n\tgreet one two   # again\nfi\n"

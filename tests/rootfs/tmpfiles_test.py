@@ -4,10 +4,10 @@ import pytest
 
 from tests.testing.debs import File, Folder, Link
 from tests.testing.roots import make
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind
 from tools.sysimage.effects import tmpfiles
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Kind
 
 
 def applied(lines: str, paths: dict[str, str | File | Folder | Link] | None = None) -> Root:

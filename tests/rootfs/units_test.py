@@ -4,9 +4,9 @@ import pytest
 
 from tests.testing.debs import Link, Node
 from tests.testing.roots import links, make
-from tools.sysimage.effects import units
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
+from tools.sysimage.systemd import units
 
 LIB = "usr/lib/systemd/system"
 ETC = "etc/systemd/system"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.testing.debs import Deb, File, Folder, Hard, Link
-from tools.sysimage import unpack
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Kind, Tree
-from tools.sysimage.unpack import Diversion, Unpacker
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.debian import unpack
+from tools.sysimage.debian.unpack import Diversion, Unpacker
 
 BASE = Deb("base-files", {"usr/bin": Folder(), "usr/lib": Folder(), "lib": Link("usr/lib")})
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tools.sysimage import cpio, stage1
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Content, Inline, Inode, Kind, Tree, file, symlink
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Content, Inline, Inode, Kind, Tree, file, symlink
+from tools.sysimage.formats import cpio
+from tools.sysimage.kernel import stage1
 
 STAGE1 = Path(os.environ["STAGE1"])
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.testing import elfs, layouts, tars
-from tools.sysimage import elf_dependencies
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.toolchain import elf_dependencies
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 LIB = "usr/lib/x86_64-linux-gnu"

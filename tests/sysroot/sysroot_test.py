@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.testing import elfs, layouts, tars
-from tools.sysimage import sysroot
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.toolchain import sysroot
 
 LIB, GCC = "usr/lib/x86_64-linux-gnu", "usr/lib/gcc/x86_64-linux-gnu/14"
 LIBC_SCRIPT = b"""/* GNU ld script

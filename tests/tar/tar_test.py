@@ -11,11 +11,11 @@ from typing import Literal
 import pytest
 
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
-from tools.sysimage import tar as sysimage_tar
-from tools.sysimage import tarformat
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Inode, Kind, Sparse, Tree, directory, file
-from tools.sysimage.tree import symlink as symlink_inode
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Inode, Kind, Sparse, Tree, directory, file
+from tools.sysimage.core.tree import symlink as symlink_inode
+from tools.sysimage.formats import tar as sysimage_tar
+from tools.sysimage.formats import tarformat
 
 
 def read(data: bytes, *, layer: bool = False) -> dict[str, Inode]:

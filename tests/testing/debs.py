@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.sysimage import dpkg
-from tools.sysimage.dpkg import Package
+from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.dpkg import Package
 
 
 @dataclass(frozen=True, slots=True)

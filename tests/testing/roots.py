@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from tests.testing.debs import File, Folder, Link, Node
+from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file, symlink
+from tools.sysimage.debian.unpack import Unpacker
 from tools.sysimage.effects.root import Root
-from tools.sysimage.tree import Inode, Kind, Tree, directory, file, symlink
-from tools.sysimage.unpack import Unpacker
 
 PASSWD = "root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534::/nonexistent:/usr/sbin/nologin\n"
 GROUP = "root:*:0:\nmail:*:8:\nadm:*:4:\nnogroup:*:65534:\n"

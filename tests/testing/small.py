@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.testing.debs import Deb, File, Folder, Link
-from tools.sysimage import rootfs
+from tools.sysimage.rootfs import rootfs
 
 UNIT = "usr/lib/systemd/system"
 BASE = Deb(

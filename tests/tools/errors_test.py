@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.sysimage import atomic
+from tools.sysimage.core import atomic
 
 HEAD = "import errno, sys, time\nfrom pathlib import Path\nfrom tools.sysimage import atomic, errors\n"
 BODIES = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.sysimage.boot import guest, machine
-from tools.sysimage.errors import ToolError, run
+from tools.sysimage.core.errors import ToolError, run
 
 _TIME = 300  # seconds that a boot may take, if Bazel does not say
 _RESERVE = 10  # seconds before Bazel's own limit: enough to say what is missing

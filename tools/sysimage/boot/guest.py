@@ -4,8 +4,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Tree, file, symlink
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Tree, file, symlink
 
 _SCRIPTS = Path(__file__).parent / "guest"
 # Where the images' orchestrator.service looks for a bundle, and the units that mount a shared one there.

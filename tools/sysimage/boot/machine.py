@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.sysimage import cpio
-from tools.sysimage.errors import ToolError
-from tools.sysimage.program import LOADERS
-from tools.sysimage.tree import Tree
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Tree
+from tools.sysimage.formats import cpio
+from tools.sysimage.toolchain.program import LOADERS
 
 # Of the image's .network files, the one that has the address of a guest in QEMU's user network.
 _MAC = "42:00:0a:00:02:0f"

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tools.sysimage.boot import guest, machine
-from tools.sysimage.errors import ToolError, run
+from tools.sysimage.core.errors import ToolError, run
 
 _START = 10  # seconds that a server may take until it listens
 

@@ -8,8 +8,8 @@ SOURCE_DATE_EPOCH=0: the date of a build is nothing that an image should tell.
 import shlex
 from dataclasses import dataclass
 
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
 
 _FOLDERS = ("etc/sysusers.d", "run/sysusers.d", "usr/local/lib/sysusers.d", "usr/lib/sysusers.d")
 _FIRST, _LAST = 999, 100  # the numbers of dynamic system accounts, as Debian builds systemd

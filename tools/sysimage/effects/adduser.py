@@ -7,9 +7,9 @@ name. As everywhere, the date of the last password change stays empty.
 import re
 from collections.abc import Sequence
 
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.accounts import Table
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
 
 _FIRST, _LAST = 100, 999  # FIRST_SYSTEM_UID and LAST_SYSTEM_UID of adduser.conf(5)
 _AGEING = ("PASS_MIN_DAYS", "PASS_MAX_DAYS", "PASS_WARN_AGE")

@@ -4,9 +4,9 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind, directory, file
 from tools.sysimage.effects.root import Group, Root
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Kind, directory, file
 
 _ADMIN = "var/lib/dpkg/alternatives"
 _OPTIONS = r"(?:--(?:quiet|verbose|force|skip-auto)[ \t]+)*"

@@ -8,8 +8,8 @@ import re
 import struct
 import uuid
 
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
 
 _FOLDERS = (
     "etc/systemd/catalog",

@@ -9,9 +9,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Kind
 
 _SHIPPED = "usr/share/ca-certificates"
 _LOCAL = "usr/local/share/ca-certificates"

@@ -2,9 +2,9 @@
 
 import re
 
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Inode, Kind
 
 
 def owner_of(root: Root, owner: str, who: str) -> tuple[int, int]:

@@ -11,11 +11,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tools.sysimage import elf
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.patterns import Pattern
+from tools.sysimage.core.tree import Inode, Kind, file
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
-from tools.sysimage.patterns import Pattern
-from tools.sysimage.tree import Inode, Kind, file
+from tools.sysimage.formats import elf
 
 _CACHE = "etc/ld.so.cache"
 _LIBC6 = 0x0003  # ELF, for glibc 2

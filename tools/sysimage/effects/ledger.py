@@ -27,7 +27,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tools.sysimage.dpkg import Package
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.effects import (
     accounts,
     adduser,
@@ -43,11 +44,10 @@ from tools.sysimage.effects import (
     shells,
     tmpfiles,
     ucf,
-    units,
 )
 from tools.sysimage.effects.root import Root
 from tools.sysimage.effects.sections import MARKED, Section
-from tools.sysimage.errors import ToolError
+from tools.sysimage.systemd import units
 
 # The scripts that act when a package is installed; "config" asks questions that nobody answers here.
 SCRIPTS = ("preinst", "postinst")

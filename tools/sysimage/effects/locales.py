@@ -5,8 +5,8 @@ Nobody is asked, so that no locale is made; C.UTF-8 is in libc-bin.
 
 import re
 
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
 
 _SUPPORTED = "usr/share/i18n/SUPPORTED"
 _GEN = "etc/locale.gen"

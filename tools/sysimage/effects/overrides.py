@@ -1,8 +1,8 @@
 """dpkg-statoverride(1) and dpkg-divert(1)."""
 
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.unpack import Diversion
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
-from tools.sysimage.unpack import Diversion
 
 
 def statoverride(root: Root, who: str, *, path: str, owner: str, mode: int, later: bool = False) -> None:

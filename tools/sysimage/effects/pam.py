@@ -5,8 +5,8 @@ Only what an installation without questions does: each profile whose Default is 
 
 import re
 
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
 
 _TYPES = ("auth", "account", "password", "session", "session-noninteractive")
 _PRIMARY = '# here are the per-package modules (the "Primary" block)'

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tools.sysimage.dpkg import Package
-from tools.sysimage.errors import ToolError
-from tools.sysimage.tree import Inode, Kind, Tree, directory, file, symlink
-from tools.sysimage.unpack import Unpacker
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file, symlink
+from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.debian.unpack import Unpacker
 
 
 @dataclass(frozen=True, slots=True)

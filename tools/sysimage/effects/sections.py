@@ -21,7 +21,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 # Groups: the tool, its text.
 MARKED = re.compile(

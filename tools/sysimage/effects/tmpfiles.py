@@ -12,10 +12,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.patterns import Pattern
+from tools.sysimage.core.tree import Inline, Inode, Kind
 from tools.sysimage.effects.root import Root
-from tools.sysimage.errors import ToolError
-from tools.sysimage.patterns import Pattern
-from tools.sysimage.tree import Inline, Inode, Kind
 
 _FOLDERS = ("etc/tmpfiles.d", "run/tmpfiles.d", "usr/local/lib/tmpfiles.d", "usr/lib/tmpfiles.d")
 _VIRTUAL = ("dev", "proc", "sys")

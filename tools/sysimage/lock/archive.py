@@ -19,13 +19,13 @@ from typing import Any, BinaryIO, cast
 
 from debian import deb822
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.mirrors import is_security
 from tools.sysimage.lock.fetch import Cache, Mirrors, Progress
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Archive, nearest
 from tools.sysimage.lock.packages import Origin
 from tools.sysimage.lock.signature import Keyring, Signed
-from tools.sysimage.mirrors import is_security
 
 _RELEASE_LIMIT = 16 << 20  # bytes; Debian's are below 256 KiB
 _FILE = re.compile(r"(?P<sha256>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<path>\S+)")

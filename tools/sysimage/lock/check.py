@@ -6,7 +6,7 @@ that don't fit: so each set is gone through as an installer would.
 
 from pathlib import Path
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.manifest import Manifest, PackageSet
 from tools.sysimage.lock.why import reasons, selection

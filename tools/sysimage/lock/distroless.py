@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage.atomic import output
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.atomic import output
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.mirrors import VARIABLE, is_security, snapshot_mirror
 from tools.sysimage.lock import manifest
 from tools.sysimage.lock.debiankeys import CODENAMES, signers
 from tools.sysimage.lock.yamlnode import Node, parse
-from tools.sysimage.mirrors import VARIABLE, is_security, snapshot_mirror
 
 _COMPONENTS = ("main", "contrib", "non-free", "non-free-firmware")
 _STAMP = re.compile(r"[0-9]{8}(T[0-9]{6}Z)?")

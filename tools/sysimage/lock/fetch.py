@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 _TIMEOUT = 30  # seconds without a byte
 _PAUSES = (0.5, 2.0)  # seconds before each further try of the same URL

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from debian.deb822 import Packages
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.manifest import Pin
 from tools.sysimage.lock.packages import GONE, Origin, Package, parse_stanza
 from tools.sysimage.lock.relations import Relation, parse_relations, parse_version

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.sysimage.atomic import output
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.atomic import output
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.archive import Release, iso
 from tools.sysimage.lock.manifest import Manifest
 from tools.sysimage.lock.packages import Origin, Package, parse_stanza

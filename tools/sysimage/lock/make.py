@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from tools.sysimage import mirrors as host
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian import mirrors as host
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.archive import Release, fetch_release, read_packages
 from tools.sysimage.lock.fetch import Cache, Mirrors

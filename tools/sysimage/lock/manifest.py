@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _RESTRICTED = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?: \[([a-z0-9-]+(?: [a-z0-9-]+)*)\])?")

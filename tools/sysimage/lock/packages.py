@@ -7,7 +7,7 @@ from functools import cached_property
 
 from debian.deb822 import Packages
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.relations import Alternatives, Relation, parse_relations
 
 # Priorities of suites, apt_preferences(5); what no index lists has one below all of them.

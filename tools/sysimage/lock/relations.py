@@ -9,7 +9,7 @@ from typing import Any
 
 from debian.debian_support import NativeVersion
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 _RELATION = re.compile(
     r"(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"

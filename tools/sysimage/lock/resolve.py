@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet, nearest
 from tools.sysimage.lock.packages import Package

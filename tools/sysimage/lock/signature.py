@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pysequoia
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 
 SHIPPED = Path(__file__).with_name("debian-archive.asc")
 """Certificates of Debian's archives, of which a manifest pins those that it trusts."""

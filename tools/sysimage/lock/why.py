@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.manifest import Manifest, PackageSet, nearest
 from tools.sysimage.lock.packages import Package

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import yaml
 
-from tools.sysimage.errors import ToolError
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.manifest import nearest
 
 

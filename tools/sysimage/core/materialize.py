@@ -1,0 +1,26 @@
+"""A tree on disk."""
+
+import shutil
+from pathlib import Path
+
+from tools.sysimage.core.tree import External, Kind, Tree
+
+
+def write(tree: Tree, folder: Path) -> None:
+    """Writes a tree to disk. Folders may be there already."""
+    for path in tree.paths():
+        inode = tree[path]
+        place = folder / path
+        if inode.kind is Kind.DIRECTORY:
+            place.mkdir(parents=True, exist_ok=True)
+        elif inode.kind is Kind.SYMLINK:
+            place.symlink_to(inode.target)
+        else:
+            with place.open("wb") as stream:
+                if isinstance(inode.content, External):
+                    with inode.content.path.open("rb") as source:
+                        shutil.copyfileobj(source, stream)
+                else:
+                    for chunk in inode.content.chunks():
+                        stream.write(chunk)
+            place.chmod(0o755 if inode.mode & 0o111 else 0o644)

@@ -1,0 +1,445 @@
+"""A file system tree in memory: what every stage reads into, changes, and writes out.
+
+Names, modes and owners are held in memory; the content of files stays where it is (a Span of an open
+file) until it is written, so a tree of gigabytes costs a few hundred bytes a path.
+
+Paths are relative to the root, without a leading or trailing slash; the root itself is "". Names that
+are not UTF-8 use surrogate escapes (PEP 383).
+"""
+
+import enum
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO, Protocol
+
+from tools.sysimage.core.errors import ToolError
+
+CHUNK = 1 << 20  # bytes that are copied at a time
+_LARGE = 1 << 16  # bytes of a file for which asking the kernel to copy it pays
+_NO_XATTRS: Mapping[str, bytes] = MappingProxyType({})  # one for all inodes
+_MAX_NAME, _MAX_PATH = 255, 4095  # bytes: NAME_MAX, and PATH_MAX without the NUL
+_MAX_LINKS = 40  # as Linux does: path_resolution(7)
+
+
+class Kind(enum.Enum):
+    """The type of an inode, named as in mtree(5)."""
+
+    FILE = "file"
+    DIRECTORY = "dir"
+    SYMLINK = "link"
+    CHARACTER = "char"
+    BLOCK = "block"
+    FIFO = "fifo"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`size` bytes at `offset` of an open file that can be sought."""
+
+    file: BinaryIO
+    offset: int
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes, at most CHUNK at a time. Raises ToolError if the file is cut off.
+
+        Spans of one file on disk can be read from several threads at once.
+        """
+        position, left = self.offset, self.size
+        descriptor = _descriptor(self.file)
+        while left:
+            if descriptor is not None:
+                data = os.pread(descriptor, min(CHUNK, left), position)
+            else:
+                # Several spans share one file, so that each read has to say where it starts.
+                self.file.seek(position)
+                data = self.file.read(min(CHUNK, left))
+            if not data:
+                name = getattr(self.file, "name", "a stream")
+                raise ToolError(f"{name}: cut off at byte {position}, {left} bytes are missing; make it anew")
+            position += len(data)
+            left -= len(data)
+            yield data
+
+
+def copy(content: Content, out: BinaryIO) -> None:
+    """Writes the bytes of a file to `out`. Raises ToolError as `Content.chunks` does."""
+    if isinstance(content, Span) and content.size >= _LARGE:
+        source, sink = _descriptor(content.file), _descriptor(out)
+        if source is not None and sink is not None:
+            done = _copy_in_kernel(source, content, sink)
+            content = Span(content.file, content.offset + done, content.size - done)
+    for chunk in content.chunks():
+        out.write(chunk)
+
+
+def _copy_in_kernel(source: int, span: Span, sink: int) -> int:
+    """Copies what the kernel can copy by itself, which takes half the time; returns how many bytes it did."""
+    done = 0
+    # A file system that can't, and the end of the source, are for others to deal with.
+    with suppress(OSError):
+        while done < span.size and (
+            count := os.copy_file_range(source, sink, span.size - done, span.offset + done)
+        ):
+            done += count
+    return done
+
+
+def _descriptor(file: BinaryIO) -> int | None:
+    try:
+        # What was appended to a spool may still be in Python's buffer.
+        file.flush()
+        return file.fileno()
+    except OSError, AttributeError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """A file with holes: `parts` are (offset in the file, its bytes), in order, the rest is zeros."""
+
+    parts: tuple[tuple[int, Span], ...]
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes, holes as zeros, at most CHUNK at a time."""
+        position = 0
+        for offset, span in self.parts:
+            yield from _zeros(offset - position)
+            yield from span.chunks()
+            position = offset + span.size
+        yield from _zeros(self.size - position)
+
+
+def _zeros(count: int) -> Iterator[bytes]:
+    while count > 0:
+        yield bytes(min(CHUNK, count))
+        count -= CHUNK
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """Bytes in memory, for the small files that a stage makes."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return len(self.data)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes at once."""
+        if self.data:
+            yield self.data
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A file on disk, of `size` bytes, that is opened when it is read: thousands of them cost nothing."""
+
+    path: Path
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes. Raises ToolError if the file has not the size that it had."""
+        size = 0
+        with self.path.open("rb") as stream:
+            while data := stream.read(CHUNK):
+                size += len(data)
+                yield data
+        if size != self.size:
+            raise ToolError(
+                f"{self.path}: has {size} bytes instead of {self.size}; it changed while it was read"
+            )
+
+
+class Content(Protocol):
+    """The bytes of a file, wherever they are: Span, Inline, Sparse, External."""
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes, at most about CHUNK at a time."""
+
+
+@dataclass(slots=True, eq=False)
+class Inode:
+    """What a path names: inode(7) without times. Two paths with one Inode are hard links.
+
+    It can be changed (chmod, chown), and each of its names sees the change, as in a file system.
+    """
+
+    kind: Kind
+    mode: int  # permission bits with setuid, setgid and sticky: 0o0000 to 0o7777
+    uid: int = 0
+    gid: int = 0
+    target: str = ""  # of a symlink, as it is written there
+    content: Content = field(default=Inline(b""))  # of a file
+    device: tuple[int, int] = (0, 0)  # major, minor of a device node
+    xattrs: Mapping[str, bytes] = _NO_XATTRS
+    origin: str = ""  # who put it there, for messages: a package, a layer, an attribute
+
+    def read(self) -> bytes:
+        """The whole content; for small files."""
+        return b"".join(self.content.chunks())
+
+
+def directory(mode: int = 0o755, uid: int = 0, gid: int = 0, origin: str = "") -> Inode:
+    """A directory."""
+    return Inode(Kind.DIRECTORY, mode, uid, gid, origin=origin)
+
+
+def symlink(target: str, origin: str = "") -> Inode:
+    """A symbolic link. Its mode is 0777, as lstat(2) gives it on Linux."""
+    return Inode(Kind.SYMLINK, 0o777, target=target, origin=origin)
+
+
+def file(data: bytes, mode: int = 0o644, uid: int = 0, gid: int = 0, origin: str = "") -> Inode:
+    """A file with these bytes."""
+    return Inode(Kind.FILE, mode, uid, gid, content=Inline(data), origin=origin)
+
+
+def canonical(name: str, where: str, *, clean: bool = False) -> str:
+    """The path in the tree that a name in an archive stands for: "./usr//bin/" is "usr/bin".
+
+    Raises ToolError for a name that leaves the root, or starts at the host's ("/"), and for what can't be a
+    name. With ".." in it, a name is refused unless `clean`; then "a/../b" is "b", as other tools take it.
+    `where` says in the message which archive holds the name.
+    """
+    if name.startswith("/"):
+        raise ToolError(f"{where}: entry {name!r} has an absolute path; names must be relative to the root")
+    parts = [part for part in name.split("/") if part and part != "."]
+    while ".." in parts:
+        at = parts.index("..")
+        if not clean or not at:
+            raise ToolError(
+                f"{where}: entry {name!r} leaves the root with '..'; refuse this archive or mend it"
+            )
+        del parts[at - 1 : at + 1]
+    path = "/".join(parts)
+    check_path(path, where)
+    return path
+
+
+def check_path(path: str, where: str) -> None:
+    """Raises ToolError for a path that no file system takes."""
+    try:
+        size = len(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise ToolError(f"{where}: entry {path!r} has characters that no encoding has; rename it") from None
+    # Shorter than a name can be, a path needs no closer look.
+    too_long = size > _MAX_NAME and (
+        size > _MAX_PATH
+        or any(len(part.encode("utf-8", "surrogateescape")) > _MAX_NAME for part in path.split("/"))
+    )
+    if too_long or "\0" in path:
+        what = "is longer than Linux takes" if too_long else "has a NUL in its name"
+        raise ToolError(f"{where}: entry {path[:80]!r} {what}; rename it")
+
+
+def order(path: str) -> str:
+    """Sort key: by component, so that a directory comes before what is in it and nothing in between."""
+    return path.replace("/", "\0")
+
+
+class _Directory:
+    """A directory in a tree: its inode, and by name what is in it."""
+
+    __slots__ = ("entries", "inode")
+
+    def __init__(self, inode: Inode) -> None:
+        self.inode = inode
+        self.entries: dict[str, _Directory | Inode] = {}
+
+    def copy(self) -> _Directory:
+        """The directory with all below it; inodes are the same."""
+        made = _Directory(self.inode)
+        todo = [(self, made)]
+        while todo:
+            old, new = todo.pop()
+            for name, node in old.entries.items():
+                if isinstance(node, _Directory):
+                    new.entries[name] = below = _Directory(node.inode)
+                    todo.append((node, below))
+                else:
+                    new.entries[name] = node
+        return made
+
+
+type _Node = _Directory | Inode | None
+
+
+class Tree:
+    """Paths and their inodes. Every path but the root has a parent that is a directory.
+
+    No path is kept as a whole, so that a hundred thousand of them fit into some tens of MiB.
+    """
+
+    def __init__(self) -> None:
+        self._root = _Directory(directory())
+        self._size = 1
+
+    def __contains__(self, path: str) -> bool:
+        return self._node(path) is not None
+
+    def __getitem__(self, path: str) -> Inode:
+        inode = _inode(self._node(path))
+        if inode is None:
+            raise KeyError(path)
+        return inode
+
+    def __len__(self) -> int:
+        return self._size
+
+    def copy(self) -> Tree:
+        """A tree with the same paths and inodes; either can get and lose paths without the other."""
+        made = Tree()
+        made._root, made._size = self._root.copy(), self._size
+        return made
+
+    def _node(self, path: str) -> _Node:
+        node: _Node = self._root
+        for part in path.split("/") if path else ():
+            if not isinstance(node, _Directory):
+                return None
+            node = node.entries.get(part)
+        return node
+
+    def get(self, path: str) -> Inode | None:
+        """The inode that `path` names, links not followed, or None."""
+        return _inode(self._node(path))
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, Inode]]:
+        """Yields `path` and all below it with their inodes, in the one order that every output uses.
+
+        Parents come first, what is in a directory by its name. Nothing if there is no such path.
+        """
+        start = self._node(path)
+        todo = [(path, start)] if start is not None else []
+        while todo:
+            path, node = todo.pop()
+            if isinstance(node, _Directory):
+                yield path, node.inode
+                prefix = f"{path}/" if path else ""
+                todo += [(prefix + name, node.entries[name]) for name in sorted(node.entries, reverse=True)]
+            else:
+                yield path, node
+
+    def paths(self) -> list[str]:
+        """All paths, in the order of `walk`."""
+        return [path for path, _ in self.walk()]
+
+    def children(self, path: str) -> list[str]:
+        """The paths directly below a directory, sorted; none for what is no directory."""
+        node = self._node(path)
+        prefix = f"{path}/" if path else ""
+        return [prefix + name for name in sorted(node.entries)] if isinstance(node, _Directory) else []
+
+    def below(self, path: str) -> list[str]:
+        """All paths below a directory, parents first, without the directory itself."""
+        return [below for below, _ in self.walk(path)][1:]
+
+    def put(self, path: str, inode: Inode) -> None:
+        """Sets what `path` names; the parent has to be a directory (see `make_parents`).
+
+        A directory put over a directory replaces its mode, owner and xattrs and keeps what is in it.
+        Raises ToolError if the parent is missing or no directory, or if a directory that is not empty
+        would be replaced by something else.
+        """
+        above, _, name = path.rpartition("/")
+        parent = self._node(above)
+        if not isinstance(parent, _Directory):
+            raise ToolError(f"{path}: {above} is {_what(_inode(parent))}, not a directory{_by(inode)}")
+        old = parent.entries.get(name) if path else self._root
+        is_directory = inode.kind is Kind.DIRECTORY
+        if isinstance(old, _Directory) and is_directory:
+            old.inode = inode
+            return
+        if old is self._root or (isinstance(old, _Directory) and old.entries):
+            raise ToolError(
+                f"{path}: a {inode.kind.value} can't replace a directory that is not empty{_by(inode)}"
+            )
+        # The same few names are in many directories.
+        parent.entries[sys.intern(name)] = _Directory(inode) if is_directory else inode
+        self._size += old is None
+
+    def add(self, path: str, inode: Inode) -> None:
+        """Sets what `path` names, and makes the missing directories above it."""
+        self.make_parents(path, inode.origin)
+        self.put(path, inode)
+
+    def remove(self, path: str) -> None:
+        """Removes `path` and all that is below it; nothing if there is none. The root stays."""
+        above, _, name = path.rpartition("/")
+        parent = self._node(above)
+        if path and isinstance(parent, _Directory) and name in parent.entries:
+            self._size -= sum(1 for _ in self.walk(path))
+            del parent.entries[name]
+
+    def make_parents(self, path: str, origin: str = "") -> None:
+        """Makes the missing directories above `path`, mode 0755, owned by root."""
+        missing = []
+        parent = path
+        while (parent := parent.rpartition("/")[0]) not in self:
+            missing.append(parent)
+        for parent in reversed(missing):
+            self.put(parent, directory(origin=origin))
+
+    def resolve(self, path: str, *, last: bool = True) -> str:
+        """The path with every link followed, as seen from inside the root (chroot(2)).
+
+        The last component is followed only if `last`. What does not exist is taken as it is written.
+        Raises ToolError after 40 links (ELOOP).
+        """
+        todo = [part for part in reversed(path.split("/")) if part]
+        done: list[str] = []
+        nodes: list[_Node] = [self._root]  # those of `done`, after the root
+        links = 0
+        while todo:
+            part = todo.pop()
+            if part == ".":
+                continue
+            if part == "..":
+                if done:
+                    del done[-1], nodes[-1]
+                continue
+            above = nodes[-1]
+            node = above.entries.get(part) if isinstance(above, _Directory) else None
+            if not isinstance(node, Inode) or node.kind is not Kind.SYMLINK or not (todo or last):
+                done.append(part)
+                nodes.append(node)
+                continue
+            links += 1
+            if links > _MAX_LINKS:
+                raise ToolError(
+                    f"{path!r}: more than {_MAX_LINKS} symbolic links, which the kernel would refuse"
+                )
+            if node.target.startswith("/"):
+                done.clear()
+                del nodes[1:]
+            todo.extend(p for p in reversed(node.target.split("/")) if p)
+        return "/".join(done)
+
+    def find(self, path: str) -> Inode | None:
+        """What `path` leads to, links followed inside the root, or None."""
+        return self.get(self.resolve(path.strip("/")))
+
+
+def _inode(node: _Node) -> Inode | None:
+    return node.inode if isinstance(node, _Directory) else node
+
+
+def _what(inode: Inode | None) -> str:
+    return "missing" if inode is None else f"a {inode.kind.value}"
+
+
+def _by(inode: Inode) -> str:
+    return f" (from {inode.origin})" if inode.origin else ""

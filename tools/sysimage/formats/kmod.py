@@ -1,0 +1,127 @@
+"""Reads kernel modules: relocatable 64-bit little-endian ELF files with the sections that modpost wrote.
+
+`.modinfo` is "key=value" strings that end with NUL (include/linux/moduleparam.h); `__versions` is an array of
+struct modversion_info (include/linux/module.h): a CRC of 8 bytes, a name of 56.
+"""
+
+import lzma
+import struct
+from collections.abc import Iterable, Mapping
+from compression import gzip, zstd
+from dataclasses import dataclass
+
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind, Tree
+
+SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
+_SYMTAB, _NOBITS = 2, 8  # sh_type
+_WEAK = 2  # the upper half of st_info
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What a module says of itself, and what it wants of the kernel."""
+
+    info: Mapping[str, tuple[str, ...]]  # of .modinfo
+    crcs: Mapping[str, int]  # imported symbol → CRC
+    wanted: frozenset[str]  # symbols that are undefined, and not weak
+    data: bytes
+
+    def get(self, key: str) -> str:
+        """The first value of a key, "" if there is none."""
+        return next(iter(self.info.get(key, ())), "")
+
+    @property
+    def depends(self) -> list[str]:
+        """The modules that have to be loaded before."""
+        return [normal(name) for name in self.get("depends").split(",") if name]
+
+
+def normal(name: str) -> str:
+    """The name of a module as the kernel has it: a file's name may have hyphens, which mean the same."""
+    return name.replace("-", "_")
+
+
+def unpacked(data: bytes, path: str) -> bytes:
+    """The module in a file, which may be compressed."""
+    for suffix, decompress in ((".xz", lzma.decompress), (".zst", zstd.decompress), (".gz", gzip.decompress)):
+        if path.endswith(suffix):
+            return decompress(data)
+    return data
+
+
+def parse(data: bytes, where: str) -> Module:
+    """Reads a module. Raises ToolError for what is none."""
+    try:
+        sections = _sections(data)
+        strings = sections[".modinfo"]
+        info: dict[str, tuple[str, ...]] = {}
+        for item in strings.split(b"\0"):
+            key, _, value = item.decode().partition("=")
+            if key:
+                info[key] = (*info.get(key, ()), value)
+        crcs = {
+            name.partition(b"\0")[0].decode(): crc
+            for crc, name in struct.iter_unpack("<Q56s", sections.get("__versions", b""))
+        }
+        wanted = frozenset(_undefined(sections[".symtab"], sections[".strtab"]))
+    except (KeyError, IndexError, ValueError, OverflowError, struct.error) as error:
+        raise ToolError(
+            f"{where}: is no kernel module for a 64-bit machine ({error!r}); build it again"
+        ) from error
+    return Module(info, crcs, wanted, data)
+
+
+def _sections(data: bytes) -> dict[str, bytes]:
+    if data[:6] != b"\x7fELF\x02\x01":
+        raise KeyError("ELF header")
+    (table,) = struct.unpack_from("<Q", data, 40)
+    size, count, names = struct.unpack_from("<HHH", data, 58)
+    headers = [struct.unpack_from("<IIQQQQ", data, table + size * number) for number in range(count)]
+    start = headers[names][4]
+    return {
+        data[start + name : data.index(b"\0", start + name)].decode(): data[offset : offset + length]
+        for name, kind, _, _, offset, length in headers
+        if kind != _NOBITS
+    }
+
+
+def _undefined(table: bytes, strings: bytes) -> Iterable[str]:
+    for name, info, _, section, _, _ in struct.iter_unpack("<IBBHQQ", table):
+        if section == 0 and name and info >> 4 != _WEAK:
+            yield strings[name : strings.index(b"\0", name)].decode()
+
+
+def symvers(text: str) -> dict[str, int]:
+    """The symbols of a Module.symvers, each with its CRC: lines of CRC, symbol, module, kind, namespace."""
+    return {
+        fields[1]: int(fields[0], 16) for line in text.splitlines() if len(fields := line.split("\t")) > 1
+    }
+
+
+def release_of(tree: Tree) -> str:
+    """The release of the kernel whose modules a tree has. Raises ToolError unless it is one."""
+    found = [path.rpartition("/")[2] for path in tree.children("usr/lib/modules")]
+    found = [name for name in found if tree.get(f"usr/lib/modules/{name}/kernel")]
+    if len(found) != 1:
+        raise ToolError(
+            f"the set has the modules of {len(found)} kernels ({', '.join(found) or 'none'}); "
+            "name a set with one linux-image package"
+        )
+    return found[0]
+
+
+def built_in(tree: Tree, release: str) -> frozenset[str]:
+    """The modules that a kernel has built in, by their normal names."""
+    inode = tree.get(f"usr/lib/modules/{release}/modules.builtin")
+    paths = inode.read().decode().split() if inode else []
+    return frozenset(normal(path.rpartition("/")[2].removesuffix(".ko")) for path in paths)
+
+
+def of_kernel(tree: Tree, release: str) -> dict[str, str]:
+    """The modules of a kernel's own: normal name → path."""
+    found = {}
+    for path in tree.below(f"usr/lib/modules/{release}/kernel"):
+        if tree[path].kind is Kind.FILE and path.endswith(SUFFIXES):
+            found[normal(path.rpartition("/")[2].partition(".ko")[0])] = path
+    return found

@@ -1,0 +1,159 @@
+"""The index of a compressed base: its entries, and which of its blocks they are in.
+
+With it, an image is spliced out of the base without a look at the flat tar's headers, which takes longer than
+all the rest. JSON:
+
+    {"version": 2, "compression": …, "size": bytes of the compressed base,
+     "base": SHA-256 of the flat one without the contents of its files,
+     "blocks": [[offset, compressed, uncompressed, crc32, entries, [start, end] or null], …],
+     "entries": [[path, type, …], …]}
+
+A block has the next `entries` entries; or, of one large file, the part of its content from `start` to `end`.
+The last block is the end marker. Of a hard link, type "hard", the earlier path follows. Of all else mode,
+uid, gid and extended attributes (name → hex); and of a file where its content is in the flat tar, its size
+and its SHA-256, of a symbolic link its target, of a device major and minor.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Inline, Inode, Kind, Span, Tree
+from tools.sysimage.formats import tar
+from tools.sysimage.image import blocks
+from tools.sysimage.image.codec import Payload, Written
+
+_VERSION = 2
+_HARD = "hard"
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A flat base in blocks."""
+
+    tree: Tree
+    entries: Sequence[blocks.Item]
+    cut: Sequence[tuple[blocks.Block, Payload | None]]  # each block with its payload, if that is made
+    end: Payload | None  # the end marker's
+    digests: blocks.Digests  # what is known of the files
+
+
+def plain(stream: BinaryIO, where: str) -> Base:
+    """The base in a flat tar of which nothing is compressed yet. Raises ToolError as `tar.load` does."""
+    tree = tar.load(stream, where)
+    entries = blocks.items(tree.walk())
+    return Base(tree, entries, [(block, None) for block in blocks.cut(entries, blocks.SIZE)], None, {})
+
+
+def dump(base: Base, flat: BinaryIO, compression: str, written: Written) -> bytes:
+    """The index of a base, open as `flat`, after its blocks and the end marker are written.
+
+    Raises ToolError for an entry that is not as flatten writes it.
+    """
+    rows = [
+        [*fields, len(block.items), block.part]
+        for fields, block in zip(
+            written.blocks, [*(block for block, _ in base.cut), blocks.Block(())], strict=True
+        )
+    ]
+    entries = [_row(item, base.digests) for item in base.entries]
+    value = {"version": _VERSION, "compression": compression, "size": written.size}
+    value |= {"base": _headers(flat, base.entries), "blocks": rows, "entries": entries}
+    # Numbers without spaces: a third less to read.
+    text = json.dumps(value, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def _row(item: blocks.Item, digests: blocks.Digests) -> list[Any]:
+    inode = item.inode
+    if item.link is not None:
+        return [item.path, _HARD, item.link]
+    xattrs = {name: value.hex() for name, value in inode.xattrs.items()}
+    row = [item.path, inode.kind.value, inode.mode, inode.uid, inode.gid, xattrs]
+    if inode.kind is Kind.SYMLINK:
+        row += [inode.target]
+    elif inode.kind is Kind.FILE:
+        content = inode.content
+        if content.size and not isinstance(content, Span):
+            raise ToolError(f"{item.path}: is a sparse file, which flatten does not write; run flatten again")
+        row += [content.offset if isinstance(content, Span) else 0, content.size, digests[inode]]
+    elif inode.kind in (Kind.CHARACTER, Kind.BLOCK):
+        row += inode.device
+    return row
+
+
+def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> Base:
+    """Reads the index of the base that is open as `flat` and as `compressed`.
+
+    Raises ToolError if it is no index, or that of another base, flat or compressed, or another compression.
+    A content that is not the one that it knows is found when a block is made of it.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+        if value["version"] != _VERSION:
+            raise ValueError("another version")
+        tree, digests = Tree(), dict[Inode, str]()
+        entries = [_item(row, tree, flat, digests) for row in value["entries"]]
+        *made, (_, end) = _blocks(value["blocks"], entries, compressed)
+        known = (value["compression"], value["base"], value["size"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ToolError(f"{path}: is no index of a compressed base ({error}); run compress again") from error
+    if known != (compression, _headers(flat, entries), compressed.seek(0, 2)):
+        raise ToolError(f"{path}: is the index of another base or compression; run compress again")
+    return Base(tree, entries, made, end, digests)
+
+
+def _headers(flat: BinaryIO, entries: Sequence[blocks.Item]) -> str:
+    """SHA-256 of all of a flat tar but the contents of its files: what tells one base from another."""
+    digest = hashlib.sha256()
+    spans = [item.inode.content for item in entries if item.data]
+    places = sorted((span.offset, span.size) for span in spans if isinstance(span, Span))
+    end = 0
+    for offset, size in [*places, (flat.seek(0, 2), 0)]:
+        for chunk in Span(flat, end, max(0, offset - end)).chunks():
+            digest.update(chunk)
+        end = offset + size
+    return digest.hexdigest()
+
+
+def _item(row: list[Any], tree: Tree, flat: BinaryIO, digests: blocks.Digests) -> blocks.Item:
+    path, name, *fields = row
+    if name == _HARD:
+        [link] = fields
+        inode = tree[link]
+    else:
+        mode, uid, gid, xattrs, *more = fields
+        link, kind = None, _KINDS[name]
+        inode = Inode(kind, mode, uid, gid, origin=flat.name)
+        if xattrs:
+            inode.xattrs = {key: bytes.fromhex(value) for key, value in xattrs.items()}
+        if kind is Kind.FILE:
+            offset, size, digests[inode] = more
+            inode.content = Span(flat, offset, size) if size else Inline(b"")
+        elif kind is Kind.SYMLINK:
+            [inode.target] = more
+        elif kind in (Kind.CHARACTER, Kind.BLOCK):
+            major, minor = more
+            inode.device = (major, minor)
+    tree.put(path, inode)
+    return blocks.Item(path, inode, link)
+
+
+def _blocks(
+    rows: Iterable[list[Any]], entries: Sequence[blocks.Item], compressed: BinaryIO
+) -> Iterator[tuple[blocks.Block, Payload]]:
+    at = 0
+    for offset, size, uncompressed, crc32, count, part in rows:
+        start, end = part or (0, 0)
+        if start:
+            at -= 1  # one more part of the same file
+        block = blocks.Block(tuple(entries[at : at + count]), (start, end) if part else None)
+        yield block, Payload(Span(compressed, offset, size), uncompressed, crc32)
+        at += count
+    if at != len(entries):
+        raise ValueError("not all entries are in a block")

@@ -1,0 +1,286 @@
+"""Compresses pieces of a tar independently of each other, and makes one file of them.
+
+The compressor is a locked program: one process a piece, with one thread each. So the bytes do not depend
+on how many run at once, and a process's memory not on the size of the image.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import threading
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, Protocol, Self, cast
+
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Content, Span, copy
+from tools.sysimage.formats import xz
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A compressed piece: where its bytes are, and what they hold."""
+
+    data: Content
+    uncompressed: int  # bytes
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """A piece that somebody waits for: compressed in a fraction of the time, and a little worse."""
+
+    content: Content
+
+
+type Piece = Content | Quick | Payload
+
+_SKIPPABLE, _SEEK_TABLE = 0x184D2A5E, 0x8F92EAB1  # magic numbers
+
+
+class Container(Protocol):
+    """How a file is made of payloads: `head`, each of them between its two halves of `block`, `tail`."""
+
+    def head(self) -> bytes:
+        """What the file starts with."""
+
+    def block(self, compressed: int, uncompressed: int, crc32: int) -> tuple[bytes, bytes]:
+        """What stands before and after a payload."""
+
+    def tail(self) -> bytes:
+        """What the file ends with."""
+
+
+class _Bare:
+    """Nothing around the payloads: no compression."""
+
+    def head(self) -> bytes:
+        return b""
+
+    def block(self, compressed: int, uncompressed: int, crc32: int) -> tuple[bytes, bytes]:
+        del compressed, uncompressed, crc32
+        return b"", b""
+
+    def tail(self) -> bytes:
+        return b""
+
+
+@dataclass(slots=True)
+class _Frames:
+    """zstd's frames, then the seek table of its seekable format 0.1.0: a frame that decoders skip."""
+
+    _sizes: list[tuple[int, int]] = field(default_factory=list)  # compressed, uncompressed
+
+    def head(self) -> bytes:
+        return b""
+
+    def block(self, compressed: int, uncompressed: int, crc32: int) -> tuple[bytes, bytes]:
+        del crc32
+        self._sizes.append((compressed, uncompressed))
+        return b"", b""
+
+    def tail(self) -> bytes:
+        table = b"".join(struct.pack("<II", *sizes) for sizes in self._sizes)
+        # No checksums: each frame has one of its own.
+        footer = struct.pack("<IBI", len(self._sizes), 0, _SEEK_TABLE)
+        return struct.pack("<II", _SKIPPABLE, len(table) + len(footer)) + table + footer
+
+
+def _zstd(size: int, quick: bool) -> list[str]:
+    # The size goes into the frame's header, where decoders look for it.
+    level = "-12" if quick else "-19"
+    return ["--compress", "--stdout", "--quiet", level, "--single-thread", "--check", f"--stream-size={size}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A compression: its name, the arguments of its program, its container.
+
+    The arguments are those for so many bytes, and for a piece that is `Quick` or not.
+    """
+
+    name: str
+    arguments: Callable[[int, bool], Sequence[str]] | None
+    container: Callable[[], Container]
+
+
+CODECS = {
+    codec.name: codec
+    for codec in (
+        Codec("xz", lambda _size, quick: xz.arguments(quick=quick), xz.Stream),
+        Codec("zstd", _zstd, _Frames),
+        Codec("none", None, _Bare),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A codec, the command that starts its program, and how many of them run at once (None: one a core)."""
+
+    codec: Codec
+    argv: tuple[str, ...] = ()
+    jobs: int | None = None
+
+
+def tool_argv(path: Path | None) -> tuple[str, ...]:
+    """The command that starts a compressor, from its JSON file; none without one. Raises ToolError."""
+    if path is None:
+        return ()
+    try:
+        argv = json.loads(path.read_bytes())["argv"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ToolError(f'{path}: is not {{"argv": […]}} in JSON; write it anew') from error
+    if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
+        raise ToolError(f"{path}: argv has to be a list of words; write it anew")
+    return tuple(argv)
+
+
+class Compressor:
+    """Runs a codec's program on pieces, several at a time; temporary files go to `folder`.
+
+    As a context, it has `run` stop at the end, which another thread may be consuming.
+    """
+
+    def __init__(self, program: Program, folder: Path) -> None:
+        """Raises ToolError if the codec needs a program and none is given."""
+        self._codec, self._argv, self._folder = program.codec, program.argv, folder
+        self._jobs = program.jobs or os.process_cpu_count() or 1
+        self._stop = threading.Event()
+        if self._codec.arguments and not self._argv:
+            raise ToolError(f"no program for the compression {self._codec.name}; give --tool")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+
+    def run(self, pieces: Iterable[Piece]) -> Iterator[Payload]:
+        """Yields the payload of each piece, in their order; one that is a payload already as it is.
+
+        Raises ToolError if the program can't be started, fails or is killed.
+        """
+        arguments = self._codec.arguments
+        with ThreadPoolExecutor(self._jobs) as pool:
+            waiting: deque[Future[Payload] | Payload] = deque()
+            running = 0
+            try:
+                for piece in pieces:
+                    if isinstance(piece, Payload):
+                        waiting.append(piece)
+                        continue
+                    quick = isinstance(piece, Quick)
+                    content = piece.content if isinstance(piece, Quick) else piece
+                    if arguments is None:
+                        waiting.append(Payload(content, content.size, 0))
+                    else:
+                        waiting.append(pool.submit(self._compress, content, arguments(content.size, quick)))
+                        running += 1
+                    # A few pieces ahead, so that none is kept long before its turn. Payloads that are made
+                    # already keep nothing: what comes after them is begun while they are copied.
+                    while running > 2 * self._jobs:
+                        running -= isinstance(waiting[0], Future)
+                        yield self._next(waiting)
+                while waiting:
+                    yield self._next(waiting)
+            finally:
+                self._stop.set()
+                pool.shutdown(cancel_futures=True)
+
+    def _next(self, waiting: deque[Future[Payload] | Payload]) -> Payload:
+        item = waiting.popleft()
+        if self._stop.is_set():
+            raise ToolError(f"{self._codec.name}: stopped")
+        return item if isinstance(item, Payload) else item.result()
+
+    def _compress(self, piece: Content, arguments: Sequence[str]) -> Payload:
+        out = cast(BinaryIO, TemporaryFile(dir=self._folder))
+        try:
+            process = subprocess.Popen(
+                [*self._argv, *arguments],
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                # No XZ_OPT, ZSTD_CLEVEL or locale of the host's may reach the bytes.
+                env={"LC_ALL": "C"},
+            )
+        except OSError as error:
+            raise ToolError(
+                f"{self._argv[0]}: can't be started ({error.strerror}); --tool has to name a "
+                "program that runs here"
+            ) from error
+        crc32 = self._feed(process, piece)
+        return Payload(Span(out, 0, out.seek(0, os.SEEK_END)), piece.size, crc32)
+
+    def _feed(self, process: subprocess.Popen[bytes], piece: Content) -> int:
+        assert process.stdin
+        assert process.stderr
+        crc32 = 0
+        with process:
+            try:
+                for chunk in piece.chunks():
+                    if self._stop.is_set():
+                        raise ToolError(f"{self._codec.name}: stopped, since another piece failed")
+                    crc32 = zlib.crc32(chunk, crc32)
+                    rest = memoryview(chunk)
+                    while rest:
+                        rest = rest[process.stdin.write(rest) :]
+            except BrokenPipeError:
+                pass  # it ended early; why is said below
+            except BaseException:
+                process.kill()
+                raise
+            process.stdin.close()
+            said = process.stderr.read(4096).decode(errors="replace")
+            status = process.wait()
+        if status:
+            how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+            raise ToolError(
+                f"{self._codec.name} {how} ({said.strip() or 'without a word'}); nothing was written"
+            )
+        return crc32
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A written file: its bytes; of each payload offset, length, what it holds, CRC32."""
+
+    size: int
+    blocks: tuple[tuple[int, int, int, int], ...]
+
+
+def write_container(
+    stream: BinaryIO,
+    container: Container,
+    payloads: Iterable[Payload],
+    grown: Callable[[int], None] = lambda _size: None,
+) -> Written:
+    """Writes the file that a container makes of payloads; says to `grown` how many bytes it has by now."""
+    position = 0
+    found = []
+
+    def write(data: bytes) -> None:
+        nonlocal position
+        stream.write(data)
+        position += len(data)
+
+    write(container.head())
+    for payload in payloads:
+        before, after = container.block(payload.data.size, payload.uncompressed, payload.crc32)
+        write(before)
+        found.append((position, payload.data.size, payload.uncompressed, payload.crc32))
+        copy(payload.data, stream)
+        position += payload.data.size
+        write(after)
+        grown(position)
+    write(container.tail())
+    grown(position)
+    return Written(position, tuple(found))

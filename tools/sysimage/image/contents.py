@@ -1,0 +1,72 @@
+"""The contents file of an image: its size and digests, its packages, and of each path size and origin.
+
+JSON, one package and one path a line, so that diff(1) shows what changed:
+
+    {"version": 1,
+     "image": {"name": …, "compression": …, "size": bytes, "tar_size": bytes, "sha256": …, "sha384": …},
+     "packages": [{"name": …, "version": …, "architecture": …, "source": …, "source_version": …,
+                   "size": bytes}],
+     "paths": {"usr/bin/x": {"type": "file", "size": bytes, "package": …}}}
+
+A package's size is that of its files in the image. A path has `package`, or `from`: `base` for what no
+package has there, such as what an installation makes, and `overlay` for what was injected. Names that are not
+UTF-8 have surrogate escapes (PEP 383).
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import BinaryIO
+
+from tools.sysimage.core.tree import Inode, Kind, Tree
+from tools.sysimage.debian import installed
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What is known of the image as a file; sizes are in bytes, digests in hex."""
+
+    name: str
+    compression: str
+    size: int
+    tar_size: int
+    sha256: str
+    sha384: str
+
+
+def listing(paths: Collection[tuple[str, Inode]], tree: Tree, overlay: Collection[str]) -> str:
+    """The part that tells of packages and paths: `paths` are those of `tree`, `overlay` what was injected."""
+    owners = installed.owners(tree)
+    # Written once, and not for each of a package's thousand paths.
+    origins = {name: f'"package": {json.dumps(name.partition(":")[0])}' for name in {*owners.values()}}
+    sizes: dict[str, int] = {}
+    lines = []
+    seen: set[Inode] = set()
+    for path, inode in paths:
+        size = inode.content.size if inode.kind is Kind.FILE else 0
+        package = owners.get(path)
+        if path in overlay:
+            origin = '"from": "overlay"'
+        elif package is None:
+            origin = '"from": "base"'
+        else:
+            origin = origins[package]
+            # Of hard links, the first counts.
+            if inode not in seen:
+                sizes[package] = sizes.get(package, 0) + size
+                seen.add(inode)
+        lines.append(f'{json.dumps(path)}: {{"type": "{inode.kind.value}", "size": {size}, {origin}}}')
+    packages = [
+        json.dumps({**asdict(package), "size": sizes.get(name, 0) + sizes.get(package.name, 0)})
+        for package in installed.packages(tree)
+        for name in [f"{package.name}:{package.architecture}"]
+    ]
+    return f'"packages": [\n{",\n".join(packages)}\n],\n"paths": {{\n{",\n".join(lines)}\n}}'
+
+
+def write(image: Image, listing: str, out: BinaryIO) -> None:
+    """Writes the contents file of an image."""
+    head = f'{{"version": {_VERSION},\n"image": {json.dumps(asdict(image))},\n'
+    out.write(f"{head}{listing}}}\n".encode())

@@ -1,0 +1,70 @@
+"""Stage kernel: the kernel image of a package set, and its modules with the index that modprobe(8) reads."""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.sysimage.core import atomic
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.debian import dpkg
+from tools.sysimage.image.codec import tool_argv
+from tools.sysimage.kernel import depmod
+from tools.sysimage.kernel.depmod import MODULES
+from tools.sysimage.toolchain.program import copy, load
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes the kernel image or the tree of its modules."""
+    parser = argparse.ArgumentParser(prog="kernel", description=__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help='JSON with "packages"')
+    parser.add_argument("--image", type=Path, help="where the kernel image goes")
+    parser.add_argument("--modules", type=Path, help="folder for usr/lib/modules/RELEASE; needs --depmod")
+    parser.add_argument("--depmod", type=Path, help='JSON {"argv": […]}: how depmod is started')
+    options = parser.parse_args(argv)
+    manifest = json.loads(options.manifest.read_text("utf-8"))
+    with tempfile.TemporaryDirectory(dir=(options.image or options.modules).parent) as scratch:
+        tree = load(dpkg.load_all(manifest["packages"]), Path(scratch))
+        release = release_of(tree)
+        if options.image:
+            with atomic.output(options.image) as stream:
+                for chunk in tree[f"boot/vmlinuz-{release}"].content.chunks():
+                    stream.write(chunk)
+        if options.modules:
+            index(tree, release, tool_argv(options.depmod), options.modules)
+    return 0
+
+
+def release_of(tree: Tree) -> str:
+    """The release of the kernel in a tree, such as "6.12.118+deb13-cloud-amd64".
+
+    Raises ToolError if there is none, or more than one.
+    """
+    found = [path.removeprefix("boot/vmlinuz-") for path in tree.children("boot") if "/vmlinuz-" in path]
+    if len(found) != 1:
+        have = f"{len(found)} ({', '.join(found)})" if found else "none"
+        raise ToolError(
+            f"boot/vmlinuz-RELEASE: one is wanted, the set has {have}; name one linux-image package"
+        )
+    return found[0]
+
+
+def index(tree: Tree, release: str, argv: Sequence[str], folder: Path) -> None:
+    """Writes the modules of a release and what depmod(8) makes of them to `folder`.
+
+    Raises ToolError if the tree has none, or depmod fails or warns.
+    """
+    paths = [path for path in tree.below(f"{MODULES}/{release}") if tree[path].kind is Kind.FILE]
+    if not paths:
+        raise ToolError(
+            f"{MODULES}/{release}: the set has no modules of its kernel; name the package that has them"
+        )
+    for path in paths:
+        copy(tree[path], folder / path)
+    depmod.index(folder, release, argv)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,216 @@
+"""Stage kernel_module: builds modules of a kernel that are not part of its source.
+
+The source is built as the kernel's Documentation/kbuild/modules.rst says, `make -C HEADERS M=SOURCE modules`,
+with the headers of locked packages and the compiler of a sysroot. What comes out is stripped of what
+debuggers read, and the same wherever and whenever it is built.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import struct
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.materialize import write
+from tools.sysimage.core.patterns import Pattern
+from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.debian import dpkg
+from tools.sysimage.kernel import kbuild
+from tools.sysimage.kernel.kbuild import Workshop
+from tools.sysimage.toolchain.program import load
+
+_RELOCATABLE = 1  # e_type ET_REL
+_SHOWN = 60  # lines of what a failed build said
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the rule hands over."""
+
+    architecture: str  # of the kernel
+    headers: list[dict[str, str]]
+    host: str  # the architecture of the machine that builds
+    tools: list[dict[str, str]]
+    launcher: str
+    compiler: dict[str, str]  # variable of make, such as "CC" → program
+    include: list[str]  # folders of headers that the compiler's own are among
+    modules: list[str]  # names, with the hyphens or underscores of their files
+    sources: list[dict[str, str]] = field(default_factory=list)  # "path" in the source's folder, "file"
+    packages: list[dict[str, str]] = field(default_factory=list)  # with source
+    folder: str = ""  # pattern of the folder of the source in the packages
+    patches: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)  # of make
+    signing_key: str = ""
+    signing_certificate: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Reads the manifest."""
+        data: dict[str, Any] = json.loads(path.read_text())
+        return cls(**data)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Builds the modules that a manifest asks for."""
+    parser = argparse.ArgumentParser(prog="kernel_module", description=__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON, see Manifest")
+    parser.add_argument("--jobs", type=int, default=os.process_cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--symvers", type=Path, required=True, help="where to write what the modules export")
+    parser.add_argument("--output", type=Path, required=True, help="folder for MODULE.ko")
+    options = parser.parse_args(argv)
+    manifest = Manifest.read(options.manifest)
+    with tempfile.TemporaryDirectory(dir=options.output.parent, prefix=".build-") as name:
+        folder = Path(name).resolve()
+        workshop = kbuild.make(
+            kbuild.Parts(
+                architecture=manifest.architecture,
+                headers=dpkg.load_all(manifest.headers),
+                host=manifest.host,
+                tools=dpkg.load_all(manifest.tools),
+                launcher=Path(manifest.launcher),
+            ),
+            folder,
+        )
+        build = Build(workshop, manifest)
+        build.lay_out()
+        build.patch()
+        build.make(options.jobs)
+        for module in manifest.modules:
+            shutil.copyfile(build.finish(module), options.output / f"{module}.ko")
+        shutil.copyfile(build.source / "Module.symvers", options.symvers)
+    return 0
+
+
+class Build:
+    """One build, in the folder of a workshop."""
+
+    def __init__(self, workshop: Workshop, manifest: Manifest) -> None:
+        self.source = workshop.folder / "source"
+        self._workshop, self._manifest = workshop, manifest
+        self._log = workshop.folder / "log"
+        # Absolute, since make changes folders.
+        self._compiler = {name: str(Path(path).absolute()) for name, path in manifest.compiler.items()}
+        for folder in manifest.include:
+            if (Path(folder) / "stdarg.h").is_file():
+                # So that it knows where its own headers are, for sources that ask it.
+                self._compiler["CC"] += f" -B{Path(folder).parent.absolute()}/"
+
+    def lay_out(self) -> None:
+        """Puts the source into its folder. Raises ToolError if it is not there."""
+        self.source.mkdir()
+        if self._manifest.packages:
+            packages = dpkg.load_all(self._manifest.packages)
+            write(subtree(load(packages, self._workshop.folder), self._manifest.folder), self.source)
+        for item in self._manifest.sources:
+            place = self.source / item["path"]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(item["file"], place)
+        if not any((self.source / name).is_file() for name in ("Kbuild", "Makefile")):
+            objects = " ".join(f"{module}.o" for module in self._manifest.modules)
+            (self.source / "Kbuild").write_text(f"obj-m := {objects}\n")
+        for path in prebuilt(self.source):
+            # What debuggers read is not wanted, and takes the linker a long time.
+            self._run([self._compiler["STRIP"], "--strip-debug", path], f"strip {path.name}")
+
+    def patch(self) -> None:
+        """Applies the patches, in their order. Raises ToolError for one that does not fit exactly."""
+        program = self._workshop.program("patch")
+        options = (
+            "--strip=1",
+            "--fuzz=0",
+            "--forward",
+            "--batch",
+            "--no-backup-if-mismatch",
+            "--reject-file=-",
+        )
+        for patch in self._manifest.patches:
+            self._run(
+                [program, *options, f"--input={Path(patch).absolute()}"], f"patches: {patch} does not fit"
+            )
+
+    def make(self, jobs: int) -> None:
+        """Builds. Raises ToolError, after the end of what make said, if that fails."""
+        workshop = self._workshop
+        # No path of a folder gets into a module, nor what only debuggers read.
+        folders = [self.source, *sorted((workshop.folder / "usr/src").iterdir())]
+        flags = " ".join([*(f"-ffile-prefix-map={folder}/=" for folder in folders), "-g0"])
+        variables = {
+            **self._compiler,
+            "KBUILD_BUILD_HOST": "",
+            "KBUILD_BUILD_TIMESTAMP": "1970-01-01",
+            "KBUILD_BUILD_USER": "",
+            "KBUILD_BUILD_VERSION": "1",
+            "KAFLAGS": flags,
+            "KCFLAGS": flags,
+            "M": str(self.source),
+            "SHELL": str(workshop.shell),
+            "CONFIG_SHELL": str(workshop.shell),
+            **self._manifest.variables,
+        }
+        assignments = [f"{name}={value}" for name, value in variables.items()]
+        command: list[str | Path] = [workshop.program("make"), f"-j{jobs}", *assignments, "modules"]
+        self._run(command, "make", workshop.build)
+
+    def finish(self, module: str) -> Path:
+        """Strips a module, and signs it if there is a key; returns its file."""
+        path = self.source / f"{module}.ko"
+        if not path.is_file():
+            made = ", ".join(sorted(file.stem for file in self.source.rglob("*.ko"))) or "none"
+            raise ToolError(f"modules: {module} is not among those that the source makes: {made}")
+        self._run([self._compiler["STRIP"], "--strip-debug", path], f"strip {path.name}")
+        if self._manifest.signing_key:
+            sign = self._workshop.build / "scripts/sign-file"
+            key, certificate = self._manifest.signing_key, self._manifest.signing_certificate
+            self._run(
+                [sign, "sha256", Path(key).absolute(), Path(certificate).absolute(), path],
+                f"{module} can't be signed: are {key} and {certificate} a key and its certificate in PEM",
+            )
+        return path
+
+    def _run(self, command: Sequence[str | Path], what: str, where: Path | None = None) -> None:
+        start = self._log.stat().st_size if self._log.exists() else 0
+        status = self._workshop.run(command, where or self.source, self._log)
+        if status:
+            with self._log.open("rb") as stream:
+                stream.seek(start)
+                said = stream.read().decode("utf-8", "replace").replace(f"{self._workshop.folder}/", "")
+            lines = said.splitlines()
+            for line in [line for line in lines[:-_SHOWN] if "error:" in line] + lines[-_SHOWN:]:
+                print(line, file=sys.stderr)
+            raise ToolError(f"{what} (status {status}); what it said is above")
+
+
+def subtree(tree: Tree, folder: str) -> Tree:
+    """The folder of a tree that a pattern names, as a tree. Raises ToolError unless it names one."""
+    pattern = Pattern(folder)
+    found = [
+        path for path in tree.paths() if path and tree[path].kind is Kind.DIRECTORY and pattern.matches(path)
+    ]
+    if len(found) != 1:
+        named = ", ".join(found) or "none"
+        raise ToolError(f"folder: {folder!r} names {len(found)} folders of the packages ({named}); name one")
+    part = Tree()
+    for path in tree.below(found[0]):
+        part.put(path.removeprefix(f"{found[0]}/"), tree[path])
+    return part
+
+
+def prebuilt(folder: Path) -> Iterator[Path]:
+    """The object files of a source."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as stream:
+                head = stream.read(18)
+            if head.startswith(b"\x7fELF") and struct.unpack_from("<H", head, 16)[0] == _RELOCATABLE:
+                yield path
+
+
+if __name__ == "__main__":
+    run(main)

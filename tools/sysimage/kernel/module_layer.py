@@ -1,0 +1,100 @@
+"""Stage module_layer: modules of a kernel as a layer, in usr/lib/modules/RELEASE, as modprobe(8) finds them.
+
+External modules go to the folder updates, which depmod.d(5) looks into first. Of the kernel's own modules the
+layer has those that are named, and those that any module in it depends on.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.sysimage.core import atomic
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.tree import External, Inode, Kind, Tree
+from tools.sysimage.debian import dpkg
+from tools.sysimage.formats import kmod, tar
+from tools.sysimage.image.codec import tool_argv
+from tools.sysimage.kernel import depmod
+from tools.sysimage.kernel.depmod import MODULES
+from tools.sysimage.toolchain.program import copy, load
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes the layer."""
+    parser = argparse.ArgumentParser(prog="module_layer", description=__doc__)
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help='JSON with "packages", "external", "modules"'
+    )
+    parser.add_argument(
+        "--depmod", type=Path, required=True, help='JSON {"argv": […]}: how depmod is started'
+    )
+    parser.add_argument("--output", type=Path, required=True, help="the tar")
+    options = parser.parse_args(argv)
+    manifest = json.loads(options.manifest.read_text("utf-8"))
+    images = [item for item in manifest["packages"] if item["name"].startswith("linux-image-")]
+    with tempfile.TemporaryDirectory(dir=options.output.parent) as name:
+        kernel = load(dpkg.load_all(images), Path(name))
+        layer = lay_out(kernel, [Path(path) for path in manifest["external"]], manifest["modules"])
+        index(layer, kmod.release_of(kernel), tool_argv(options.depmod), Path(name))
+        with atomic.output(options.output) as stream:
+            tar.write(layer, stream)
+    return 0
+
+
+def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tree:
+    """The modules of the layer, and what depmod wants to know of the kernel.
+
+    Raises ToolError for a module that the kernel lacks, and for an external one that is of another kernel.
+    """
+    release = kmod.release_of(kernel)
+    folder = f"{MODULES}/{release}"
+    own, built_in = kmod.of_kernel(kernel, release), kmod.built_in(kernel, release)
+    layer = Tree()
+    have: dict[str, str] = {}
+    todo = [(kmod.normal(name), "modules") for name in names]
+    for file in external:
+        name = kmod.normal(file.stem)
+        module = kmod.parse(file.read_bytes(), str(file))
+        magic = module.get("vermagic")
+        if magic.split(" ")[0] != release:
+            raise ToolError(
+                f"{file}: is for the kernel {magic!r}, not for {release}; build it with its headers"
+            )
+        if name in have:
+            raise ToolError(f"external: {file.name} is given twice; keep one")
+        have[name] = f"{folder}/updates/{file.name}"
+        layer.add(have[name], Inode(Kind.FILE, 0o644, content=External(file, file.stat().st_size)))
+        todo += [(needed, file.name) for needed in module.depends]
+    while todo:
+        name, who = todo.pop()
+        if name in have or name in built_in:
+            continue
+        if name not in own:
+            raise ToolError(f"{who}: the kernel {release} has no module {name}; correct the name")
+        have[name] = own[name]
+        layer.add(own[name], kernel[own[name]])
+        module = kmod.parse(kmod.unpacked(kernel[own[name]].read(), own[name]), own[name])
+        todo += [(needed, name) for needed in module.depends]
+    for path in kernel.children(folder):
+        if kernel[path].kind is Kind.FILE:
+            layer.add(path, kernel[path])
+    return layer
+
+
+def index(layer: Tree, release: str, argv: Sequence[str], scratch: Path) -> None:
+    """Adds what depmod(8) makes of the modules. Raises ToolError if it fails or warns."""
+    for path in layer.paths():
+        if layer[path].kind is Kind.FILE:
+            copy(layer[path], scratch / path)
+    depmod.index(scratch, release, argv)
+    folder = f"{MODULES}/{release}"
+    for file in sorted((scratch / folder).glob("modules.*")):
+        layer.put(
+            f"{folder}/{file.name}", Inode(Kind.FILE, 0o644, content=External(file, file.stat().st_size))
+        )
+
+
+if __name__ == "__main__":
+    run(main)

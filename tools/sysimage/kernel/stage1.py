@@ -1,0 +1,83 @@
+"""Stage stage1: an initramfs of busybox, an init script, and modules in the order in which they load."""
+
+import argparse
+import json
+import lzma
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.sysimage.core import atomic
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.tree import Kind, Tree, file
+from tools.sysimage.debian import dpkg
+from tools.sysimage.formats import cpio
+from tools.sysimage.kernel.depmod import MODULES
+from tools.sysimage.toolchain.program import load
+
+_BUSYBOX = "usr/bin/busybox"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes the initramfs."""
+    parser = argparse.ArgumentParser(prog="stage1", description=__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help='JSON: "packages", "modules"')
+    parser.add_argument("--modules", type=Path, required=True, help="the kernel's modules, from kernel")
+    parser.add_argument("--init", type=Path, required=True, help="the script /init")
+    parser.add_argument("--output", type=Path, required=True, help="the initramfs")
+    options = parser.parse_args(argv)
+    manifest = json.loads(options.manifest.read_text("utf-8"))
+    with tempfile.TemporaryDirectory(dir=options.output.parent) as scratch:
+        packages = load(dpkg.load_all(manifest["packages"]), Path(scratch))
+        busybox = packages.find(_BUSYBOX)
+        if busybox is None or busybox.kind is not Kind.FILE:
+            raise ToolError(f"{_BUSYBOX}: no package of the set has it; add busybox-static to the set")
+        tree = Tree()
+        tree.add("bin/busybox", busybox)
+        tree.put("init", file(options.init.read_bytes(), 0o755))
+        _add_modules(tree, options.modules, manifest["modules"])
+        with atomic.output(options.output) as stream:
+            cpio.write(tree, stream)
+    return 0
+
+
+def _add_modules(tree: Tree, folder: Path, names: Sequence[str]) -> None:
+    releases = sorted((folder / MODULES).iterdir())
+    if len(releases) != 1:
+        raise ToolError(f"{folder}: has modules of {len(releases)} kernels; name one kernel")
+    order = []
+    for path in load_order(releases[0], names):
+        name = path.name.partition(".")[0] + ".ko"
+        data = path.read_bytes()
+        tree.make_parents(f"modules/{name}")
+        # busybox's insmod gives the file to the kernel as it is.
+        tree.put(f"modules/{name}", file(lzma.decompress(data) if path.suffix == ".xz" else data))
+        order.append(name)
+    tree.add("modules/order", file("".join(f"{name}\n" for name in order).encode()))
+
+
+def load_order(release: Path, names: Sequence[str]) -> list[Path]:
+    """The files of modules, each after those that it needs; what is built into the kernel has none.
+
+    `release` is a folder usr/lib/modules/RELEASE. Raises ToolError for a module that the kernel has not.
+    """
+    needs = {}
+    for line in (release / "modules.dep").read_text("utf-8").splitlines():
+        path, _, others = line.partition(":")
+        # depmod writes what is needed directly first, and so what has to be loaded first last.
+        needs[_name(path)] = [release / other for other in reversed(others.split())] + [release / path]
+    builtin = {_name(line) for line in (release / "modules.builtin").read_text("utf-8").splitlines()}
+    order: dict[Path, None] = {}
+    for name in (name.replace("-", "_") for name in names):
+        if name not in needs and name not in builtin:
+            raise ToolError(f"{name}: the kernel {release.name} has no such module; `modules` names it")
+        order.update(dict.fromkeys(needs.get(name, ())))
+    return list(order)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0].replace("-", "_")
+
+
+if __name__ == "__main__":
+    run(main)

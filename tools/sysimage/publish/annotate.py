@@ -1,0 +1,93 @@
+"""annotate: what an image or an artifact says about where it comes from (OCI image-spec: annotations.md).
+
+All of it follows from the commit: the time is the lock's snapshot's, not the clock's.
+"""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from tools.sysimage.core import atomic
+from tools.sysimage.core.errors import ToolError, run
+
+_OCI = "org.opencontainers.image."
+LOCK = "rules_system_image.lock.sha256"
+"""The annotation with the SHA-256 of the lock, hexadecimal."""
+
+
+def status_values(text: str) -> dict[str, str]:
+    """What a workspace status command has printed: a key and its value a line."""
+    pairs = (line.partition(" ") for line in text.splitlines())
+    return {key: value for key, _, value in pairs if value}
+
+
+def public(url: str) -> str:
+    """The address of a Git remote as anybody may read it: HTTPS, without name, password and suffix."""
+    if "://" not in url and ":" in url.partition("/")[0]:
+        host, _, path = url.partition(":")  # scp's way: git@host:path
+        url = f"ssh://{host}/{path.lstrip('/')}"
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http", "ssh", "git"):
+        return ""  # a folder of this machine
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port and parts.scheme in ("https", "http") else ""
+    scheme = "http" if parts.scheme == "http" else "https"
+    return urlunsplit((scheme, host + port, parts.path.removesuffix("/").removesuffix(".git"), "", ""))
+
+
+def annotations(lock: bytes, status: dict[str, str], source: str, base: Path | None) -> dict[str, str]:
+    """The annotations; those that nothing is known for are left out. Raises ToolError for what is no lock."""
+    try:
+        snapshot = datetime.strptime(json.loads(lock)["snapshot"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ToolError(
+            f"lock: it has no snapshot ({error}); name the lock that the image is made of"
+        ) from None
+    digest = ""
+    if base:
+        digest = json.loads((base / "index.json").read_text("utf-8"))["manifests"][0]["digest"]
+    values = {
+        LOCK: hashlib.sha256(lock).hexdigest(),
+        _OCI + "base.digest": digest,
+        _OCI + "created": snapshot.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        _OCI + "revision": status.get("STABLE_GIT_COMMIT", ""),
+        _OCI + "source": source or public(status.get("STABLE_GIT_URL", "")),
+    }
+    for name, value in values.items():
+        if "\n" in value:
+            raise ToolError(f"{name}: {value!r} holds a line break; leave it out")
+    return {name: value for name, value in values.items() if value}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes the annotations, a NAME=VALUE a line, and the time of creation alone."""
+    parser = argparse.ArgumentParser(prog="annotate", description=__doc__)
+    parser.add_argument("--lock", type=Path, required=True, help="the lock that the image is made of")
+    parser.add_argument("--status", type=Path, required=True, help="Bazel's stable-status.txt")
+    parser.add_argument("--source", default="", help="where the source is; default: STABLE_GIT_URL")
+    parser.add_argument("--base", type=Path, help="image layout of the image that it is based on")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--created", type=Path, required=True)
+    options = parser.parse_args(argv)
+    found = annotations(
+        options.lock.read_bytes(),
+        status_values(options.status.read_text("utf-8")),
+        options.source,
+        options.base,
+    )
+    with ExitStack() as files:
+        output = files.enter_context(atomic.output(options.output))
+        created = files.enter_context(atomic.output(options.created))
+        # No line break at the end: rules_oci takes these files as they are.
+        output.write("\n".join(f"{name}={value}" for name, value in found.items()).encode())
+        created.write(found[_OCI + "created"].encode())
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

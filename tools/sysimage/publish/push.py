@@ -1,0 +1,123 @@
+"""push: sends an image, or a system image as an artifact, to a registry, by its digest, and tags it.
+
+It runs outside of build actions, by `bazel run`. Images go through the program that rules_oci's oci_push has
+made, artifacts through oras.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.sysimage.core import atomic
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.publish.registry import TAG, Oras, Reference, Repository, send
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is pushed, and with what."""
+
+    layout: Path
+    """An OCI image layout, whose first manifest is what is pushed."""
+    oras: Sequence[str]
+    """How oras is started."""
+    oci_push: Path | None
+    """The program of oci_push; None if the layout is an artifact."""
+    repository: str
+    """Where to, unless the command line says; may be empty."""
+
+    @staticmethod
+    def load(runfiles: Path, path: Path) -> Settings:
+        """Reads what the rule has written; its paths are relative to the runfiles."""
+        fields: dict[str, Any] = json.loads((runfiles / path).read_text("utf-8"))
+        return Settings(
+            layout=runfiles / fields["layout"],
+            oras=[word.replace("{runfiles}", str(runfiles)) for word in fields["oras"]],
+            oci_push=runfiles / fields["oci_push"] if fields["oci_push"] else None,
+            repository=fields["repository"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line says."""
+
+    repository: Repository
+    tags: Sequence[str]
+    replace_tags: bool
+    plain_http: bool
+
+
+def push(settings: Settings, wishes: Wishes) -> Reference:
+    """Pushes by digest, then tags. Raises ToolError if that fails, or if a tag names something else."""
+    index = json.loads((settings.layout / "index.json").read_text("utf-8"))
+    reference = Reference(wishes.repository, index["manifests"][0]["digest"])
+    oras = Oras(settings.oras, wishes.plain_http)
+    for tag in wishes.tags:
+        there = oras.tagged(reference.repository, tag)
+        if there not in (None, reference.digest) and not wishes.replace_tags:
+            raise ToolError(
+                f"{reference.repository}:{tag} is {there} already, and this is {reference.digest}; choose "
+                "another tag, or move this one with --replace-tag"
+            )
+    if settings.oci_push is None:
+        oras.copy(settings.layout, reference, wishes.tags)
+        return reference
+    argv = [str(settings.oci_push), "--repository", str(reference.repository)]
+    argv += [word for tag in wishes.tags for word in ("--tag", tag)]
+    argv += ["--insecure"] if wishes.plain_http else []
+    send(argv, f"{reference} can't be pushed", reference.repository.host)
+    return reference
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line of `bazel run //…:push_NAME -- …`."""
+    parser = argparse.ArgumentParser(
+        prog="push", description=__doc__.partition("\n\n")[0], allow_abbrev=False
+    )
+    parser.add_argument("--runfiles", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--settings", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "-r", "--repository", help="where to, HOST/PATH; default: --//system_image:repository"
+    )
+    parser.add_argument(
+        "-t", "--tag", action="append", default=[], help="also under this tag; may be given again"
+    )
+    parser.add_argument("--replace-tag", action="store_true", help="move tags that name something else")
+    parser.add_argument("--reference-file", type=Path, help="also write what is printed last to this file")
+    parser.add_argument(
+        "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
+    )
+    options = parser.parse_args(argv)
+    settings = Settings.load(options.runfiles.absolute(), options.settings)
+    repository = options.repository or settings.repository
+    if not repository:
+        raise ToolError(
+            "no repository to push to; give -- --repository HOST/PATH, or build with "
+            "--@rules_system_image//system_image:repository=HOST/PATH"
+        )
+    for tag in options.tag:
+        if not TAG.fullmatch(tag):
+            raise ToolError(f"{tag!r}: not a tag; use letters, digits and ._-, 128 at most")
+    wishes = Wishes(Repository.parse(repository), options.tag, options.replace_tag, options.plain_http)
+    # Where the user is; `bazel run` is elsewhere.
+    target = (
+        options.reference_file
+        and Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / options.reference_file
+    )
+    if target and not target.parent.is_dir():
+        raise ToolError(f"{target}: there is no such folder; make it first")
+    reference = push(settings, wishes)
+    if target:
+        with atomic.output(target) as file:
+            file.write(f"{reference}\n".encode())
+    print(reference, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

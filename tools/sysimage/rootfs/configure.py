@@ -1,0 +1,134 @@
+"""What the user adds to a root filesystem: accounts, files, links, states of units, host name, modules."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Inode, Kind, Span, canonical, symlink
+from tools.sysimage.effects import accounts
+from tools.sysimage.effects.files import owner_of
+from tools.sysimage.effects.root import Root
+from tools.sysimage.systemd import units
+
+_LOADER = "usr/lib/systemd/systemd-modules-load"
+_MODULES = "etc/modules-load.d/image.conf"
+
+
+def users(root: Root, lines: Sequence[str]) -> None:
+    """Makes accounts, from lines of sysusers.d(5).
+
+    Raises ToolError for a name or a number that is there already, and for a member that is nobody.
+    """
+    items = [accounts.parse(root, line, f"users: {line!r}") for line in lines]
+    for item in items:
+        tables = {"u": ("etc/passwd", "etc/group"), "g": ("etc/group",)}.get(item.kind, ())
+        for path in tables:
+            if item.name in accounts.Table(root, path, 0).names():
+                raise ToolError(f"users: {item.name} is in /{path} already; choose another name")
+        if item.number.isdigit() and item.kind in "ug":
+            for path in tables:
+                taken = accounts.Table(root, path, 0).names_of(int(item.number))
+                if taken:
+                    who = ", ".join(sorted(taken))
+                    raise ToolError(
+                        f"users: {item.name}: {who} in /{path} has the number {item.number}; choose another"
+                    )
+    numbers = [(item.kind, item.number) for item in items if item.kind in "ug" and item.number]
+    doubled = sorted({number for kind, number in numbers if numbers.count((kind, number)) > 1})
+    names = [(item.kind, item.name) for item in items if item.kind in "ug"]
+    doubled += sorted({name for kind, name in names if names.count((kind, name)) > 1})
+    if doubled:
+        raise ToolError(f"users: {', '.join(doubled)} is given twice; keep one")
+    accounts.apply(root, "users", items)
+    for item in items:
+        if item.kind == "m" and root.uid(item.name) is None:
+            raise ToolError(
+                f"users: there is no user {item.name} to be in the group {item.number}; add a line"
+            )
+
+
+def hostname(root: Root, name: str) -> None:
+    """Writes /etc/hostname. Raises ToolError for what is no name (hostname(5))."""
+    if not name:
+        return
+    if len(name) > 64 or not re.fullmatch(
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", name
+    ):
+        raise ToolError(
+            f"hostname: {name!r} is none; it has a to z and 0 to 9, 64 at most, and hyphens and dots between"
+        )
+    root.write("etc/hostname", f"{name}\n", origin="hostname")
+
+
+def kernel_modules(root: Root, names: Sequence[str]) -> None:
+    """Has kernel modules loaded at boot, by modules-load.d(5).
+
+    Raises ToolError for what is no module's name, and if nothing in the image loads them.
+    """
+    if not names:
+        return
+    for name in names:
+        if not re.fullmatch(r"[\w-]+", name) or names.count(name) > 1:
+            raise ToolError(
+                f"kernel_modules: {name!r} is given twice or no module's name, such as virtio_net"
+            )
+    root.need(_LOADER, "kernel_modules")
+    root.write(_MODULES, "".join(f"{name}\n" for name in names), origin="kernel_modules")
+
+
+def services(root: Root, states: Mapping[str, list[str]], default_target: str) -> None:
+    """Enables, disables and masks units, and sets the default target."""
+    units.disable(root, "services.disable", names=states.get("disable", []))
+    units.enable(root, "services.enable", names=states.get("enable", []), strict=True)
+    units.mask(root, "services.mask", names=states.get("mask", []))
+    if default_target:
+        units.set_default(root, "default_target", target=default_target)
+
+
+def symlinks(root: Root, items: Sequence[Mapping[str, Any]]) -> None:
+    """Makes symbolic links: "path", "target", and "replace" if it may take the place of a package's file."""
+    for item in items:
+        path = _free(root, item["path"], "symlinks", replace=bool(item.get("replace")))
+        root.tree.add(path, symlink(item["target"], "symlinks"))
+
+
+def files(root: Root, items: Sequence[Mapping[str, Any]]) -> None:
+    """Lays files into the tree: "path", "source"; "mode", "owner" or "uid" and "gid", "replace"."""
+    for item in items:
+        path = _free(root, item["path"], "files", replace=bool(item.get("replace")))
+        source = Path(item["source"])
+        stream = source.open("rb")
+        uid, gid = int(item.get("uid", 0)), int(item.get("gid", 0))
+        if item.get("owner"):
+            uid, gid = owner_of(root, item["owner"], f"files: /{path}")
+        inode = Inode(
+            Kind.FILE,
+            int(item.get("mode", "0644"), 8),
+            uid,
+            gid,
+            content=Span(stream, 0, os.fstat(stream.fileno()).st_size),
+            origin=f"files ({source})",
+        )
+        root.tree.add(path, inode)
+
+
+def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
+    """The canonical path for a file of the user's; one that a package has is theirs to give."""
+    path = canonical(name.lstrip("/"), attribute)
+    above, slash, last = path.rpartition("/")
+    path = root.tree.resolve(above) + slash + last
+    owner = root.unpacker.owners.get(path)
+    if owner is not None and path in root.tree and not replace and path not in owner.conffiles():
+        raise ToolError(
+            f"{attribute}: /{path} is in the package {owner.name} and is no configuration file of it; "
+            'say "replace": true to put yours in its place'
+        )
+    inode = root.tree.get(path)
+    if inode is not None and inode.kind is Kind.DIRECTORY:
+        raise ToolError(f"{attribute}: /{path} is a directory in the image; name a path in it")
+    if inode is not None and inode.origin.startswith(("files", "symlinks", "hostname", "kernel_modules")):
+        raise ToolError(f"{attribute}: /{path} is given twice; keep one")
+    return path

@@ -1,0 +1,292 @@
+"""Enabling and masking of units as `systemctl --root` does: systemd.unit(5), systemd.preset(5).
+
+An instance of systemd is "system", or "user" for the units that every user's own one has.
+"""
+
+import difflib
+import fnmatch
+import re
+from dataclasses import dataclass, field
+
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Inode, Kind
+from tools.sysimage.effects.root import Root
+
+CONFIG = "etc/systemd/system"
+_SEARCH = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
+_FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
+_STATES = {
+    "system": "var/lib/systemd/deb-systemd-helper-enabled",
+    "user": "var/lib/systemd/deb-systemd-user-helper-enabled",
+}
+_SUFFIXES = (".service", ".socket", ".target", ".timer", ".path", ".mount", ".automount", ".swap", ".slice")
+
+
+@dataclass(slots=True)
+class Install:
+    """The [Install] section of a unit, its drop-ins included; values in order."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def get(self, key: str) -> list[str]:
+        """The words of a key."""
+        return self.values.get(key, [])
+
+    def __bool__(self) -> bool:
+        return any(self.values.get(key) for key in (*_FOLDERS, "Alias", "Also"))
+
+
+def _template(name: str) -> str:
+    return re.sub(r"@.*(\.\w+)$", r"@\1", name)
+
+
+def _find(root: Root, name: str, instance: str = "system") -> str | None:
+    """The path of a unit's file; for an instance its own or the template's."""
+    for candidate in dict.fromkeys((name, _template(name))):
+        for folder in _SEARCH:
+            if f"{folder}/{instance}/{candidate}" in root.tree:
+                return f"{folder}/{instance}/{candidate}"
+    return None
+
+
+def _masked(root: Root, path: str) -> bool:
+    inode: Inode | None = root.tree.get(path)
+    return inode is not None and inode.kind is Kind.SYMLINK and inode.target == "/dev/null"
+
+
+def _require(root: Root, name: str, who: str, instance: str = "system") -> str:
+    if not name.endswith(_SUFFIXES):
+        name += ".service"
+    path = _find(root, name, instance)
+    if path is None:
+        folders = [f"{folder}/{instance}" for folder in _SEARCH]
+        known = sorted({unit for folder in folders for unit in root.names(folder) if "." in unit})
+        near = difflib.get_close_matches(name, known, 3, 0.5)
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise ToolError(f"{who}: there is no unit {name} in the image{hint}")
+    return path
+
+
+def _install(root: Root, path: str, instance: str = "system") -> Install:
+    found = Install()
+    texts = [root.text(path)]
+    name = path.rpartition("/")[2]
+    for folder in reversed(_SEARCH):
+        dropins = f"{folder}/{instance}/{name}.d"
+        texts += [root.text(f"{dropins}/{part}") for part in root.names(dropins, ".conf")]
+    for text in texts:
+        section = ""
+        for line in map(str.strip, text.replace("\\\n", " ").splitlines()):
+            if line.startswith("["):
+                section = line
+            elif section == "[Install]" and "=" in line and line[0] not in "#;":
+                key, _, value = line.partition("=")
+                words = found.values.setdefault(key.strip(), [])
+                if not value.strip():
+                    words.clear()
+                words += [word.strip("\"'") for word in value.split()]
+    return found
+
+
+def _specifiers(text: str, unit: str) -> str:
+    stem = unit.rpartition(".")[0]
+    prefix, _, instance = stem.partition("@")
+    values = {"n": unit, "N": stem, "p": prefix, "P": prefix, "i": instance, "I": instance, "%": "%"}
+    return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), text)
+
+
+def links(root: Root, name: str, who: str, instance: str = "system") -> dict[str, str]:
+    """The links that enabling a unit makes: path → target, those of Also= units included.
+
+    Raises ToolError for a unit that does not exist.
+    """
+    made: dict[str, str] = {}
+    todo, seen = [name], set[str]()
+    while todo:
+        unit = todo.pop(0)
+        if unit in seen:
+            continue
+        seen.add(unit)
+        path = _require(root, unit, who, instance)
+        unit = unit if unit.endswith(_SUFFIXES) else unit + ".service"
+        path = _real_unit(root, path)
+        install = _install(root, path, instance)
+        target = f"/{path}"
+        named = unit
+        if "@." in unit and install.get("DefaultInstance"):
+            named = unit.replace("@.", f"@{install.get('DefaultInstance')[-1]}.")
+        for alias in install.get("Alias"):
+            made[f"etc/systemd/{instance}/{_specifiers(alias, named)}"] = target
+        for key, suffix in _FOLDERS.items():
+            for wanting in install.get(key):
+                made[f"etc/systemd/{instance}/{_specifiers(wanting, named)}.{suffix}/{named}"] = target
+        todo += [_specifiers(also, named) for also in install.get("Also")]
+    return made
+
+
+def _real_unit(root: Root, path: str) -> str:
+    """A unit that is a link to another name of it is enabled as what it leads to."""
+    inode = root.tree.get(path)
+    if inode is None or inode.kind is not Kind.SYMLINK or _masked(root, path):
+        return path
+    return root.tree.resolve(path)
+
+
+def enable(root: Root, who: str, *, names: list[str], strict: bool = False, instance: str = "system") -> None:
+    """`systemctl enable`. With `strict`, a masked unit or one without [Install] is an error."""
+    for name in names:
+        path = _require(root, name, who, instance)
+        if _masked(root, path):
+            if strict:
+                raise ToolError(f"{who}: the unit {name} is masked; take it out of mask or enable")
+            continue
+        if strict and not _install(root, _real_unit(root, path), instance):
+            raise ToolError(
+                f"{who}: the unit {name} has no [Install] section, so that it can't be enabled; "
+                "it is started by another unit, or add a section"
+            )
+        for link, target in links(root, name, who, instance).items():
+            root.link(link, target, who, replace=True)
+
+
+def disable(root: Root, who: str, *, names: list[str]) -> None:
+    """`systemctl disable`: removes all links below /etc/systemd/system to the unit and its Also= units."""
+    todo, seen = list(names), set[str]()
+    while todo:
+        name = todo.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        path = _require(root, name, who)
+        todo += [_specifiers(also, name) for also in _install(root, _real_unit(root, path)).get("Also")]
+        full = name if name.endswith(_SUFFIXES) else f"{name}.service"
+        for link in root.tree.below(CONFIG):
+            inode = root.tree.get(link)
+            if inode is None or inode.kind is not Kind.SYMLINK or _masked(root, link):
+                continue
+            last = link.rpartition("/")[2]
+            leads = inode.target.rpartition("/")[2] == path.rpartition("/")[2]
+            if (leads and (full == last or "@" not in full or "@." in full)) or (
+                last == full and link.rpartition("/")[0].endswith(tuple(_FOLDERS.values()))
+            ):
+                root.tree.remove(link)
+                above = link.rpartition("/")[0]
+                if above != CONFIG and not root.tree.children(above):
+                    root.tree.remove(above)
+
+
+def mask(root: Root, who: str, *, names: list[str]) -> None:
+    """`systemctl mask`: a link to /dev/null; a file of the same name below /etc is an error."""
+    for name in names:
+        _require(root, name, who)
+        path = f"{CONFIG}/{name if name.endswith(_SUFFIXES) else name + '.service'}"
+        inode = root.tree.get(path)
+        if inode is not None and inode.kind is not Kind.SYMLINK:
+            raise ToolError(f"{who}: /{path} is a file, which mask would replace; leave the file out")
+        root.link(path, "/dev/null", who, replace=True)
+
+
+def set_default(root: Root, who: str, *, target: str) -> None:
+    """`systemctl set-default`."""
+    path = _require(root, target, who)
+    if not target.endswith(".target"):
+        raise ToolError(f"{who}: {target} is no target unit; name one that ends in .target")
+    root.link(f"{CONFIG}/default.target", f"/{path}", who, replace=True)
+
+
+def preset(root: Root, name: str, instance: str = "system") -> bool:
+    """Whether systemd.preset(5) wants a unit enabled; without a line that matches, yes."""
+    files: dict[str, str] = {}
+    for folder in _SEARCH:
+        for entry in root.names(f"{folder}/{instance}-preset", ".preset"):
+            files.setdefault(entry, f"{folder}/{instance}-preset/{entry}")
+    for _, path in sorted(files.items()):
+        for line in root.text(path).splitlines():
+            words = line.split()
+            if (
+                len(words) > 1
+                and words[0] in ("enable", "disable", "ignore")
+                and fnmatch.fnmatch(name, words[1])
+            ):
+                return words[0] == "enable"
+    return True
+
+
+def helper_enable(root: Root, who: str, *, names: list[str], instance: str = "system") -> None:
+    """`deb-systemd-helper enable` on a first installation, with its record of what it enabled.
+
+    Where systemctl is unpacked already, the preset decides and systemctl makes the links.
+    """
+    systemctl = root.tree.find("usr/bin/systemctl") is not None
+    for name in names:
+        path = _find(root, name, instance)
+        if path is None:
+            # The real one complains, and the script goes on.
+            continue
+        made = _helper_links(root, name, who, instance)
+        if systemctl and preset(root, name, instance) and not _masked(root, path):
+            enable(root, who, names=[name], instance=instance)
+        record = root.text(f"{_STATES[instance]}/{name}.dsh-also").splitlines()
+        for link, target in made:
+            if f"/{link}" not in record:
+                record.append(f"/{link}")
+            if not systemctl:
+                # Its own links name the folder without /usr, where it looks first.
+                root.link(link, target.replace("/usr/lib/systemd/", "/lib/systemd/", 1), who)
+            state = f"{_STATES[instance]}/{link.removeprefix(f'etc/systemd/{instance}/')}"
+            if root.tree.get(state) is None:
+                root.write(state, "", origin=who)
+        if record:
+            _record(root, who, name, record, instance)
+
+
+def helper_update_state(root: Root, who: str, *, names: list[str], instance: str = "system") -> None:
+    """`deb-systemd-helper update-state`, for a unit that is not enabled: the record of its links alone."""
+    for name in names:
+        if _find(root, name, instance) is not None:
+            record = [f"/{link}" for link, _ in _helper_links(root, name, who, instance)]
+            _record(root, who, name, record, instance)
+
+
+def helper_enable_user(root: Root, who: str, *, names: list[str]) -> None:
+    """`deb-systemd-helper --user enable`."""
+    helper_enable(root, who, names=names, instance="user")
+
+
+def helper_update_state_user(root: Root, who: str, *, names: list[str]) -> None:
+    """`deb-systemd-helper --user update-state`."""
+    helper_update_state(root, who, names=names, instance="user")
+
+
+def _record(root: Root, who: str, name: str, record: list[str], instance: str) -> None:
+    text = "".join(f"{line}\n" for line in record)
+    root.write(f"{_STATES[instance]}/{name}.dsh-also", text, origin=who)
+
+
+def _helper_links(root: Root, name: str, who: str, instance: str, *seen: str) -> list[tuple[str, str]]:
+    """Paths and targets of the links as deb-systemd-helper finds them: in its order, some of them twice."""
+    path = _find(root, name, instance)
+    if path is None:
+        raise ToolError(f"{who}: there is no unit {name} in the image, which another one names in Also=")
+    unit = path.rpartition("/")[2]
+    made: list[tuple[str, str]] = []
+    folders: list[str] = []
+    named = unit
+    for line in root.text(path).splitlines():
+        match = re.match(r"\s*(WantedBy|RequiredBy|Also|Alias|DefaultInstance)=(.+)$", line, re.IGNORECASE)
+        if match is None:
+            continue
+        key, words = match[1].lower(), [word.strip("\"'") for word in match[2].split()]
+        if key in ("wantedby", "requiredby"):
+            folder = "wants" if key == "wantedby" else "requires"
+            folders += [f"etc/systemd/{instance}/{word}.{folder}" for word in words]
+        elif key == "also":
+            for word in words:
+                if word != unit and word not in seen:
+                    seen = (*seen, word)
+                    made += _helper_links(root, word, who, instance, *seen)
+        elif key == "alias":
+            made += [(f"etc/systemd/{instance}/{word}", f"/{path}") for word in words if word != unit]
+        else:
+            named = unit.replace("@.", f"@{words[0]}.")
+    return made + [(f"{folder}/{named}", f"/{path}") for folder in folders]

@@ -1,0 +1,107 @@
+"""elf_dependencies: proves that the libraries that programs need are in an image, in versions that fit."""
+
+import argparse
+import hashlib
+import lzma
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from compression import zstd
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.tree import External, Inode, Kind, Tree
+from tools.sysimage.formats import elf, oci, tar
+from tools.sysimage.image import flatten
+from tools.sysimage.toolchain.program import TRIPLETS
+
+_ARCHITECTURES = {62: "amd64", 183: "arm64"}  # e_machine
+
+
+def main(argv: Sequence[str]) -> int:
+    """Checks programs; prints what is wrong with all of them."""
+    parser = argparse.ArgumentParser(prog="elf_dependencies", description=__doc__)
+    parser.add_argument("--image", type=Path, required=True, help="tar, .tar.xz, .tar.zst, or an OCI layout")
+    parser.add_argument("--sysroot", type=Path, help="folder with the libraries that were linked with")
+    parser.add_argument("--program", type=Path, nargs="+", required=True, help="what is to run in the image")
+    options = parser.parse_args(argv)
+    problems = []
+    with ExitStack() as files:
+        image: Tree | None = None
+        linked = _libraries(options.sysroot) if options.sysroot else {}
+        for path in options.program:
+            program = Inode(Kind.FILE, 0o755, content=External(path, path.stat().st_size), origin="it")
+            linkage = elf.linkage(program)
+            if linkage is None:
+                continue
+            architecture = _ARCHITECTURES.get(linkage.machine, "")
+            image = image or load(options.image, architecture, files)
+            problems += [
+                f"{path}: {problem}" for problem in check(image, program, TRIPLETS[architecture], linked)
+            ]
+    if problems:
+        raise ToolError("; ".join(problems) + "; add its package to the image, or link it statically")
+    return 0
+
+
+def load(image: Path, architecture: str, files: ExitStack) -> Tree:
+    """What is in an image; its content is in files that stay open as long as `files`."""
+    scratch = Path(files.enter_context(tempfile.TemporaryDirectory()))
+    if image.is_dir():
+        return flatten.load(image, oci.Platform("linux", architecture, ""), files, scratch)
+    stream = cast(BinaryIO, files.enter_context(image.open("rb")))
+    if image.suffix not in (".xz", ".zst"):
+        return tar.load(stream, str(image))
+    packed = lzma.open(stream) if image.suffix == ".xz" else zstd.open(stream)
+    spool = cast(BinaryIO, files.enter_context(tempfile.TemporaryFile(dir=scratch)))
+    return tar.load(cast(BinaryIO, packed), str(image), spool)
+
+
+def check(image: Tree, program: Inode, triplet: str, linked: Mapping[str, Path]) -> Iterator[str]:
+    """What keeps a program from starting in an image, a sentence each.
+
+    `linked` are the libraries that it was linked with, by name, where they are known.
+    """
+    linkage = elf.linkage(program)
+    assert linkage is not None
+    if linkage.interpreter and image.find(linkage.interpreter) is None:
+        yield f"its loader {linkage.interpreter} is not in the image"
+    done: dict[str, elf.Linkage] = {}
+    todo = [(program.origin, linkage)]
+    while todo:
+        who, linkage = todo.pop()
+        for name in linkage.needed:
+            if name not in done:
+                inode = elf.library(image, name, (*linkage.search, *elf.folders(triplet)))
+                found = elf.linkage(inode) if inode else None
+                if inode is None or found is None or found.machine != linkage.machine:
+                    yield f"{who} needs {name}, which is not in the image"
+                    continue
+                if name in linked and _digest(inode) != _digest_of(linked[name]):
+                    yield f"{name} in the image is not the one that was linked with"
+                done[name] = found
+                todo.append((name, found))
+            missing = linkage.wants.get(name, frozenset()) - done[name].defines
+            if missing:
+                yield f"{who} needs {', '.join(sorted(missing))} of {name}, which the image's has not"
+
+
+def _libraries(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir() if ".so" in path.name}
+
+
+def _digest(inode: Inode) -> str:
+    digest = hashlib.sha256()
+    for chunk in inode.content.chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+if __name__ == "__main__":
+    run(main)

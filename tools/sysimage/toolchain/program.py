@@ -1,0 +1,93 @@
+"""Stage program: makes a folder from which one program of a locked package set runs on any host.
+
+The folder is flat: bin/PROGRAM, lib/ with the dynamic loader and the shared libraries of the set, share/ with
+the files of folders that the program reads. Links are resolved, so that the folder survives being copied by a
+sandbox or a remote executor.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.tree import Inode, Kind, Tree
+from tools.sysimage.debian import dpkg, unpack
+from tools.sysimage.debian.dpkg import Package
+
+TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+LOADERS = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
+
+
+def build(
+    packages: Sequence[Package], architecture: str, program: str, folder: Path, data: Sequence[str] = ()
+) -> None:
+    """Writes bin/ and lib/ for `program`, a path such as "usr/bin/xz", and share/ for `data`, into `folder`.
+
+    Raises ToolError if no package has the program, the loader or a folder of `data`, and what unpacking
+    raises.
+    """
+    tree = load(packages, folder.parent)
+    inode = tree.find(program)
+    if inode is None or inode.kind is not Kind.FILE:
+        raise ToolError(f"{program}: no package of the set has it; name a program that one of them has")
+    copy(inode, folder / "bin" / Path(program).name)
+    for path in tree.children(f"usr/lib/{TRIPLETS[architecture]}"):
+        library = tree.find(path)
+        if ".so" in path.rpartition("/")[2] and library and library.kind is Kind.FILE:
+            copy(library, folder / "lib" / path.rpartition("/")[2])
+    if not (folder / "lib" / LOADERS[architecture]).exists():
+        raise ToolError(f"{LOADERS[architecture]}: no package of the set has it; add libc6 to the set")
+    for source in data:
+        files = {path.rpartition("/")[2]: tree.find(path) for path in tree.children(source)}
+        if not files:
+            raise ToolError(f"{source}: no package of the set has files in this folder; name one that has")
+        for name, inode in files.items():
+            if inode is None or inode.kind is not Kind.FILE:
+                continue
+            if (folder / "share" / name).exists():
+                raise ToolError(
+                    f"{source}/{name}: another folder of data has a file {name}, too; name one of them"
+                )
+            copy(inode, folder / "share" / name)
+
+
+def load(packages: Sequence[Package], scratch: Path) -> Tree:
+    """The files of the packages; their content is in temporary files in the folder `scratch`."""
+    tree = Tree()
+    unpacker = unpack.Unpacker(tree)
+    places = unpack.spool(packages, scratch)
+    for package in packages:
+        archive, offset = places[package.name]
+        archive.seek(offset)
+        unpacker.unpack(package, archive)
+    return tree
+
+
+def copy(inode: Inode, path: Path) -> None:
+    """Writes a file to disk, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
+        for chunk in inode.content.chunks():
+            stream.write(chunk)
+    path.chmod(inode.mode & 0o777)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Makes the folder that a manifest asks for."""
+    parser = argparse.ArgumentParser(prog="program", description=__doc__)
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help='JSON with "architecture" and "packages"'
+    )
+    parser.add_argument("--program", required=True, help="path of the program in the packages")
+    parser.add_argument("--data", action="append", default=[], help="a folder in the packages, for share/")
+    parser.add_argument("--output", type=Path, required=True, help="the folder")
+    options = parser.parse_args(argv)
+    manifest = json.loads(options.manifest.read_text("utf-8"))
+    packages = dpkg.load_all(manifest["packages"])
+    build(packages, manifest["architecture"], options.program, options.output, options.data)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
