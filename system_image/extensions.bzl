@@ -17,7 +17,7 @@ Packages are fetched when a build needs them, each from the first mirror that ha
 or none that can be read, `@trixie` has this program alone, and its sets fail with the command to run.
 """
 
-load("//system_image/private:repositories.bzl", "hub_repository", "package_repository", "shown")
+load("//system_image/private/lock:repositories.bzl", "hub_repository", "package_repository", "shown")
 
 # Of the locks that are read; tools/sysimage/lock/lockfile.py writes it.
 _VERSION = 2

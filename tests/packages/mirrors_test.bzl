@@ -3,7 +3,7 @@
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 
 # buildifier: disable=bzl-visibility
-load("//system_image/private:mirrors.bzl", "parse_deb822", "parse_one_line", "serving")
+load("//system_image/private/lock:mirrors.bzl", "parse_deb822", "parse_one_line", "serving")
 
 _DEB822 = """\
 # A comment that names https://comment.example/debian

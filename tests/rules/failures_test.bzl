@@ -4,7 +4,7 @@ load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//system_image:defs.bzl", "base_image", "boot_test", "flatten", "inject", "kernel_module", "push_system_image", "rootfs", "system_image")
 
 # buildifier: disable=bzl-visibility
-load("//system_image/private:packages.bzl", "unlocked_packages")
+load("//system_image/private/lock:packages.bzl", "unlocked_packages")
 load("//toolchains:parts.bzl", "toolchain_parts")
 
 def _failure_impl(ctx):

@@ -1,8 +1,8 @@
 """Stage kernel: the kernel of a package set, and the tree of its modules."""
 
 load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
-load(":manifest.bzl", "packages_manifest")
-load(":packages.bzl", "DebianPackagesInfo")
+load("//system_image/private/core:manifest.bzl", "packages_manifest")
+load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
 
 KernelInfo = provider(
     doc = "A kernel.",

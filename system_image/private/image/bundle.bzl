@@ -1,9 +1,9 @@
 """Stage bundle: an OCI runtime bundle, for the orchestrator to run."""
 
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
-load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load(":layout.bzl", "IMAGE", "image_layout")
-load(":manifest.bzl", "write_manifest")
+load("//system_image/private/core:manifest.bzl", "write_manifest")
 
 def _bundle_impl(ctx):
     files = ctx.files.image

@@ -1,8 +1,8 @@
 """Stage launcher: the program that starts a sysroot's programs, compiled by locked packages."""
 
-load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
-load(":manifest.bzl", "packages_manifest")
-load(":packages.bzl", "DebianPackagesInfo")
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:manifest.bzl", "packages_manifest")
+load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
 
 def _launcher_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]

@@ -1,7 +1,7 @@
 """Stage program: a program of a locked package set that runs on any host, through its own loader."""
 
-load(":manifest.bzl", "packages_manifest", "write_manifest")
-load(":packages.bzl", "DebianPackagesInfo")
+load("//system_image/private/core:manifest.bzl", "packages_manifest", "write_manifest")
+load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
 
 LockedProgramInfo = provider(
     doc = "A program from locked packages.",

@@ -1,6 +1,6 @@
 """Stage flatten: an OCI image becomes one deterministic tar."""
 
-load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load(":compression.bzl", "two_cores")
 load(":layout.bzl", "IMAGE", "image_layout")
 

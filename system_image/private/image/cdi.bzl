@@ -1,6 +1,6 @@
 """Stage cdi: what a root filesystem with NVIDIA's driver has for containers."""
 
-load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 
 def _cdi_impl(ctx):
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")

@@ -1,7 +1,7 @@
 """Stage sysroot: what compiling for an image needs, extracted from the image."""
 
-load(":architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
-load(":layout.bzl", "IMAGE", "image_layout")
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/image:layout.bzl", "IMAGE", "image_layout")
 
 SysrootInfo = provider(
     doc = "A sysroot, or the compiler of one.",

@@ -3,11 +3,11 @@
 load("@rules_python//python:py_binary.bzl", "py_binary")
 load("@rules_python//python:py_test.bzl", "py_test")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM")
-load(":emit.bzl", "SystemImageInfo")
-load(":kernel.bzl", "KernelInfo")
-load(":manifest.bzl", "write_manifest")
-load(":program.bzl", "LockedProgramInfo")
-load(":stage1.bzl", _stage1 = "stage1")
+load("//system_image/private/image:emit.bzl", "SystemImageInfo")
+load("//system_image/private/kernel:kernel.bzl", "KernelInfo")
+load("//system_image/private/core:manifest.bzl", "write_manifest")
+load("//system_image/private/toolchain:program.bzl", "LockedProgramInfo")
+load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
 
 _CPUS = {
     "amd64": Label("@platforms//cpu:x86_64"),

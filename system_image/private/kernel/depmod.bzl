@@ -1,6 +1,6 @@
 """What the stages that index kernel modules have in common: depmod, from the lock."""
 
-load(":program.bzl", "LockedProgramInfo", "start_program")
+load("//system_image/private/toolchain:program.bzl", "LockedProgramInfo", "start_program")
 
 DEPMOD_ATTRS = {
     "_depmod": attr.label(

@@ -1,8 +1,8 @@
 """Stage rootfs: a package set becomes a root filesystem, without running any of its scripts."""
 
-load(":content.bzl", "content_attributes")
-load(":manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
-load(":packages.bzl", "DebianPackagesInfo")
+load("//system_image/private/core:content.bzl", "content_attributes")
+load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
+load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
 
 RootfsInfo = provider(
     doc = "A root filesystem, for another one that extends it.",

@@ -2,7 +2,7 @@
 
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load(":compress.bzl", "compress")
-load(":elf_dependencies_test.bzl", "elf_dependencies_test")
+load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load(":emit.bzl", "emit")
 load(":flatten.bzl", "flatten")
 load(":inject.bzl", "inject")

@@ -42,7 +42,7 @@ def _package_impl(rctx):
         architecture = repr(attr.architecture),
         deb = repr(deb),
         package = repr(attr.package),
-        rules = repr(str(Label("//system_image/private:packages.bzl"))),
+        rules = repr(str(Label("//system_image/private/lock:packages.bzl"))),
         sha256 = repr(attr.sha256),
         version = repr(attr.version),
     ))
@@ -131,9 +131,9 @@ _CPUS = {"amd64": "x86_64", "arm64": "aarch64"}
 
 def _hub_impl(rctx):
     parts = [_HUB_HEADER.format(
-        ledger = repr(str(Label("//system_image/private:ledger.bzl"))),
-        lock = repr(str(Label("//system_image/private:lock.bzl"))),
-        packages = repr(str(Label("//system_image/private:packages.bzl"))),
+        ledger = repr(str(Label("//system_image/private/rootfs:ledger_report.bzl"))),
+        lock = repr(str(Label("//system_image/private/lock:lock.bzl"))),
+        packages = repr(str(Label("//system_image/private/lock:packages.bzl"))),
     )]
     if rctx.attr.writable:
         parts.append(_HUB_LOCK.format(
