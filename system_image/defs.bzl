@@ -1,24 +1,24 @@
 """The public rules and macros, in the order of the pipeline."""
 
+load("//system_image/nvidia:defs.bzl", _nvidia_modules = "nvidia_modules", _nvidia_rootfs = "nvidia_rootfs", _nvidia_system_image = "nvidia_system_image")
 load("//system_image/private/boot:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
 load("//system_image/private/image:bundle.bzl", _app_bundle = "app_bundle")
 load("//system_image/private/image:cdi.bzl", _cdi = "cdi")
 load("//system_image/private/image:compress.bzl", _compress = "compress")
-load("//system_image/private/toolchain:elf_dependencies_test.bzl", _elf_dependencies_test = "elf_dependencies_test")
 load("//system_image/private/image:emit.bzl", _emit = "emit")
 load("//system_image/private/image:flatten.bzl", _flatten = "flatten")
 load("//system_image/private/image:inject.bzl", _inject = "inject")
+load("//system_image/private/image:system_image.bzl", _system_image = "system_image")
 load("//system_image/private/kernel:kernel.bzl", _kernel = "kernel")
 load("//system_image/private/kernel:kernel_module.bzl", _kernel_module = "kernel_module")
 load("//system_image/private/kernel:module_layer.bzl", _module_layer = "module_layer")
-load("//system_image/nvidia:defs.bzl", _nvidia_modules = "nvidia_modules", _nvidia_rootfs = "nvidia_rootfs", _nvidia_system_image = "nvidia_system_image")
+load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
 load("//system_image/private/publish:pin.bzl", _base_image = "base_image", _pin_program = "pin_program")
-load("//system_image/private/toolchain:program.bzl", _locked_program = "locked_program")
 load("//system_image/private/publish:push.bzl", _push_image = "push_image", _push_system_image = "push_system_image")
 load("//system_image/private/rootfs:rootfs.bzl", _rootfs = "rootfs")
-load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
+load("//system_image/private/toolchain:elf_dependencies_test.bzl", _elf_dependencies_test = "elf_dependencies_test")
+load("//system_image/private/toolchain:program.bzl", _locked_program = "locked_program")
 load("//system_image/private/toolchain:sysroot.bzl", _sysroot = "sysroot")
-load("//system_image/private/image:system_image.bzl", _system_image = "system_image")
 
 locked_program = _locked_program
 rootfs = _rootfs

@@ -1,12 +1,13 @@
 """What the rules tell each other, and rules of yours that build on them."""
 
-load("//system_image/private/image:compress.bzl", _CompressedBaseInfo = "CompressedBaseInfo")
-load("//system_image/private/image:emit.bzl", _SystemImageInfo = "SystemImageInfo")
-load("//system_image/private/kernel:kernel.bzl", _KernelInfo = "KernelInfo")
-load("//system_image/private/lock:packages.bzl", _DebianPackageInfo = "DebianPackageInfo", _DebianPackagesInfo = "DebianPackagesInfo")
-load("//system_image/private/toolchain:program.bzl", _LockedProgramInfo = "LockedProgramInfo")
-load("//system_image/private/rootfs:rootfs.bzl", _RootfsInfo = "RootfsInfo")
-load("//system_image/private/toolchain:sysroot.bzl", _SysrootInfo = "SysrootInfo")
+load("//system_image/providers:compressed_base_info.bzl", _CompressedBaseInfo = "CompressedBaseInfo")
+load("//system_image/providers:debian_package_info.bzl", _DebianPackageInfo = "DebianPackageInfo")
+load("//system_image/providers:debian_packages_info.bzl", _DebianPackagesInfo = "DebianPackagesInfo")
+load("//system_image/providers:kernel_info.bzl", _KernelInfo = "KernelInfo")
+load("//system_image/providers:locked_program_info.bzl", _LockedProgramInfo = "LockedProgramInfo")
+load("//system_image/providers:rootfs_info.bzl", _RootfsInfo = "RootfsInfo")
+load("//system_image/providers:sysroot_info.bzl", _SysrootInfo = "SysrootInfo")
+load("//system_image/providers:system_image_info.bzl", _SystemImageInfo = "SystemImageInfo")
 
 DebianPackageInfo = _DebianPackageInfo
 DebianPackagesInfo = _DebianPackagesInfo

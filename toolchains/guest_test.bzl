@@ -1,7 +1,7 @@
 """Tests of guest's programs that run on the host."""
 
 load("@rules_python//python:py_test.bzl", "py_test")
-load("//system_image:providers.bzl", "SysrootInfo")
+load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
 load(":guest.bzl", "GUEST_PLATFORM", "guest_programs")
 load(":parts.bzl", "sysroot_transition")
 

@@ -1,6 +1,6 @@
 """The sysroot and the compiler of a toolchain, each for its own platform."""
 
-load("//system_image:providers.bzl", "SysrootInfo")
+load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
 load(":guest.bzl", "GUEST_TOOLCHAINS")
 
 ToolchainPartsInfo = provider(

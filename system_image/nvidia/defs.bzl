@@ -1,8 +1,8 @@
 """The macros for images with NVIDIA GPUs: a root filesystem with the driver, a system image with an attestation."""
 
+load("//system_image/private/image:system_image.bzl", "system_image")
 load("//system_image/private/kernel:kernel_module.bzl", "kernel_module")
 load("//system_image/private/rootfs:rootfs.bzl", "rootfs")
-load("//system_image/private/image:system_image.bzl", "system_image")
 
 _ATTESTATION = "usr/libexec/nvidia-attestation"
 _UNITS = "etc/systemd/system/"

@@ -2,12 +2,12 @@
 
 load("@rules_python//python:py_binary.bzl", "py_binary")
 load("@rules_python//python:py_test.bzl", "py_test")
-load("//toolchains:guest.bzl", "GUEST_PLATFORM")
-load("//system_image/private/image:emit.bzl", "SystemImageInfo")
-load("//system_image/private/kernel:kernel.bzl", "KernelInfo")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
-load("//system_image/private/toolchain:program.bzl", "LockedProgramInfo")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
+load("//system_image/providers:kernel_info.bzl", "KernelInfo")
+load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
+load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
+load("//toolchains:guest.bzl", "GUEST_PLATFORM")
 
 _CPUS = {
     "amd64": Label("@platforms//cpu:x86_64"),

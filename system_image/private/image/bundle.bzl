@@ -1,9 +1,9 @@
 """Stage bundle: an OCI runtime bundle, for the orchestrator to run."""
 
-load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
-load(":layout.bzl", "IMAGE", "image_layout")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
+load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
+load(":layout.bzl", "IMAGE", "image_layout")
 
 def _bundle_impl(ctx):
     files = ctx.files.image

@@ -1,16 +1,8 @@
 """Stage compress: a flat base is compressed once, in blocks that every image on it can take over."""
 
+load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
 load(":flatten.bzl", "FLAT_BASE")
-
-CompressedBaseInfo = provider(
-    doc = "A flat base, compressed in blocks.",
-    fields = {
-        "compressed": "File: the base as an image of its own.",
-        "compression": "string: `xz`, `zstd` or `none`.",
-        "index": "File: where each block is and what is in it, JSON.",
-    },
-)
 
 def _compress_impl(ctx):
     compression = compression_of(ctx)

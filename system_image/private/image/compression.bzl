@@ -1,7 +1,8 @@
 """What the stages compress and emit have in common: the compressor, from the lock."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
-load("//system_image/private/toolchain:program.bzl", "LockedProgramInfo", "start_program")
+load("//system_image/private/toolchain:program.bzl", "start_program")
+load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
 SUFFIXES = {"none": "", "xz": ".xz", "zstd": ".zst"}
 

@@ -1,20 +1,9 @@
 """Stage emit: base and overlay become the system image, with its digest and its manifest."""
 
-load(":compress.bzl", "CompressedBaseInfo")
+load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
+load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
 load(":flatten.bzl", "FLAT_BASE")
-
-SystemImageInfo = provider(
-    doc = "A system image.",
-    fields = {
-        "compression": "string: `xz`, `zstd` or `none`.",
-        "contents": "File: sizes, packages, and of each path size and origin; tools/sysimage/contents.py says how.",
-        "digest": "File: SHA-256 of the image, in the format of sha256sum(1).",
-        "image": "File: the tarball.",
-        "mtree": "File: what is in it, after mtree(5).",
-        "sha384": "File: SHA-384 of the image, in the format of sha384sum(1).",
-    },
-)
 
 def _emit_impl(ctx):
     compression = compression_of(ctx)

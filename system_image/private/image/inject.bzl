@@ -1,8 +1,8 @@
 """Stage inject: files, links and unit states that go on top of a base, checked against it."""
 
 load("//system_image/private/core:content.bzl", "content_attributes")
-load(":flatten.bzl", "FLAT_BASE")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
+load(":flatten.bzl", "FLAT_BASE")
 
 def _inject_impl(ctx):
     fields, inputs = content_manifest(ctx)

@@ -1,8 +1,8 @@
 """The macro that composes flatten, compress, inject and emit."""
 
+load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load(":compress.bzl", "compress")
-load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load(":emit.bzl", "emit")
 load(":flatten.bzl", "flatten")
 load(":inject.bzl", "inject")

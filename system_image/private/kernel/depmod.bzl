@@ -1,6 +1,7 @@
 """What the stages that index kernel modules have in common: depmod, from the lock."""
 
-load("//system_image/private/toolchain:program.bzl", "LockedProgramInfo", "start_program")
+load("//system_image/private/toolchain:program.bzl", "start_program")
+load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
 DEPMOD_ATTRS = {
     "_depmod": attr.label(

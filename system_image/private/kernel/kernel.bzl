@@ -1,17 +1,9 @@
 """Stage kernel: the kernel of a package set, and the tree of its modules."""
 
-load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
-
-KernelInfo = provider(
-    doc = "A kernel.",
-    fields = {
-        "architecture": "string: `amd64` or `arm64`.",
-        "image": "File: what a boot loader starts.",
-        "modules": "File: a folder with usr/lib/modules/RELEASE, modules.dep and its like among it.",
-    },
-)
+load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
+load("//system_image/providers:kernel_info.bzl", "KernelInfo")
+load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
 
 def _kernel_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]

@@ -2,11 +2,11 @@
 
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("@rules_python//python:py_test.bzl", "py_test")
-load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
-load("//system_image/private/image:compression.bzl", "two_cores")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
+load("//system_image/private/image:compression.bzl", "two_cores")
+load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
+load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
 load(":module_layer.bzl", "module_layer")
-load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
 
 def _packages(infos, wanted = lambda name: True):
     """The packages of sets, each once, and the inputs that they are."""

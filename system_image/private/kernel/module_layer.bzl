@@ -1,8 +1,8 @@
 """Stage module_layer: a layer with modules of a kernel, its own and others, as modprobe finds them."""
 
-load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
+load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
+load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
 
 def _module_layer_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]

@@ -1,8 +1,8 @@
 """Stage stage1: the initramfs that measures a system image, unpacks it into memory and starts it."""
 
-load(":kernel.bzl", "KernelInfo")
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
+load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
+load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 
 # What a virtual machine of QEMU's has as disks and network, and what systemd and containers ask for.
 _MODULES = [

@@ -1,25 +1,7 @@
 """Stage packages: locked packages as targets, and a set of them for one architecture."""
 
-DebianPackageInfo = provider(
-    doc = "One locked Debian package.",
-    fields = {
-        "architecture": "string: the package's architecture, `amd64`, `arm64` or `all`.",
-        "deb": "File: the .deb, verified by its SHA-256.",
-        "package": "string: the package's name.",
-        "sha256": "string: SHA-256 of the .deb, hexadecimal.",
-        "version": "string: the package's version.",
-    },
-)
-
-DebianPackagesInfo = provider(
-    doc = "A package set of the lock, resolved for one architecture.",
-    fields = {
-        "architecture": "string: the architecture that the set is resolved for, `amd64` or `arm64`.",
-        "checked": "File: made only if the lock fits its manifest; an input of whatever uses the set.",
-        "packages": "list of DebianPackageInfo, sorted by name: the whole closure.",
-        "set": "string: the set's name in the manifest.",
-    },
-)
+load("//system_image/providers:debian_package_info.bzl", "DebianPackageInfo")
+load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 
 def _debian_package_impl(ctx):
     return [

@@ -1,7 +1,7 @@
 """Stage artifact: a system image and what belongs to it as one OCI artifact."""
 
-load("//system_image/private/image:emit.bzl", "SystemImageInfo")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
+load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 
 _TYPE = "application/vnd.system-image.v1"
 

@@ -1,6 +1,6 @@
 """Programs for `bazel run` that talk to registries: they run on the host, whatever platform an image is for."""
 
-load("//system_image/private/toolchain:program.bzl", "LockedProgramInfo")
+load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
 # What a test or another script starts it with is in its own runfiles.
 _LAUNCHER = """\

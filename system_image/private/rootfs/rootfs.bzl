@@ -2,17 +2,8 @@
 
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
-load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
-
-RootfsInfo = provider(
-    doc = "A root filesystem, for another one that extends it.",
-    fields = {
-        "fields": "dict: what its manifest says beside its packages, that of its own base included.",
-        "inputs": "depset of Files: what these fields name.",
-        "packages": "DebianPackagesInfo: its packages, those of its own base included.",
-        "whole": "File: the whole tree as a tar, that of its own base included.",
-    },
-)
+load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
+load("//system_image/providers:rootfs_info.bzl", "RootfsInfo")
 
 def _rootfs_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]

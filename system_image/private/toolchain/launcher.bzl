@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
+load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 
 def _launcher_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]

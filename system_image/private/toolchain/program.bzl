@@ -1,16 +1,8 @@
 """Stage program: a program of a locked package set that runs on any host, through its own loader."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest", "write_manifest")
-load("//system_image/private/lock:packages.bzl", "DebianPackagesInfo")
-
-LockedProgramInfo = provider(
-    doc = "A program from locked packages.",
-    fields = {
-        "architecture": "string: of the program, `amd64` or `arm64`.",
-        "argv": "list of strings: how to start it, relative to the execution root.",
-        "folder": "File: the folder with bin/, lib/ and, if there is data, share/; an input of the action.",
-    },
-)
+load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
+load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
 def start_program(ctx, args, flag, program, name = None):
     """Tells a tool how to start a locked program: `flag` names a file `{"argv": […]}`.

@@ -1,0 +1,11 @@
+"""RootfsInfo: a root filesystem, for another one that extends it."""
+
+RootfsInfo = provider(
+    doc = "A root filesystem, for another one that extends it.",
+    fields = {
+        "fields": "dict: what its manifest says beside its packages, that of its own base included.",
+        "inputs": "depset of Files: what these fields name.",
+        "packages": "DebianPackagesInfo: its packages, those of its own base included.",
+        "whole": "File: the whole tree as a tar, that of its own base included.",
+    },
+)

@@ -1,0 +1,13 @@
+"""SystemImageInfo: a system image."""
+
+SystemImageInfo = provider(
+    doc = "A system image.",
+    fields = {
+        "compression": "string: `xz`, `zstd` or `none`.",
+        "contents": "File: sizes, packages, and of each path size and origin; tools/sysimage/contents.py says how.",
+        "digest": "File: SHA-256 of the image, in the format of sha256sum(1).",
+        "image": "File: the tarball.",
+        "mtree": "File: what is in it, after mtree(5).",
+        "sha384": "File: SHA-384 of the image, in the format of sha384sum(1).",
+    },
+)
