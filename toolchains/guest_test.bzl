@@ -1,6 +1,6 @@
 """Tests of guest's programs that run on the host."""
 
-load("@rules_python//python:py_test.bzl", "py_test")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
 load(":guest.bzl", "GUEST_PLATFORM", "guest_programs")
 load(":parts.bzl", "sysroot_transition")
@@ -19,6 +19,12 @@ guest_libraries = rule(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),
     },
+)
+
+sysroot_program_test = exec_program(
+    Label("//tools/sysimage/toolchain:guest_test"),
+    doc = "Runs a program of the guest with the loader and the libraries of a sysroot.",
+    test = True,
 )
 
 def guest_test(*, name, program, sysroot = Label("//system_image:sysroot"), data = [], args = [], size = "small", **kwargs):
@@ -46,16 +52,10 @@ def guest_test(*, name, program, sysroot = Label("//system_image:sysroot"), data
         **parts
     )
     built = guest_programs(name, {"program": program}, tags = ["manual"], testonly = True, **parts)["program"]
-    py_test(
+    sysroot_program_test(
         name = name,
         size = size,
-        srcs = [Label("//tools/sysimage:guest_test.py")],
         args = ["$(rootpath {}_libraries)".format(name), "$(rootpath {})".format(built)] + args,
         data = [name + "_libraries", built] + data,
-        # As the tools have it.
-        legacy_create_init = 0,
-        main = Label("//tools/sysimage:guest_test.py"),
-        python_version = "3.14",
-        deps = [Label("//tools/sysimage")],
         **kwargs
     )

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.push.registries import RUNFILES, SKOPEO, Registry
+from tests.publish.push.registries import RUNFILES, SKOPEO, Registry
 
 ROUNDS = 5
 MOST = 1.2

@@ -30,7 +30,7 @@ def boot_failure_test(name, image, message, args = [], **kwargs):
         main = "failure_test.py",
         python_version = "3.14",
         tags = ["cpu:2"],
-        deps = ["//tools/sysimage/boot:lib"],
+        deps = ["//tools/sysimage"],
     )
 
 def boot_run_test(name, vm, args, data = []):

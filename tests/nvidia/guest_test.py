@@ -15,9 +15,9 @@ from tests.nvidia import machine
 from tests.nvidia.images import TRIPLET, driver, image
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.package_set import load
 from tools.sysimage.formats import elf
 from tools.sysimage.image import cdi
-from tools.sysimage.toolchain.program import load
 
 SCHEMA = "usr/share/gocode/src/tags.cncf.io/container-device-interface/schema"
 

@@ -72,11 +72,11 @@ def failures_test_suite(name):
         name = name + "_push",
         image = "//system_image:vanilla",
         lock = "//system_image:debian.lock.json",
-        referrers = {"//tools/sysimage:sysimage": "application/vnd.example"},
+        referrers = {"//tools/sysimage/core": "application/vnd.example"},
     )
     _failure_test(
         name = "push_system_image_refuses_a_referrer_of_many_files_test",
-        message = "referrers: @@//tools/sysimage:sysimage is",
+        message = "referrers: @@//tools/sysimage/core:core is",
         target_under_test = name + "_push_artifact",
     )
     native.test_suite(

@@ -1,8 +1,7 @@
 """Programs for guests of another architecture than the one that builds."""
 
-load("@rules_python//python:py_test.bzl", "py_test")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "guest_program")
-load("//toolchains:guest_test.bzl", "guest_libraries")
+load("//toolchains:guest_test.bzl", "guest_libraries", "sysroot_program_test")
 load(":programs.bzl", "SANITIZERS")
 
 # The architecture that is not the build's.
@@ -33,10 +32,9 @@ def emulated_tests(name, programs):
             program = program,
             tags = ["manual"],
         )
-        py_test(
+        sysroot_program_test(
             name = program + "_emulated_test",
             size = "small",
-            srcs = [Label("//tools/sysimage:guest_test.py")],
             args = [
                 "--emulator",
                 "$(rootpath :qemu)",
@@ -48,10 +46,6 @@ def emulated_tests(name, programs):
                 ":qemu",
                 program + "_other",
             ],
-            legacy_create_init = 0,
-            main = Label("//tools/sysimage:guest_test.py"),
-            python_version = "3.14",
-            deps = ["//tools/sysimage"],
         )
     native.test_suite(
         name = name,

@@ -1,7 +1,6 @@
 """Stage boot: a system image in a virtual machine, to look at or to test."""
 
-load("@rules_python//python:py_binary.bzl", "py_binary")
-load("@rules_python//python:py_test.bzl", "py_test")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
@@ -107,6 +106,17 @@ _machine = rule(
     },
 )
 
+_vm = exec_program(
+    Label("//tools/sysimage/boot:vm"),
+    doc = "See the macro `system_image_vm`.",
+)
+
+_boot_test = exec_program(
+    Label("//tools/sysimage/boot:check"),
+    doc = "See the macro `boot_test`.",
+    test = True,
+)
+
 def _make_machine(name, architecture, kernel, stage1, common, **kwargs):
     """Declares `NAME_machine` and, of a kernel of one's own, its stage1; returns the machine's name."""
     if architecture and architecture not in _CPUS:
@@ -179,7 +189,12 @@ def system_image_vm(
         plain = plain,
         virtiofsd = Label("//system_image:virtiofsd"),
     )
-    _program(py_binary, name, "vm", machine, **kwargs)
+    _vm(
+        name = name,
+        args = ["--vm", "$(rootpath {})".format(machine)],
+        data = [machine],
+        **kwargs
+    )
 
 def boot_test(
         *,
@@ -239,19 +254,11 @@ def boot_test(
         plain = plain,
         wanted = json.encode({"commands": commands, "expect": expect, "status": status}),
     )
-    _program(py_test, name, "check", machine, size = size, tags = tags + ["cpu:{}".format(cpus)], **kwargs)
-
-def _program(rule, name, module, machine, **kwargs):
-    main = Label("//tools/sysimage/boot:{}.py".format(module))
-    rule(
+    _boot_test(
         name = name,
-        srcs = [main],
+        size = size,
         args = ["--vm", "$(rootpath {})".format(machine)],
         data = [machine],
-        # As the tools have it.
-        legacy_create_init = 0,
-        main = main,
-        python_version = "3.14",
-        deps = [Label("//tools/sysimage/boot:lib")],
+        tags = tags + ["cpu:{}".format(cpus)],
         **kwargs
     )

@@ -53,7 +53,7 @@ _bundle = rule(
             allow_single_file = True,
         ),
         _bundle = attr.label(
-            default = Label("//tools/sysimage:bundle"),
+            default = Label("//tools/sysimage/image:bundle"),
             cfg = "exec",
             executable = True,
         ),

@@ -34,7 +34,7 @@ cdi = rule(
             allow_single_file = [".tar"],
         ),
         _cdi = attr.label(
-            default = Label("//tools/sysimage:cdi"),
+            default = Label("//tools/sysimage/image:cdi"),
             cfg = "exec",
             executable = True,
         ),

@@ -2,7 +2,7 @@
 
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
-load(":flatten.bzl", "FLAT_BASE")
+load(":flat_base.bzl", "FLAT_BASE")
 
 def _compress_impl(ctx):
     compression = compression_of(ctx)
@@ -42,7 +42,7 @@ compress = rule(
         COMPRESSION_ATTRS,
         base = FLAT_BASE,
         _compress = attr.label(
-            default = Label("//tools/sysimage:compress"),
+            default = Label("//tools/sysimage/image:compress"),
             cfg = "exec",
             executable = True,
         ),

@@ -3,7 +3,7 @@
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
-load(":flatten.bzl", "FLAT_BASE")
+load(":flat_base.bzl", "FLAT_BASE")
 
 def _emit_impl(ctx):
     compression = compression_of(ctx)
@@ -84,7 +84,7 @@ emit = rule(
             allow_single_file = [".tar"],
         ),
         _emit = attr.label(
-            default = Label("//tools/sysimage:emit"),
+            default = Label("//tools/sysimage/image:emit"),
             cfg = "exec",
             executable = True,
         ),

@@ -4,13 +4,6 @@ load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "targ
 load(":compression.bzl", "two_cores")
 load(":layout.bzl", "IMAGE", "image_layout")
 
-# What the stages that build on a flat image have as `base`.
-FLAT_BASE = attr.label(
-    doc = "The flat base, from `flatten`.",
-    mandatory = True,
-    allow_single_file = [".tar"],
-)
-
 def _flatten_impl(ctx):
     layout, inputs = image_layout(ctx)
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
@@ -47,7 +40,7 @@ flatten = rule(
             default = 65536,
         ),
         _flatten = attr.label(
-            default = Label("//tools/sysimage:flatten"),
+            default = Label("//tools/sysimage/image:flatten"),
             cfg = "exec",
             executable = True,
         ),

@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
-load(":flatten.bzl", "FLAT_BASE")
+load(":flat_base.bzl", "FLAT_BASE")
 
 def _inject_impl(ctx):
     fields, inputs = content_manifest(ctx)
@@ -30,7 +30,7 @@ _inject = rule(
         CONTENT_ATTRS,
         base = FLAT_BASE,
         _inject = attr.label(
-            default = Label("//tools/sysimage:inject"),
+            default = Label("//tools/sysimage/image:inject"),
             cfg = "exec",
             executable = True,
         ),

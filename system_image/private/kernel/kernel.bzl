@@ -57,7 +57,7 @@ kernel = rule(
             providers = [DebianPackagesInfo],
         ),
         _kernel = attr.label(
-            default = Label("//tools/sysimage:kernel"),
+            default = Label("//tools/sysimage/kernel"),
             cfg = "exec",
             executable = True,
         ),

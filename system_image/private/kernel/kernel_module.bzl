@@ -1,7 +1,7 @@
 """Stage kernel_module: external modules of a kernel, built with its locked headers and the sysroot's compiler."""
 
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
-load("@rules_python//python:py_test.bzl", "py_test")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/image:compression.bzl", "two_cores")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
@@ -141,7 +141,7 @@ _kernel_module = rule(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),
         "_kernel_module": attr.label(
-            default = Label("//tools/sysimage:kernel_module"),
+            default = Label("//tools/sysimage/kernel:kernel_module"),
             cfg = "exec",
             executable = True,
         ),
@@ -156,6 +156,12 @@ _kernel_module = rule(
             providers = [DebianPackagesInfo],
         ),
     },
+)
+
+kernel_module_check_test = exec_program(
+    Label("//tools/sysimage/kernel:kernel_module_check"),
+    doc = "Compares modules with the kernel that they are for.",
+    test = True,
 )
 
 def kernel_module(
@@ -232,19 +238,13 @@ def kernel_module(
         output_group = "symvers",
         **parts
     )
-    py_test(
+    kernel_module_check_test(
         name = name + "_test",
         size = "small",
-        srcs = [Label("//tools/sysimage:kernel_module_check.py")],
         args = ["--packages", "$(rootpaths {})".format(kernel_headers), "--modules", "$(rootpaths {})".format(name)] +
                ["--symvers", "$(rootpath {}_symvers)".format(name)] +
                [word for license in licenses for word in ["--license", repr(license)]] +
                [word for pattern in firmware for word in ["--firmware", repr(pattern)]],
         data = [name, name + "_symvers", kernel_headers],
-        # As the tools have it.
-        legacy_create_init = 0,
-        main = Label("//tools/sysimage:kernel_module_check.py"),
-        python_version = "3.14",
-        deps = [Label("//tools/sysimage")],
         **kwargs
     )

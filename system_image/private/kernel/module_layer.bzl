@@ -51,7 +51,7 @@ module_layer = rule(
             providers = [DebianPackagesInfo],
         ),
         _module_layer = attr.label(
-            default = Label("//tools/sysimage:module_layer"),
+            default = Label("//tools/sysimage/kernel:module_layer"),
             cfg = "exec",
             executable = True,
         ),

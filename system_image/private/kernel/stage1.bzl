@@ -63,7 +63,7 @@ stage1 = rule(
             allow_single_file = True,
         ),
         "_stage1": attr.label(
-            default = Label("//tools/sysimage:stage1"),
+            default = Label("//tools/sysimage/kernel:stage1"),
             cfg = "exec",
             executable = True,
         ),

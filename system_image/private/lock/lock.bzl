@@ -1,9 +1,12 @@
 """Stage lock: the program that writes a lock. It runs outside of build actions, by `bazel run`."""
 
 load("@bazel_skylib//lib:shell.bzl", "shell")
-load("//tools/sysimage:stage.bzl", "python_binary")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
 
-_MAIN = Label("//tools/sysimage/lock:__main__.py")
+_program = exec_program(
+    Label("//tools/sysimage/lock:lock"),
+    doc = "See the macro `lock_program`.",
+)
 
 def lock_program(name, manifest, lock):
     """Makes a target whose `bazel run` locks a manifest of the workspace.
@@ -13,14 +16,11 @@ def lock_program(name, manifest, lock):
       manifest: path of the manifest, relative to the workspace.
       lock: path of the lock, relative to the workspace.
     """
-    python_binary(
+    _program(
         name = name,
-        srcs = [_MAIN],
         args = [_word("--manifest=" + manifest), _word("--lock=" + lock)],
-        main = _MAIN,
         # `bazel build //...` need not fetch the tool's libraries.
         tags = ["manual"],
-        deps = [Label("//tools/sysimage/lock:lib")],
     )
 
 def _word(text):

@@ -1,4 +1,4 @@
-"""Stage packages: locked packages as targets, and a set of them for one architecture."""
+"""Stage lock_fits: locked packages as targets, and a set of them for one architecture."""
 
 load("//system_image/providers:debian_package_info.bzl", "DebianPackageInfo")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
@@ -39,11 +39,11 @@ def _debian_packages_impl(ctx):
     args.add("--output", checked)
     args.add("--relock", ctx.attr.relock)
     ctx.actions.run(
-        executable = ctx.executable._packages,
+        executable = ctx.executable._lock_fits,
         arguments = [args],
         inputs = [ctx.file.manifest, ctx.file.lock],
         outputs = [checked],
-        mnemonic = "SystemImagePackages",
+        mnemonic = "SystemImageLockFits",
         progress_message = "Checking that the lock of set %s fits its manifest" % ctx.attr.set,
         toolchain = None,
     )
@@ -71,8 +71,8 @@ debian_packages = rule(
         "packages": attr.label_list(doc = "The closure.", mandatory = True, providers = [DebianPackageInfo]),
         "relock": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
         "set": attr.string(doc = "The set's name.", mandatory = True),
-        "_packages": attr.label(
-            default = Label("//tools/sysimage:packages"),
+        "_lock_fits": attr.label(
+            default = Label("//tools/sysimage/lock:lock_fits"),
             cfg = "exec",
             executable = True,
         ),

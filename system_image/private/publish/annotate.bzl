@@ -47,7 +47,7 @@ annotate = rule(
             allow_single_file = [".json"],
         ),
         "_annotate": attr.label(
-            default = Label("//tools/sysimage:annotate"),
+            default = Label("//tools/sysimage/publish:annotate"),
             cfg = "exec",
             executable = True,
         ),

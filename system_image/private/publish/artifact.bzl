@@ -72,7 +72,7 @@ artifact = rule(
             allow_files = True,
         ),
         "_artifact": attr.label(
-            default = Label("//tools/sysimage:artifact"),
+            default = Label("//tools/sysimage/publish:artifact"),
             cfg = "exec",
             executable = True,
         ),

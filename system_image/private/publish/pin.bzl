@@ -1,6 +1,7 @@
 """Stage pin: base images that are pulled from a registry, by digest, instead of being built."""
 
-load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "program_attr", "registry_program", "runfiles_path")
+load("//system_image/private/core:runfiles.bzl", "runfiles_path")
+load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "program_attr", "registry_program")
 
 _ARCHITECTURES = ["amd64", "arm64"]
 
@@ -29,7 +30,7 @@ _pin = rule(
         names = attr.string_list(doc = "What can be pinned.", mandatory = True),
         pins = attr.string(doc = "Path of the file of pins.", mandatory = True),
         prefix = attr.string(doc = "What the names of repositories start with.", mandatory = True),
-        _program = program_attr(Label("//tools/sysimage:pin")),
+        _program = program_attr(Label("//tools/sysimage/publish:pin")),
     ),
     executable = True,
 )

@@ -1,5 +1,6 @@
 """Programs for `bazel run` that talk to registries: they run on the host, whatever platform an image is for."""
 
+load("//system_image/private/core:runfiles.bzl", "runfiles_path")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
 # What a test or another script starts it with is in its own runfiles.
@@ -68,17 +69,3 @@ def registry_program(ctx, settings, files = [], targets = []):
         for target in [ctx.attr._program] + targets
     ])
     return DefaultInfo(executable = launcher, runfiles = runfiles)
-
-def runfiles_path(ctx, file):
-    """The path of a file below the runfiles.
-
-    Args:
-      ctx: the rule's context.
-      file: the File.
-
-    Returns:
-      A string.
-    """
-    if file.short_path.startswith("../"):
-        return file.short_path.removeprefix("../")
-    return ctx.workspace_name + "/" + file.short_path

@@ -1,9 +1,12 @@
 """Stage rootfs: the program that tells what stands for the maintainer scripts of a set. Run by `bazel run`."""
 
 load("@bazel_skylib//lib:shell.bzl", "shell")
-load("//tools/sysimage:stage.bzl", "python_binary")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
 
-_MAIN = Label("//tools/sysimage:ledger.py")
+_program = exec_program(
+    Label("//tools/sysimage/rootfs:ledger_report"),
+    doc = "See the macro `ledger_program`.",
+)
 
 def ledger_program(name, lock, ledger = []):
     """Makes a target whose `bazel run TARGET -- --set NAME` lists coverage and drafts what is missing.
@@ -13,13 +16,10 @@ def ledger_program(name, lock, ledger = []):
       lock: path of the lock, relative to the workspace.
       ledger: list of paths of further ledgers, relative to the workspace, as `rootfs` has them.
     """
-    python_binary(
+    _program(
         name = name,
-        srcs = [_MAIN],
         args = [_word("--lock=" + lock)] + [_word("--ledger=" + path) for path in ledger],
-        main = _MAIN,
         tags = ["manual"],
-        deps = [Label("//tools/sysimage:programs")],
     )
 
 def _word(text):

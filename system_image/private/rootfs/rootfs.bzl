@@ -123,7 +123,7 @@ _rootfs = rule(
         ),
         users = attr.string_list(doc = "Users and groups to make, as lines of sysusers.d(5)."),
         _rootfs = attr.label(
-            default = Label("//tools/sysimage:rootfs"),
+            default = Label("//tools/sysimage/rootfs"),
             cfg = "exec",
             executable = True,
         ),

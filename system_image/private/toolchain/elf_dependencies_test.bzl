@@ -1,8 +1,14 @@
 """The test that what is injected finds its libraries in the image."""
 
-load("@rules_python//python:py_test.bzl", "py_test")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_programs")
 load("//toolchains:guest_test.bzl", "guest_libraries")
+
+_elf_dependencies_test = exec_program(
+    Label("//tools/sysimage/toolchain:elf_dependencies"),
+    doc = "See the macro `elf_dependencies_test`.",
+    test = True,
+)
 
 def elf_dependencies_test(*, name, image, binaries, sysroot = None, guest_toolchains = GUEST_TOOLCHAINS, size = "small", **kwargs):
     """Proves that each library that programs need is in the image, with the symbol versions that they need.
@@ -37,18 +43,12 @@ def elf_dependencies_test(*, name, image, binaries, sysroot = None, guest_toolch
             target_platform = select(GUEST_PLATFORM),
             **dict(parts, testonly = True)
         )
-    py_test(
+    _elf_dependencies_test(
         name = name,
         size = size,
-        srcs = [Label("//tools/sysimage:elf_dependencies.py")],
         args = ["--image", "$(rootpath {})".format(image)] +
                [word for libraries in linked for word in ["--sysroot", "$(rootpath {})".format(libraries)]] +
                ["--program"] + ["$(rootpath {})".format(program) for program in programs],
         data = [image] + linked + programs,
-        # As the tools have it.
-        legacy_create_init = 0,
-        main = Label("//tools/sysimage:elf_dependencies.py"),
-        python_version = "3.14",
-        deps = [Label("//tools/sysimage")],
         **kwargs
     )

@@ -44,7 +44,7 @@ launcher = rule(
             allow_single_file = [".c"],
         ),
         _launcher = attr.label(
-            default = Label("//tools/sysimage:launcher"),
+            default = Label("//tools/sysimage/toolchain:launcher"),
             cfg = "exec",
             executable = True,
         ),

@@ -81,7 +81,7 @@ locked_program = rule(
             mandatory = True,
         ),
         "_program": attr.label(
-            default = Label("//tools/sysimage:program"),
+            default = Label("//tools/sysimage/toolchain:program"),
             cfg = "exec",
             executable = True,
         ),

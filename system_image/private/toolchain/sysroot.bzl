@@ -118,7 +118,7 @@ sysroot = rule(
             allow_single_file = True,
         ),
         _sysroot = attr.label(
-            default = Label("//tools/sysimage:sysroot"),
+            default = Label("//tools/sysimage/toolchain:sysroot"),
             cfg = "exec",
             executable = True,
         ),

@@ -10,32 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree
 from tools.sysimage.formats import cpio
-from tools.sysimage.toolchain.program import LOADERS
 
 # Of the image's .network files, the one that has the address of a guest in QEMU's user network.
 _MAC = "42:00:0a:00:02:0f"
-_SECTOR = 512
 _TRIAL = 20  # seconds in which a machine that works has started its kernel, many times over
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What machines of an architecture differ in."""
-
-    program: str
-    machine: str
-    console: str
-    emulated: str  # the processor that is emulated
-
-
-_KINDS = {
-    "amd64": _Kind("qemu-system-x86_64", "q35", "ttyS0", "max"),
-    # Its pointer authentication is of no use here, and emulated to the letter it takes half of the time.
-    "arm64": _Kind("qemu-system-aarch64", "virt,gic-version=max", "ttyAMA0", "max,pauth-impdef=on"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +42,7 @@ class Machine:
     @property
     def console(self) -> str:
         """The name of the serial console in the guest."""
-        return _KINDS[self.architecture].console
+        return ARCHITECTURES[self.architecture].console
 
 
 def parse(path: Path) -> Machine:
@@ -175,13 +157,13 @@ def kvm_works(machine: Machine) -> bool:
 
 
 def _start(machine: Machine, *, kvm: bool) -> list[str]:
-    kind = _KINDS[machine.architecture]
+    kind = ARCHITECTURES[machine.architecture]
     return [
-        *_locked(machine, machine.qemu, kind.program),
+        *_locked(machine, machine.qemu, kind.qemu),
         *("-L", str(machine.qemu / "share"), "-nodefaults", "-no-user-config"),
-        *("-display", "none", "-no-reboot", "-machine", kind.machine),
+        *("-display", "none", "-no-reboot", "-machine", kind.qemu_machine),
         *(("-accel", "kvm") if kvm else ("-accel", "tcg,thread=multi")),
-        *("-cpu", "max" if kvm else kind.emulated),
+        *("-cpu", "max" if kvm else kind.qemu_cpu),
         *("-kernel", str(machine.kernel)),
     ]
 
@@ -190,7 +172,7 @@ def _locked(machine: Machine, folder: Path, program: str) -> list[str]:
     """How a locked program is started: through its own loader."""
     libraries = folder / "lib"
     return [
-        *(str(libraries / LOADERS[machine.host]), "--library-path", str(libraries)),
+        *(str(libraries / ARCHITECTURES[machine.host].loader), "--library-path", str(libraries)),
         *("--argv0", program, str(folder / "bin" / program)),
     ]
 

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.patterns import Pattern
 from tools.sysimage.core.tree import Inode, Kind, file
@@ -19,11 +20,6 @@ from tools.sysimage.formats import elf
 
 _CACHE = "etc/ld.so.cache"
 _LIBC6 = 0x0003  # ELF, for glibc 2
-# Debian's architecture → (e_machine of ELF, flag in the cache, name in paths).
-_MACHINES = {
-    "amd64": (62, 0x0300, "x86_64-linux-gnu"),
-    "arm64": (183, 0x0A00, "aarch64-linux-gnu"),
-}
 _HEADER, _ENTRY = 48, 24
 _EXTENSION_MAGIC = 0xEAA42174
 _HWCAP_EXTENSION = 1 << 62
@@ -44,14 +40,14 @@ class Library:
 
 def update(root: Root, who: str) -> None:
     """Makes the links and the cache. Raises ToolError for an architecture it does not know."""
-    machine = _MACHINES.get(root.architecture)
+    machine = ARCHITECTURES.get(root.architecture)
     if machine is None:
         raise ToolError(
-            f"{who}: ld.so.cache for {root.architecture} is not known, only for {', '.join(_MACHINES)}"
+            f"{who}: ld.so.cache for {root.architecture} is not known, only for {', '.join(ARCHITECTURES)}"
         )
     libraries: list[Library] = []
     done: set[Inode] = set()
-    for folder in _folders(root, machine[2]):
+    for folder in _folders(root, machine.triplet):
         real = root.tree.resolve(folder.strip("/"))
         inode = root.tree.get(real)
         # One that is reached by two names is read once: by the first.
@@ -59,8 +55,8 @@ def update(root: Root, who: str) -> None:
             continue
         done.add(inode)
         found: dict[str, tuple[str, bool]] = {}
-        flags = _LIBC6 | machine[1]
-        for soname, name, is_link in _libraries(root, real, machine[0]):
+        flags = _LIBC6 | machine.cache_flags
+        for soname, name, is_link in _libraries(root, real, machine.elf_machine):
             old = found.get(soname)
             if old is None or (old[1] and not is_link) or (old[1] == is_link and compare(old[0], name) < 0):
                 found[soname] = (name, is_link)
@@ -70,7 +66,7 @@ def update(root: Root, who: str) -> None:
             libraries.append(Library(soname, f"{folder}/{soname}", flags))
         for level in root.names(f"{real}/{_HWCAPS}"):
             below = f"{real}/{_HWCAPS}/{level}"
-            for soname, name, _ in _libraries(root, below, machine[0]):
+            for soname, name, _ in _libraries(root, below, machine.elf_machine):
                 inode = root.tree.find(f"{below}/{name}")
                 header = elf.read(inode) if inode else None
                 isa = header.isa_level if header else 0

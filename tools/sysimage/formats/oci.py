@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.formats.blob import Descriptor, Layer, checked, open_blob
 
@@ -47,7 +48,8 @@ class Platform:
     def fits(self, wanted: Platform) -> bool:
         """Whether an image of this platform is one of those that are wanted."""
         # arm64 has one variant, which builders may or may not write down.
-        variant = self.variant or ("v8" if self.architecture == "arm64" else "")
+        known = ARCHITECTURES.get(self.architecture)
+        variant = self.variant or (known.oci_variant if known else "")
         return (
             wanted.os in ("", self.os)
             and wanted.architecture in ("", self.architecture)

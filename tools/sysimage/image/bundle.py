@@ -16,8 +16,7 @@ from typing import Any, BinaryIO, cast
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import External, Inode, Kind, Tree, canonical, directory, file
-from tools.sysimage.formats import oci, tar
-from tools.sysimage.image import flatten
+from tools.sysimage.formats import oci, oci_image, tar
 
 _ROOTFS = "rootfs"
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -103,7 +102,7 @@ def _load(base: Path, architecture: str, files: ExitStack, scratch: Path) -> tup
     platform = oci.Platform("linux", architecture, "")
     if base.is_dir():
         image = oci.Layout(base).image(platform).config.get("config") or {}
-        return flatten.load(base, platform, files, scratch), image
+        return oci_image.load(base, platform, files, scratch), image
     return tar.load(cast(BinaryIO, files.enter_context(base.open("rb"))), str(base)), {}
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core import atomic
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import Inline, Inode, Kind, Tree
 from tools.sysimage.formats import elf, layer, tar
-from tools.sysimage.toolchain.program import TRIPLETS
 
 PATH = "usr/share/nvidia/cdi.json"
 VERSION = "0.5.0"
@@ -31,13 +31,13 @@ def main(argv: Sequence[str]) -> int:
     """Writes the layer."""
     parser = argparse.ArgumentParser(prog="cdi", description=__doc__)
     parser.add_argument("--rootfs", type=Path, required=True, help="tar with the driver's files")
-    parser.add_argument("--architecture", choices=sorted(TRIPLETS), required=True, help="the image's")
+    parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), required=True, help="the image's")
     parser.add_argument("--output", type=Path, required=True, help="the layer")
     options = parser.parse_args(argv)
     tree = Tree()
     with options.rootfs.open("rb") as stream:
         layer.apply(tree, tar.read(stream, str(options.rootfs)), str(options.rootfs))
-        text = json.dumps(specification(tree, TRIPLETS[options.architecture]), indent=1) + "\n"
+        text = json.dumps(specification(tree, ARCHITECTURES[options.architecture].triplet), indent=1) + "\n"
     made = Tree()
     made.add(PATH, Inode(Kind.FILE, 0o644, content=Inline(text.encode())))
     with atomic.output(options.output) as stream:

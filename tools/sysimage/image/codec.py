@@ -4,7 +4,6 @@ The compressor is a locked program: one process a piece, with one thread each. S
 on how many run at once, and a process's memory not on the size of the image.
 """
 
-import json
 import os
 import struct
 import subprocess
@@ -127,19 +126,6 @@ class Program:
     codec: Codec
     argv: tuple[str, ...] = ()
     jobs: int | None = None
-
-
-def tool_argv(path: Path | None) -> tuple[str, ...]:
-    """The command that starts a compressor, from its JSON file; none without one. Raises ToolError."""
-    if path is None:
-        return ()
-    try:
-        argv = json.loads(path.read_bytes())["argv"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ToolError(f'{path}: is not {{"argv": […]}} in JSON; write it anew') from error
-    if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
-        raise ToolError(f"{path}: argv has to be a list of words; write it anew")
-    return tuple(argv)
 
 
 class Compressor:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Content, Inline, Inode, Kind, Span
 from tools.sysimage.formats import layer, mtree, tar
 from tools.sysimage.image import base_index, blocks, contents
@@ -21,7 +22,6 @@ from tools.sysimage.image.codec import (
     Piece,
     Program,
     Quick,
-    tool_argv,
     write_container,
 )
 

@@ -9,10 +9,9 @@ from typing import Any, NoReturn
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import External, Inode, Kind, Tree, canonical, check_path, file, order, symlink
 from tools.sysimage.debian import installed
-from tools.sysimage.debian.unpack import Unpacker
-from tools.sysimage.effects.root import Root
 from tools.sysimage.formats import layer, tar
 from tools.sysimage.systemd import unit_programs, units
 
@@ -132,13 +131,13 @@ def inject(manifest: Manifest, base: Path, output: Path) -> None:
         before = tar.load(stream, str(base))
         tree = before.copy()
         _lay(tree, before, manifest)
-        root = Root(tree, "", Unpacker(tree))
+        files = Files(tree)
         who = manifest.where
-        units.disable(root, who, names=list(manifest.services["disable"]))
-        units.mask(root, who, names=list(manifest.services["mask"]))
-        units.enable(root, who, names=list(manifest.services["enable"]), strict=True)
+        units.disable(files, who, names=list(manifest.services["disable"]))
+        units.mask(files, who, names=list(manifest.services["mask"]))
+        units.enable(files, who, names=list(manifest.services["enable"]), strict=True)
         if manifest.default_target:
-            units.set_default(root, who, target=manifest.default_target)
+            units.set_default(files, who, target=manifest.default_target)
         own = [path for path, inode in tree.walk() if before.get(path) is not inode]
         unit_programs.check(tree, own, manifest.services["enable"])
         installed.disown(tree, before, [path for path, inode in before.walk() if tree.get(path) is not inode])

@@ -16,19 +16,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.materialize import write
 from tools.sysimage.core.tree import Inline, Inode, Kind, Tree
 from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.debian.package_set import copy, load
 from tools.sysimage.formats import elf
-from tools.sysimage.toolchain.program import LOADERS, TRIPLETS, copy, load
 
 # The names by which scripts call a program that has another one in its package.
 _ALIASES = {"awk": "usr/bin/mawk"}
 _KBUILD = "usr/lib/linux-kbuild-"
 # Debian's linux-kbuild is for kernels of every architecture: what it starts under a program's name is
 # PROGRAM.real-KIND, by the word size and byte order of the kernel, or by its instruction set.
-_REAL = {"amd64": ("lsb-64", "x86"), "arm64": ("lsb-64",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +173,11 @@ class Starter:
 
     def libraries(self) -> None:
         """Adds the libraries that all programs need, and their loader."""
-        found = elf.closure(self._packages, self.programs.values(), TRIPLETS[self._host])
-        if LOADERS[self._host] not in found:
-            raise ToolError(f"{LOADERS[self._host]}: no package of the tools has it; add libc6 to their set")
+        found = elf.closure(self._packages, self.programs.values(), ARCHITECTURES[self._host].triplet)
+        if ARCHITECTURES[self._host].loader not in found:
+            raise ToolError(
+                f"{ARCHITECTURES[self._host].loader}: no package of the tools has it; add libc6 to their set"
+            )
         for name, inode in found.items():
             copy(inode, self._folder / "tools/usr/libexec/lib" / name)
 
@@ -190,6 +192,6 @@ def _split(tree: Tree, starter: Starter, architecture: str) -> None:
         ):
             continue
         if ".real-" not in path:
-            real = [tree.get(f"{path}.real-{kind}") for kind in _REAL[architecture]]
+            real = [tree.get(f"{path}.real-{kind}") for kind in ARCHITECTURES[architecture].kbuild]
             starter.add_kbuild(path, next((inode for inode in real if inode), tree[path]))
         tree.remove(path)

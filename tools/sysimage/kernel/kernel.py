@@ -8,12 +8,12 @@ from pathlib import Path
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
-from tools.sysimage.image.codec import tool_argv
+from tools.sysimage.debian.package_set import copy, load
 from tools.sysimage.kernel import depmod
 from tools.sysimage.kernel.depmod import MODULES
-from tools.sysimage.toolchain.program import copy, load
 
 
 def main(argv: Sequence[str]) -> int:

@@ -22,9 +22,9 @@ from tools.sysimage.core.materialize import write
 from tools.sysimage.core.patterns import Pattern
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.package_set import load
 from tools.sysimage.kernel import kbuild
 from tools.sysimage.kernel.kbuild import Workshop
-from tools.sysimage.toolchain.program import load
 
 _RELOCATABLE = 1  # e_type ET_REL
 _SHOWN = 60  # lines of what a failed build said

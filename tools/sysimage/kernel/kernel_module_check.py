@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.package_set import load
 from tools.sysimage.formats import kmod
 from tools.sysimage.formats.kmod import Module
-from tools.sysimage.toolchain.program import load
 
 # What the kernel takes as compatible with its own licence (license_is_gpl_compatible() in linux/license.h).
 FREE = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")

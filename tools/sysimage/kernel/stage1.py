@@ -11,9 +11,9 @@ from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import Kind, Tree, file
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.package_set import load
 from tools.sysimage.formats import cpio
 from tools.sysimage.kernel.depmod import MODULES
-from tools.sysimage.toolchain.program import load
 
 _BUSYBOX = "usr/bin/busybox"
 

@@ -1,4 +1,4 @@
-"""Stage packages: says whether a lock fits its manifest, before anything is made of the lock."""
+"""Stage lock_fits: says whether a lock fits its manifest, before anything is made of the lock."""
 
 import argparse
 import json
@@ -45,7 +45,7 @@ def check(manifest: Source, lock: Source, name: str, relock: str) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Checks a lock and writes the digest of the manifest's meaning as a proof."""
-    parser = argparse.ArgumentParser(prog="packages", description=__doc__)
+    parser = argparse.ArgumentParser(prog="lock_fits", description=__doc__)
     parser.add_argument("--manifest", type=Path, required=True, help="debian.toml")
     parser.add_argument("--manifest-label", required=True, help="its name in messages")
     parser.add_argument("--lock", type=Path, required=True, help="debian.lock.json")

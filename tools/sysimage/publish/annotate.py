@@ -14,9 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.publish.registry import LOCK_ANNOTATION
 
 _OCI = "org.opencontainers.image."
-LOCK = "rules_system_image.lock.sha256"
 """The annotation with the SHA-256 of the lock, hexadecimal."""
 
 
@@ -52,7 +52,7 @@ def annotations(lock: bytes, status: dict[str, str], source: str, base: Path | N
     if base:
         digest = json.loads((base / "index.json").read_text("utf-8"))["manifests"][0]["digest"]
     values = {
-        LOCK: hashlib.sha256(lock).hexdigest(),
+        LOCK_ANNOTATION: hashlib.sha256(lock).hexdigest(),
         _OCI + "base.digest": digest,
         _OCI + "created": snapshot.strftime("%Y-%m-%dT%H:%M:%SZ"),
         _OCI + "revision": status.get("STABLE_GIT_COMMIT", ""),

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core import atomic
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.publish.annotate import LOCK
-from tools.sysimage.publish.registry import Oras, Reference
+from tools.sysimage.publish.registry import LOCK_ANNOTATION, Oras, Reference
 
-_ARCHITECTURES = ("amd64", "arm64")
 _BEGIN = "# What `{}` has written:\n"
 _END = "# (end of what is pinned)\n"
 _CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
@@ -74,11 +73,11 @@ def _images(oras: Oras, reference: Reference, manifest: dict[str, Any]) -> dict[
         found: dict[str, tuple[Reference, str]] = {}
         for item in manifest["manifests"]:
             platform = item.get("platform", {})
-            if platform.get("os") == "linux" and platform.get("architecture") in _ARCHITECTURES:
+            if platform.get("os") == "linux" and platform.get("architecture") in ARCHITECTURES:
                 found |= images(oras, Reference(reference.repository, item["digest"]))
         if not found:
             raise ToolError(
-                f"{reference}: is an index without an image of Linux for {' or '.join(_ARCHITECTURES)}"
+                f"{reference}: is an index without an image of Linux for {' or '.join(ARCHITECTURES)}"
             )
         return found
     descriptor = manifest.get("config", {})
@@ -86,10 +85,10 @@ def _images(oras: Oras, reference: Reference, manifest: dict[str, Any]) -> dict[
         kind = manifest.get("artifactType") or descriptor.get("mediaType")
         raise ToolError(f"{reference}: is {kind}, not an image; pin what a push of a base image printed")
     config = oras.blob(Reference(reference.repository, descriptor["digest"]))
-    if config.get("os") != "linux" or config.get("architecture") not in _ARCHITECTURES:
+    if config.get("os") != "linux" or config.get("architecture") not in ARCHITECTURES:
         platform = f"{config.get('os')}/{config.get('architecture')}"
-        raise ToolError(f"{reference}: is for {platform}; pin one for Linux on {' or '.join(_ARCHITECTURES)}")
-    return {config["architecture"]: (reference, manifest.get("annotations", {}).get(LOCK, ""))}
+        raise ToolError(f"{reference}: is for {platform}; pin one for Linux on {' or '.join(ARCHITECTURES)}")
+    return {config["architecture"]: (reference, manifest.get("annotations", {}).get(LOCK_ANNOTATION, ""))}
 
 
 def read(path: Path) -> Pins:

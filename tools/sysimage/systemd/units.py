@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import Inode, Kind
-from tools.sysimage.effects.root import Root
 
 CONFIG = "etc/systemd/system"
 _SEARCH = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
@@ -40,40 +40,40 @@ def _template(name: str) -> str:
     return re.sub(r"@.*(\.\w+)$", r"@\1", name)
 
 
-def _find(root: Root, name: str, instance: str = "system") -> str | None:
+def _find(files: Files, name: str, instance: str = "system") -> str | None:
     """The path of a unit's file; for an instance its own or the template's."""
     for candidate in dict.fromkeys((name, _template(name))):
         for folder in _SEARCH:
-            if f"{folder}/{instance}/{candidate}" in root.tree:
+            if f"{folder}/{instance}/{candidate}" in files.tree:
                 return f"{folder}/{instance}/{candidate}"
     return None
 
 
-def _masked(root: Root, path: str) -> bool:
-    inode: Inode | None = root.tree.get(path)
+def _masked(files: Files, path: str) -> bool:
+    inode: Inode | None = files.tree.get(path)
     return inode is not None and inode.kind is Kind.SYMLINK and inode.target == "/dev/null"
 
 
-def _require(root: Root, name: str, who: str, instance: str = "system") -> str:
+def _require(files: Files, name: str, who: str, instance: str = "system") -> str:
     if not name.endswith(_SUFFIXES):
         name += ".service"
-    path = _find(root, name, instance)
+    path = _find(files, name, instance)
     if path is None:
         folders = [f"{folder}/{instance}" for folder in _SEARCH]
-        known = sorted({unit for folder in folders for unit in root.names(folder) if "." in unit})
+        known = sorted({unit for folder in folders for unit in files.names(folder) if "." in unit})
         near = difflib.get_close_matches(name, known, 3, 0.5)
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise ToolError(f"{who}: there is no unit {name} in the image{hint}")
     return path
 
 
-def _install(root: Root, path: str, instance: str = "system") -> Install:
+def _install(files: Files, path: str, instance: str = "system") -> Install:
     found = Install()
-    texts = [root.text(path)]
+    texts = [files.text(path)]
     name = path.rpartition("/")[2]
     for folder in reversed(_SEARCH):
         dropins = f"{folder}/{instance}/{name}.d"
-        texts += [root.text(f"{dropins}/{part}") for part in root.names(dropins, ".conf")]
+        texts += [files.text(f"{dropins}/{part}") for part in files.names(dropins, ".conf")]
     for text in texts:
         section = ""
         for line in map(str.strip, text.replace("\\\n", " ").splitlines()):
@@ -95,7 +95,7 @@ def _specifiers(text: str, unit: str) -> str:
     return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), text)
 
 
-def links(root: Root, name: str, who: str, instance: str = "system") -> dict[str, str]:
+def links(files: Files, name: str, who: str, instance: str = "system") -> dict[str, str]:
     """The links that enabling a unit makes: path → target, those of Also= units included.
 
     Raises ToolError for a unit that does not exist.
@@ -107,10 +107,10 @@ def links(root: Root, name: str, who: str, instance: str = "system") -> dict[str
         if unit in seen:
             continue
         seen.add(unit)
-        path = _require(root, unit, who, instance)
+        path = _require(files, unit, who, instance)
         unit = unit if unit.endswith(_SUFFIXES) else unit + ".service"
-        path = _real_unit(root, path)
-        install = _install(root, path, instance)
+        path = _real_unit(files, path)
+        install = _install(files, path, instance)
         target = f"/{path}"
         named = unit
         if "@." in unit and install.get("DefaultInstance"):
@@ -124,32 +124,34 @@ def links(root: Root, name: str, who: str, instance: str = "system") -> dict[str
     return made
 
 
-def _real_unit(root: Root, path: str) -> str:
+def _real_unit(files: Files, path: str) -> str:
     """A unit that is a link to another name of it is enabled as what it leads to."""
-    inode = root.tree.get(path)
-    if inode is None or inode.kind is not Kind.SYMLINK or _masked(root, path):
+    inode = files.tree.get(path)
+    if inode is None or inode.kind is not Kind.SYMLINK or _masked(files, path):
         return path
-    return root.tree.resolve(path)
+    return files.tree.resolve(path)
 
 
-def enable(root: Root, who: str, *, names: list[str], strict: bool = False, instance: str = "system") -> None:
+def enable(
+    files: Files, who: str, *, names: list[str], strict: bool = False, instance: str = "system"
+) -> None:
     """`systemctl enable`. With `strict`, a masked unit or one without [Install] is an error."""
     for name in names:
-        path = _require(root, name, who, instance)
-        if _masked(root, path):
+        path = _require(files, name, who, instance)
+        if _masked(files, path):
             if strict:
                 raise ToolError(f"{who}: the unit {name} is masked; take it out of mask or enable")
             continue
-        if strict and not _install(root, _real_unit(root, path), instance):
+        if strict and not _install(files, _real_unit(files, path), instance):
             raise ToolError(
                 f"{who}: the unit {name} has no [Install] section, so that it can't be enabled; "
                 "it is started by another unit, or add a section"
             )
-        for link, target in links(root, name, who, instance).items():
-            root.link(link, target, who, replace=True)
+        for link, target in links(files, name, who, instance).items():
+            files.link(link, target, who, replace=True)
 
 
-def disable(root: Root, who: str, *, names: list[str]) -> None:
+def disable(files: Files, who: str, *, names: list[str]) -> None:
     """`systemctl disable`: removes all links below /etc/systemd/system to the unit and its Also= units."""
     todo, seen = list(names), set[str]()
     while todo:
@@ -157,51 +159,51 @@ def disable(root: Root, who: str, *, names: list[str]) -> None:
         if name in seen:
             continue
         seen.add(name)
-        path = _require(root, name, who)
-        todo += [_specifiers(also, name) for also in _install(root, _real_unit(root, path)).get("Also")]
+        path = _require(files, name, who)
+        todo += [_specifiers(also, name) for also in _install(files, _real_unit(files, path)).get("Also")]
         full = name if name.endswith(_SUFFIXES) else f"{name}.service"
-        for link in root.tree.below(CONFIG):
-            inode = root.tree.get(link)
-            if inode is None or inode.kind is not Kind.SYMLINK or _masked(root, link):
+        for link in files.tree.below(CONFIG):
+            inode = files.tree.get(link)
+            if inode is None or inode.kind is not Kind.SYMLINK or _masked(files, link):
                 continue
             last = link.rpartition("/")[2]
             leads = inode.target.rpartition("/")[2] == path.rpartition("/")[2]
             if (leads and (full == last or "@" not in full or "@." in full)) or (
                 last == full and link.rpartition("/")[0].endswith(tuple(_FOLDERS.values()))
             ):
-                root.tree.remove(link)
+                files.tree.remove(link)
                 above = link.rpartition("/")[0]
-                if above != CONFIG and not root.tree.children(above):
-                    root.tree.remove(above)
+                if above != CONFIG and not files.tree.children(above):
+                    files.tree.remove(above)
 
 
-def mask(root: Root, who: str, *, names: list[str]) -> None:
+def mask(files: Files, who: str, *, names: list[str]) -> None:
     """`systemctl mask`: a link to /dev/null; a file of the same name below /etc is an error."""
     for name in names:
-        _require(root, name, who)
+        _require(files, name, who)
         path = f"{CONFIG}/{name if name.endswith(_SUFFIXES) else name + '.service'}"
-        inode = root.tree.get(path)
+        inode = files.tree.get(path)
         if inode is not None and inode.kind is not Kind.SYMLINK:
             raise ToolError(f"{who}: /{path} is a file, which mask would replace; leave the file out")
-        root.link(path, "/dev/null", who, replace=True)
+        files.link(path, "/dev/null", who, replace=True)
 
 
-def set_default(root: Root, who: str, *, target: str) -> None:
+def set_default(files: Files, who: str, *, target: str) -> None:
     """`systemctl set-default`."""
-    path = _require(root, target, who)
+    path = _require(files, target, who)
     if not target.endswith(".target"):
         raise ToolError(f"{who}: {target} is no target unit; name one that ends in .target")
-    root.link(f"{CONFIG}/default.target", f"/{path}", who, replace=True)
+    files.link(f"{CONFIG}/default.target", f"/{path}", who, replace=True)
 
 
-def preset(root: Root, name: str, instance: str = "system") -> bool:
+def preset(files: Files, name: str, instance: str = "system") -> bool:
     """Whether systemd.preset(5) wants a unit enabled; without a line that matches, yes."""
-    files: dict[str, str] = {}
+    presets: dict[str, str] = {}
     for folder in _SEARCH:
-        for entry in root.names(f"{folder}/{instance}-preset", ".preset"):
-            files.setdefault(entry, f"{folder}/{instance}-preset/{entry}")
-    for _, path in sorted(files.items()):
-        for line in root.text(path).splitlines():
+        for entry in files.names(f"{folder}/{instance}-preset", ".preset"):
+            presets.setdefault(entry, f"{folder}/{instance}-preset/{entry}")
+    for _, path in sorted(presets.items()):
+        for line in files.text(path).splitlines():
             words = line.split()
             if (
                 len(words) > 1
@@ -212,67 +214,67 @@ def preset(root: Root, name: str, instance: str = "system") -> bool:
     return True
 
 
-def helper_enable(root: Root, who: str, *, names: list[str], instance: str = "system") -> None:
+def helper_enable(files: Files, who: str, *, names: list[str], instance: str = "system") -> None:
     """`deb-systemd-helper enable` on a first installation, with its record of what it enabled.
 
     Where systemctl is unpacked already, the preset decides and systemctl makes the links.
     """
-    systemctl = root.tree.find("usr/bin/systemctl") is not None
+    systemctl = files.tree.find("usr/bin/systemctl") is not None
     for name in names:
-        path = _find(root, name, instance)
+        path = _find(files, name, instance)
         if path is None:
             # The real one complains, and the script goes on.
             continue
-        made = _helper_links(root, name, who, instance)
-        if systemctl and preset(root, name, instance) and not _masked(root, path):
-            enable(root, who, names=[name], instance=instance)
-        record = root.text(f"{_STATES[instance]}/{name}.dsh-also").splitlines()
+        made = _helper_links(files, name, who, instance)
+        if systemctl and preset(files, name, instance) and not _masked(files, path):
+            enable(files, who, names=[name], instance=instance)
+        record = files.text(f"{_STATES[instance]}/{name}.dsh-also").splitlines()
         for link, target in made:
             if f"/{link}" not in record:
                 record.append(f"/{link}")
             if not systemctl:
                 # Its own links name the folder without /usr, where it looks first.
-                root.link(link, target.replace("/usr/lib/systemd/", "/lib/systemd/", 1), who)
+                files.link(link, target.replace("/usr/lib/systemd/", "/lib/systemd/", 1), who)
             state = f"{_STATES[instance]}/{link.removeprefix(f'etc/systemd/{instance}/')}"
-            if root.tree.get(state) is None:
-                root.write(state, "", origin=who)
+            if files.tree.get(state) is None:
+                files.write(state, "", origin=who)
         if record:
-            _record(root, who, name, record, instance)
+            _record(files, who, name, record, instance)
 
 
-def helper_update_state(root: Root, who: str, *, names: list[str], instance: str = "system") -> None:
+def helper_update_state(files: Files, who: str, *, names: list[str], instance: str = "system") -> None:
     """`deb-systemd-helper update-state`, for a unit that is not enabled: the record of its links alone."""
     for name in names:
-        if _find(root, name, instance) is not None:
-            record = [f"/{link}" for link, _ in _helper_links(root, name, who, instance)]
-            _record(root, who, name, record, instance)
+        if _find(files, name, instance) is not None:
+            record = [f"/{link}" for link, _ in _helper_links(files, name, who, instance)]
+            _record(files, who, name, record, instance)
 
 
-def helper_enable_user(root: Root, who: str, *, names: list[str]) -> None:
+def helper_enable_user(files: Files, who: str, *, names: list[str]) -> None:
     """`deb-systemd-helper --user enable`."""
-    helper_enable(root, who, names=names, instance="user")
+    helper_enable(files, who, names=names, instance="user")
 
 
-def helper_update_state_user(root: Root, who: str, *, names: list[str]) -> None:
+def helper_update_state_user(files: Files, who: str, *, names: list[str]) -> None:
     """`deb-systemd-helper --user update-state`."""
-    helper_update_state(root, who, names=names, instance="user")
+    helper_update_state(files, who, names=names, instance="user")
 
 
-def _record(root: Root, who: str, name: str, record: list[str], instance: str) -> None:
+def _record(files: Files, who: str, name: str, record: list[str], instance: str) -> None:
     text = "".join(f"{line}\n" for line in record)
-    root.write(f"{_STATES[instance]}/{name}.dsh-also", text, origin=who)
+    files.write(f"{_STATES[instance]}/{name}.dsh-also", text, origin=who)
 
 
-def _helper_links(root: Root, name: str, who: str, instance: str, *seen: str) -> list[tuple[str, str]]:
+def _helper_links(files: Files, name: str, who: str, instance: str, *seen: str) -> list[tuple[str, str]]:
     """Paths and targets of the links as deb-systemd-helper finds them: in its order, some of them twice."""
-    path = _find(root, name, instance)
+    path = _find(files, name, instance)
     if path is None:
         raise ToolError(f"{who}: there is no unit {name} in the image, which another one names in Also=")
     unit = path.rpartition("/")[2]
     made: list[tuple[str, str]] = []
     folders: list[str] = []
     named = unit
-    for line in root.text(path).splitlines():
+    for line in files.text(path).splitlines():
         match = re.match(r"\s*(WantedBy|RequiredBy|Also|Alias|DefaultInstance)=(.+)$", line, re.IGNORECASE)
         if match is None:
             continue
@@ -284,7 +286,7 @@ def _helper_links(root: Root, name: str, who: str, instance: str, *seen: str) ->
             for word in words:
                 if word != unit and word not in seen:
                     seen = (*seen, word)
-                    made += _helper_links(root, word, who, instance, *seen)
+                    made += _helper_links(files, word, who, instance, *seen)
         elif key == "alias":
             made += [(f"etc/systemd/{instance}/{word}", f"/{path}") for word in words if word != unit]
         else:

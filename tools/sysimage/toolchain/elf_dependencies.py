@@ -10,13 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from tools.sysimage.core.architecture import BY_ELF_MACHINE
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import External, Inode, Kind, Tree
-from tools.sysimage.formats import elf, oci, tar
-from tools.sysimage.image import flatten
-from tools.sysimage.toolchain.program import TRIPLETS
-
-_ARCHITECTURES = {62: "amd64", 183: "arm64"}  # e_machine
+from tools.sysimage.formats import elf, oci, oci_image, tar
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,10 +32,13 @@ def main(argv: Sequence[str]) -> int:
             linkage = elf.linkage(program)
             if linkage is None:
                 continue
-            architecture = _ARCHITECTURES.get(linkage.machine, "")
-            image = image or load(options.image, architecture, files)
+            architecture = BY_ELF_MACHINE.get(linkage.machine)
+            if architecture is None:
+                problems.append(f"{path}: is for the ELF machine {linkage.machine}, which no guest has")
+                continue
+            image = image or load(options.image, architecture.name, files)
             problems += [
-                f"{path}: {problem}" for problem in check(image, program, TRIPLETS[architecture], linked)
+                f"{path}: {problem}" for problem in check(image, program, architecture.triplet, linked)
             ]
     if problems:
         raise ToolError("; ".join(problems) + "; add its package to the image, or link it statically")
@@ -49,7 +49,7 @@ def load(image: Path, architecture: str, files: ExitStack) -> Tree:
     """What is in an image; its content is in files that stay open as long as `files`."""
     scratch = Path(files.enter_context(tempfile.TemporaryDirectory()))
     if image.is_dir():
-        return flatten.load(image, oci.Platform("linux", architecture, ""), files, scratch)
+        return oci_image.load(image, oci.Platform("linux", architecture, ""), files, scratch)
     stream = cast(BinaryIO, files.enter_context(image.open("rb")))
     if image.suffix not in (".xz", ".zst"):
         return tar.load(stream, str(image))

@@ -12,17 +12,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.sysimage.core import atomic
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.package_set import copy, load
 from tools.sysimage.formats import elf
-from tools.sysimage.toolchain.program import LOADERS, TRIPLETS, copy, load
 
 # Freestanding code of fixed addresses, without what a hosted program is protected with.
 _CC1 = (
     *("-quiet", "-O2", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-pie"),
     *("-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-stack-clash-protection"),
-    *("-fno-tree-loop-distribute-patterns", "-fcf-protection=none"),
+    "-fno-tree-loop-distribute-patterns",
 )
 _LD = ("-static", "-nostdlib", "--strip-all", "--build-id=none", "-znoexecstack")
 
@@ -31,7 +32,9 @@ def main(argv: Sequence[str]) -> int:
     """Makes the launcher."""
     parser = argparse.ArgumentParser(prog="launcher", description=__doc__)
     parser.add_argument("--manifest", type=Path, required=True, help='JSON: "architecture", "packages"')
-    parser.add_argument("--architecture", choices=sorted(LOADERS), required=True, help="the launcher's own")
+    parser.add_argument(
+        "--architecture", choices=sorted(ARCHITECTURES), required=True, help="the launcher's own"
+    )
     parser.add_argument("--source", type=Path, required=True, help="launcher.c")
     parser.add_argument("--output", type=Path, required=True, help="the launcher")
     options = parser.parse_args(argv)
@@ -52,8 +55,8 @@ class Tools:
 
     def __init__(self, tree: Tree, host: str, target: str, folder: Path) -> None:
         self.folder, self.target = folder, target
-        self._loader = folder / "lib" / LOADERS[host]
-        triplet = TRIPLETS[target]
+        self._loader = folder / "lib" / ARCHITECTURES[host].loader
+        triplet = ARCHITECTURES[target].triplet
         # A folder named by the version of gcc; a cross compiler's are apart.
         versions = [
             path for kind in ("gcc", "gcc-cross") for path in tree.children(f"usr/libexec/{kind}/{triplet}")
@@ -78,15 +81,22 @@ class Tools:
         if found is None or found.kind is not Kind.FILE:
             raise ToolError(f"{name} for {self.target}: no package of the set has it; add gcc and binutils")
         copy(found, self.folder / "bin" / name)
-        for library, inode in elf.closure(tree, [found], TRIPLETS[host]).items():
+        for library, inode in elf.closure(tree, [found], ARCHITECTURES[host].triplet).items():
             copy(inode, self.folder / "lib" / library)
 
 
 def compile_launcher(tools: Tools, source: Path) -> Path:
     """Compiles, assembles and links; returns the program."""
     text, code, program = (tools.folder / f"launcher{suffix}" for suffix in (".s", ".o", ""))
-    options = [option for option in _CC1 if "cf-protection" not in option or tools.target == "amd64"]
-    tools.run("cc1", *options, f'-DLOADER="{LOADERS[tools.target]}"', source, "-o", text)
+    tools.run(
+        "cc1",
+        *_CC1,
+        *ARCHITECTURES[tools.target].cc1,
+        f'-DLOADER="{ARCHITECTURES[tools.target].loader}"',
+        source,
+        "-o",
+        text,
+    )
     tools.run("as", text, "-o", code)
     tools.run("ld", *_LD, code, "-o", program)
     return program

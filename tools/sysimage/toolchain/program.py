@@ -10,13 +10,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.core.tree import Inode, Kind, Tree
-from tools.sysimage.debian import dpkg, unpack
+from tools.sysimage.core.tree import Kind
+from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
-
-TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-LOADERS = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
+from tools.sysimage.debian.package_set import copy, load
 
 
 def build(
@@ -32,12 +31,14 @@ def build(
     if inode is None or inode.kind is not Kind.FILE:
         raise ToolError(f"{program}: no package of the set has it; name a program that one of them has")
     copy(inode, folder / "bin" / Path(program).name)
-    for path in tree.children(f"usr/lib/{TRIPLETS[architecture]}"):
+    for path in tree.children(f"usr/lib/{ARCHITECTURES[architecture].triplet}"):
         library = tree.find(path)
         if ".so" in path.rpartition("/")[2] and library and library.kind is Kind.FILE:
             copy(library, folder / "lib" / path.rpartition("/")[2])
-    if not (folder / "lib" / LOADERS[architecture]).exists():
-        raise ToolError(f"{LOADERS[architecture]}: no package of the set has it; add libc6 to the set")
+    if not (folder / "lib" / ARCHITECTURES[architecture].loader).exists():
+        raise ToolError(
+            f"{ARCHITECTURES[architecture].loader}: no package of the set has it; add libc6 to the set"
+        )
     for source in data:
         files = {path.rpartition("/")[2]: tree.find(path) for path in tree.children(source)}
         if not files:
@@ -50,27 +51,6 @@ def build(
                     f"{source}/{name}: another folder of data has a file {name}, too; name one of them"
                 )
             copy(inode, folder / "share" / name)
-
-
-def load(packages: Sequence[Package], scratch: Path) -> Tree:
-    """The files of the packages; their content is in temporary files in the folder `scratch`."""
-    tree = Tree()
-    unpacker = unpack.Unpacker(tree)
-    places = unpack.spool(packages, scratch)
-    for package in packages:
-        archive, offset = places[package.name]
-        archive.seek(offset)
-        unpacker.unpack(package, archive)
-    return tree
-
-
-def copy(inode: Inode, path: Path) -> None:
-    """Writes a file to disk, with the folders above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as stream:
-        for chunk in inode.content.chunks():
-            stream.write(chunk)
-    path.chmod(inode.mode & 0o777)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -21,12 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sysimage.core import atomic
+from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.materialize import write
 from tools.sysimage.core.tree import External, Inline, Inode, Kind, Tree, symlink
-from tools.sysimage.formats import elf, oci, tar
-from tools.sysimage.image import flatten
-from tools.sysimage.toolchain.program import LOADERS, TRIPLETS
+from tools.sysimage.formats import elf, oci, oci_image, tar
 
 # Program → where it is, of which {t} is the triplet it compiles for and {g} the version of gcc.
 _BIN, _GCC = "usr/bin/{t}-", "usr/libexec/gcc*/{t}/{g}/"
@@ -57,8 +56,8 @@ def main(argv: Sequence[str]) -> int:
     """Writes the sysroot as a folder or as a tar."""
     parser = argparse.ArgumentParser(prog="sysroot", description=__doc__)
     parser.add_argument("--layout", type=Path, required=True, help="directory of the OCI image layout")
-    parser.add_argument("--architecture", choices=sorted(LOADERS), required=True, help="the image's")
-    parser.add_argument("--target", choices=sorted(LOADERS), required=True, help="what is compiled for")
+    parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), required=True, help="the image's")
+    parser.add_argument("--target", choices=sorted(ARCHITECTURES), required=True, help="what is compiled for")
     parser.add_argument("--gcc", required=True, help='version of gcc, as in its paths: "14"')
     parser.add_argument(
         "--launcher", type=Path, required=True, help="a launcher for the image's architecture"
@@ -69,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
     platform = oci.Platform("linux", options.architecture, "")
     scratch = (options.output or options.tar).parent
     with ExitStack() as files:
-        image = flatten.load(options.layout, platform, files, scratch)
+        image = oci_image.load(options.layout, platform, files, scratch)
         spec = Spec(options.architecture, options.target, options.gcc)
         tree = extract(image, spec, External(options.launcher, options.launcher.stat().st_size))
         if options.output:
@@ -91,7 +90,7 @@ class Spec:
     @property
     def parts(self) -> tuple[str, ...]:
         """The folders that are copied from the image."""
-        triplet = TRIPLETS[self.target]
+        triplet = ARCHITECTURES[self.target].triplet
         return (
             ("usr/include", f"usr/lib/{triplet}", f"usr/lib/gcc/{triplet}/{self.gcc}") if self.native else ()
         )
@@ -125,7 +124,7 @@ def extract(image: Tree, spec: Spec, launcher: External) -> Tree:
 def _check(image: Tree, spec: Spec) -> None:
     if image.find(_place(image, PROGRAMS["gcc"], spec)) is not None:
         return
-    triplet = TRIPLETS[spec.target]
+    triplet = ARCHITECTURES[spec.target].triplet
     pattern = re.compile(rf"usr/bin/{re.escape(triplet)}-gcc-(\d+)")
     there = [match[1] for path in image.children("usr/bin") if (match := pattern.fullmatch(path))]
     remedy = f'it has gcc {there[0]}: say gcc = "{there[0]}"' if there else "add gcc and g++ to its packages"
@@ -133,7 +132,7 @@ def _check(image: Tree, spec: Spec) -> None:
 
 
 def _place(image: Tree, pattern: str, spec: Spec) -> str:
-    path = pattern.format(t=TRIPLETS[spec.target], g=spec.gcc)
+    path = pattern.format(t=ARCHITECTURES[spec.target].triplet, g=spec.gcc)
     # A cross compiler has folders of its own.
     return next(
         (place for kind in ("gcc", "gcc-cross") if (place := path.replace("gcc*", kind)) in image), path
@@ -142,7 +141,7 @@ def _place(image: Tree, pattern: str, spec: Spec) -> str:
 
 def _walk(image: Tree, path: str, origin: str, spec: Spec) -> Iterator[tuple[str, str]]:
     """The paths of a folder to copy, parents first, each with the path in the image that it comes from."""
-    triplet = TRIPLETS[spec.target]
+    triplet = ARCHITECTURES[spec.target].triplet
     for child in image.children(image.resolve(origin)):
         own = f"{path}/{child.rpartition('/')[2]}"
         if _LEFT_OUT.fullmatch(own) or (_OTHER_TRIPLET.fullmatch(own) and not own.endswith(f"/{triplet}")):
@@ -211,9 +210,11 @@ def _programs(image: Tree, tree: Tree, spec: Spec, launcher: External) -> None:
         started.append(inode)
         path = f"usr/libexec/{'lib' if name.endswith('.so') else 'bin'}/{name}"
         tree.add(path, Inode(Kind.FILE, 0o755, content=inode.content))
-    libraries = elf.closure(image, started, TRIPLETS[spec.architecture])
-    if LOADERS[spec.architecture] not in libraries:
-        raise ToolError(f"{LOADERS[spec.architecture]}: no program of the image names it as its loader")
+    libraries = elf.closure(image, started, ARCHITECTURES[spec.architecture].triplet)
+    if ARCHITECTURES[spec.architecture].loader not in libraries:
+        raise ToolError(
+            f"{ARCHITECTURES[spec.architecture].loader}: no program of the image names it as its loader"
+        )
     for name, inode in libraries.items():
         tree.put(f"usr/libexec/lib/{name}", Inode(Kind.FILE, 0o755, content=inode.content))
     tree.make_parents("usr/bin/x")
@@ -227,8 +228,8 @@ def merged(tree: Tree, spec: Spec) -> Tree:
     if spec.native:
         for name in ("lib", "bin"):
             tree.put(name, symlink(f"usr/{name}"))
-        if spec.target == "amd64":
-            tree.put("lib64", symlink("usr/lib/x86_64-linux-gnu"))
+        if ARCHITECTURES[spec.target].lib64:
+            tree.put("lib64", symlink(f"usr/lib/{ARCHITECTURES[spec.target].triplet}"))
     return tree
 
 

@@ -1,0 +1,55 @@
+"""Programs and tests of the macros: tools of ours that run on the machine that builds, whatever platform it is for."""
+
+load(":runfiles.bzl", "runfiles_path")
+
+# What a test or another script starts it with is in its own runfiles.
+_LAUNCHER = """\
+#!/bin/sh
+runfiles=$0.runfiles
+[ -d "$runfiles" ] || runfiles=$RUNFILES_DIR
+export RUNFILES_DIR="$runfiles"
+exec "$runfiles/{program}" "$@"
+"""
+
+def _exec_program_impl(ctx):
+    launcher = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.write(
+        launcher,
+        _LAUNCHER.format(program = runfiles_path(ctx, ctx.executable._program)),
+        is_executable = True,
+    )
+    runfiles = ctx.runfiles(ctx.files.data).merge_all(
+        [target[DefaultInfo].default_runfiles for target in ctx.attr.data + [ctx.attr._program]],
+    )
+    return [DefaultInfo(executable = launcher, runfiles = runfiles)]
+
+def exec_program(program, doc, test = False):
+    """Makes a rule for `bazel run`, or for `bazel test`, of a tool of ours.
+
+    `args` and `data` of its targets are what they are for py_binary and py_test. The tool, and the Python that it runs
+    on, are the execution platform's; what is in `data` is the target platform's.
+
+    Args:
+      program: Label of the tool.
+      doc: the rule's documentation.
+      test: whether it is a test.
+
+    Returns:
+      A rule.
+    """
+    return rule(
+        implementation = _exec_program_impl,
+        doc = doc,
+        attrs = {
+            "data": attr.label_list(doc = "What `args` name.", allow_files = True),
+            "_program": attr.label(
+                default = program,
+                cfg = "exec",
+                executable = True,
+            ),
+        },
+        executable = True,
+        test = test,
+        # Without it, Bazel 9 runs a test where the target platform's programs run.
+        exec_groups = {"test": exec_group()} if test else {},
+    )

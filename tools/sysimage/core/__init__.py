@@ -1,0 +1,1 @@
+"""What every phase uses: the tree, errors, files that are whole or absent, architectures. Imports no other phase."""

@@ -1,0 +1,81 @@
+"""The root filesystem of an OCI image: its layers, checked, unpacked and applied in order (layer.md)."""
+
+import os
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Sparse, Tree
+from tools.sysimage.formats import layer, oci, tar
+from tools.sysimage.formats.blob import Budget, Layer, LimitError, engine, open_blob, unpack
+
+LIMIT = 64 << 30  # bytes
+
+
+def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, limit: int = LIMIT) -> Tree:
+    """The filesystem of the layout's image for `platform`.
+
+    Each layer is read once, several side by side. `limit` is in bytes, for all layers together. Raises
+    ToolError for what is no image layout, is damaged, or breaks layer.md.
+
+    The content of its files is in files that stay open as long as `files`; those that are temporary are in
+    the folder `scratch`.
+    """
+    image = oci.Layout(layout).image(platform)
+    tree = Tree()
+    budget = Budget(limit)
+    # Closed at once where a layer is refused, so that others are not unpacked for nothing.
+    with closing(_unpacked(image.layers, files, scratch, budget)) as unpacked:
+        for item, stream in unpacked:
+            layer.apply(tree, _entries(stream, item.where, budget), item.where)
+    return tree
+
+
+def _unpacked(
+    layers: Sequence[Layer], files: ExitStack, scratch: Path, budget: Budget
+) -> Generator[tuple[Layer, BinaryIO]]:
+    """Each layer with its tar, checked, in a file that can be sought: its blob, or a temporary file."""
+    sources = [files.enter_context(open_blob(item.blob, item.descriptor, item.where)) for item in layers]
+    tars = [
+        cast(BinaryIO, files.enter_context(tempfile.TemporaryFile(dir=scratch))) if engine(source) else source
+        for source in sources
+    ]
+    with ThreadPoolExecutor(os.process_cpu_count()) as pool:
+        running = [
+            pool.submit(unpack, source, item, budget, None if out is source else out)
+            for source, item, out in zip(sources, layers, tars, strict=True)
+        ]
+        try:
+            for item, out, future in zip(layers, tars, running, strict=True):
+                future.result()
+                yield item, out
+        except OSError as error:
+            error.filename = error.filename or str(scratch)
+            raise
+        except ToolError as error:
+            budget.stop()
+            pool.shutdown(cancel_futures=True)
+            where = error.where if isinstance(error, LimitError) else item.where
+            name = tar.broken_at(
+                next(out for item, out in zip(layers, tars, strict=True) if item.where == where)
+            )
+            raise ToolError(f"{error} (in or after the entry {name!r})" if name else str(error)) from error
+        finally:
+            budget.stop()
+            pool.shutdown(cancel_futures=True)
+
+
+def _entries(stream: BinaryIO, where: str, budget: Budget) -> Iterator[tar.Entry]:
+    stream.seek(0)
+    for entry in tar.read(stream, where, layer=True):
+        if entry.inode and isinstance(entry.inode.content, Sparse):
+            # A few bytes of a map can stand for a file of any length.
+            try:
+                budget.spend(entry.inode.content.size, where)
+            except LimitError as error:
+                raise ToolError(f"{error} (at the entry {entry.path!r})") from error
+        yield entry

@@ -1,0 +1,1 @@
+"""Phase image: a base and what is laid on it become a system image."""

@@ -1,0 +1,1 @@
+"""Phase publish: images in registries, and the pins of those that are there."""

@@ -1,0 +1,1 @@
+"""Phase rootfs: a package set becomes a root filesystem."""

@@ -1,0 +1,1 @@
+"""What systemctl does to a tree, and the programs that units start."""
