@@ -55,7 +55,7 @@ def main() -> int:
     """Prints a row a stage."""
     # bazel-bin is EXECROOT/bazel-out/CONFIGURATION/bin.
     execroot = Path(os.environ["BUILD_WORKSPACE_DIRECTORY"], "bazel-bin").resolve().parents[2]
-    tools = next(execroot.glob("bazel-out/*-exec*/bin/tools/sysimage/rootfs")).parent
+    tools = next(execroot.glob("bazel-out/*-exec*/bin/tools/sysimage"))
     external = execroot.parents[1] / "external"
     hub = next(external.glob("*rules_system_image_debian")).name
     largest = 0.0
@@ -68,7 +68,7 @@ def main() -> int:
         )
         print(f"{'stage':10}{'wall s':>8}{'cpu s':>8}{'MiB':>6}")
         for stage, arguments in commands(Path(scratch)).items():
-            argv = [str(tools / stage), *(argument.replace("DEBIAN", hub) for argument in arguments)]
+            argv = [str(next(tools.glob(f"*/{stage}"))), *(argument.replace("DEBIAN", hub) for argument in arguments)]
             cost = measure(argv, folder=Path(scratch))
             largest = max(largest, cost.memory)
             print(f"{stage:10}{cost.wall:8.1f}{cost.cpu:8.1f}{cost.memory:6.0f}")

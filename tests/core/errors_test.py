@@ -11,7 +11,7 @@ import pytest
 
 from tools.sysimage.core import atomic
 
-HEAD = "import errno, sys, time\nfrom pathlib import Path\nfrom tools.sysimage import atomic, errors\n"
+HEAD = "import errno, sys, time\nfrom pathlib import Path\nfrom tools.sysimage.core import atomic, errors\n"
 BODIES = {
     "refuses": "raise errors.ToolError('x.deb: cut off;\\n  fetch it again')",
     "hostile": "raise errors.ToolError('entry \\x1b[2Jx\\u202ey')",

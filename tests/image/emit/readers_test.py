@@ -13,7 +13,7 @@ from tests.testing import programs
 HERE = Path(__file__).parent
 SYSTEM_IMAGE = HERE.parents[2] / "system_image"
 XZ, ZSTD = (programs.argv(SYSTEM_IMAGE / name) for name in ("xz", "zstd"))
-BUSYBOX = programs.argv(HERE.parent / "programs/busybox")
+BUSYBOX = programs.argv(HERE.parents[1] / "programs/busybox")
 
 
 def run(*command: str | Path) -> bytes:

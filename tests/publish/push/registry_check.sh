@@ -5,7 +5,7 @@
 #
 # A script and no `bazel test`, since it starts Bazel itself. The pins that it writes are undone at the end.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 
 bazel=tools/bazel
 # Not in /tmp: Bazel 7's sandbox has one of its own.

@@ -1,1 +1,1 @@
-"""What every phase uses: the tree, errors, files that are whole or absent, architectures. Imports no other phase."""
+"""What every phase uses: the tree, errors, whole-or-absent files, architectures. It imports no other phase."""
