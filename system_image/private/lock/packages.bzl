@@ -1,7 +1,8 @@
-"""Stage lock_fits: locked packages as targets, and a set of them for one architecture."""
+"""Locked packages as targets, and a set of them for one architecture."""
 
 load("//system_image/providers:debian_package_info.bzl", "DebianPackageInfo")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
+load(":lock_fits.bzl", "LOCK_FITS_ATTRS", "lock_fits")
 
 def _debian_package_impl(ctx):
     return [
@@ -29,24 +30,7 @@ debian_package = rule(
 )
 
 def _debian_packages_impl(ctx):
-    checked = ctx.actions.declare_file(ctx.label.name + ".checked")
-    args = ctx.actions.args()
-    args.add("--manifest", ctx.file.manifest)
-    args.add("--manifest-label", ctx.attr.manifest_label)
-    args.add("--lock", ctx.file.lock)
-    args.add("--lock-label", ctx.attr.lock_label)
-    args.add("--set", ctx.attr.set)
-    args.add("--output", checked)
-    args.add("--relock", ctx.attr.relock)
-    ctx.actions.run(
-        executable = ctx.executable._lock_fits,
-        arguments = [args],
-        inputs = [ctx.file.manifest, ctx.file.lock],
-        outputs = [checked],
-        mnemonic = "SystemImageLockFits",
-        progress_message = "Checking that the lock of set %s fits its manifest" % ctx.attr.set,
-        toolchain = None,
-    )
+    checked = lock_fits(ctx)
     packages = [package[DebianPackageInfo] for package in ctx.attr.packages]
     return [
         DefaultInfo(files = depset([package.deb for package in packages])),
@@ -62,21 +46,11 @@ def _debian_packages_impl(ctx):
 debian_packages = rule(
     implementation = _debian_packages_impl,
     doc = "A set of the lock for one architecture; written by the module extension `debian`.",
-    attrs = {
-        "architecture": attr.string(doc = "The architecture the set is resolved for.", mandatory = True),
-        "lock": attr.label(doc = "The lock.", mandatory = True, allow_single_file = [".json"]),
-        "lock_label": attr.string(doc = "Where the user has the lock, for the message.", mandatory = True),
-        "manifest": attr.label(doc = "The manifest of the lock.", mandatory = True, allow_single_file = [".toml"]),
-        "manifest_label": attr.string(doc = "Where the user has the manifest, for the message.", mandatory = True),
-        "packages": attr.label_list(doc = "The closure.", mandatory = True, providers = [DebianPackageInfo]),
-        "relock": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
-        "set": attr.string(doc = "The set's name.", mandatory = True),
-        "_lock_fits": attr.label(
-            default = Label("//tools/sysimage/lock:lock_fits"),
-            cfg = "exec",
-            executable = True,
-        ),
-    },
+    attrs = dict(
+        LOCK_FITS_ATTRS,
+        architecture = attr.string(doc = "The architecture the set is resolved for.", mandatory = True),
+        packages = attr.label_list(doc = "The closure.", mandatory = True, providers = [DebianPackageInfo]),
+    ),
     provides = [DebianPackagesInfo],
 )
 
