@@ -1,6 +1,5 @@
 """The public rules and macros, in the order of the pipeline."""
 
-load("//system_image/nvidia:defs.bzl", _nvidia_modules = "nvidia_modules", _nvidia_rootfs = "nvidia_rootfs", _nvidia_system_image = "nvidia_system_image")
 load("//system_image/private/boot:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
 load("//system_image/private/image:bundle.bzl", _app_bundle = "app_bundle")
 load("//system_image/private/image:cdi.bzl", _cdi = "cdi")
@@ -31,9 +30,6 @@ system_image = _system_image
 kernel_module = _kernel_module
 module_layer = _module_layer
 cdi = _cdi
-nvidia_modules = _nvidia_modules
-nvidia_rootfs = _nvidia_rootfs
-nvidia_system_image = _nvidia_system_image
 push_image = _push_image
 push_system_image = _push_system_image
 pin_program = _pin_program

@@ -4,6 +4,9 @@ load("@rules_cc//cc:action_names.bzl", "ACTION_NAMES")
 load("@rules_cc//cc:cc_toolchain_config_lib.bzl", "action_config", "flag_group", "flag_set", "tool", "tool_path")
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("@rules_cc//cc/toolchains:cc_toolchain_config_info.bzl", "CcToolchainConfigInfo")
+
+# buildifier: disable=bzl-visibility
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load(":features.bzl", "ARCHIVE", "ASSEMBLE", "COMPILE_IMPLIES", "CPP", "LINK", "features")
 load(":parts.bzl", "ToolchainPartsInfo")
 
@@ -24,7 +27,6 @@ def _config_impl(ctx):
     ]
     libraries = [compiler + "/", "{}/usr/lib/{}/".format(path, root.triplet)]
     tools = parts.compiler.tools
-    cpu = root.triplet.partition("-")[0]
     return [
         cc_common.create_cc_toolchain_config_info(
             ctx = ctx,
@@ -36,7 +38,7 @@ def _config_impl(ctx):
             cxx_builtin_include_directories = ["%workspace%/" + folder for folder in cpp_headers + headers],
             features = features(path, headers, cpp_headers, libraries),
             host_system_name = "local",
-            target_cpu = {"x86_64": "k8"}.get(cpu, cpu),
+            target_cpu = [facts.bazel_cpu for facts in ARCHITECTURES.values() if facts.triplet == root.triplet][0],
             target_libc = "glibc",
             target_system_name = root.triplet,
             # For $(CC) and its like, which have a path from the root or from toolchains/ only.

@@ -1,9 +1,12 @@
 """Programs of the guest: built for it, whatever platform the command line names."""
 
+# buildifier: disable=bzl-visibility
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
+
 # The platform of a guest, by the architecture of its image.
 GUEST_PLATFORM = {
-    Label("@platforms//cpu:aarch64"): str(Label("//toolchains:guest_aarch64")),
-    Label("@platforms//cpu:x86_64"): str(Label("//toolchains:guest_x86_64")),
+    facts.constraint: str(Label("//toolchains:guest_" + facts.cpu))
+    for facts in ARCHITECTURES.values()
 }
 
 # What compiles for it. Registering them is not enough: a host's own toolchain, which was registered before, fits a

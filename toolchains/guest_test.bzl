@@ -1,5 +1,6 @@
 """Tests of guest's programs that run on the host."""
 
+# buildifier: disable=bzl-visibility
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
 load(":guest.bzl", "GUEST_PLATFORM", "guest_programs")

@@ -23,7 +23,7 @@ from tools.sysimage.core import errors
 from tools.sysimage.formats import tar as sysimage_tar
 
 MOST = 3.0  # seconds
-_XZ = Path("system_image/xz")
+_XZ = Path("system_image/tools/xz")
 _OUTPUTS = ("output", "sha256", "sha384", "mtree", "contents")
 
 

@@ -135,7 +135,7 @@ def make_cases(scratch: Path) -> list[Case]:
         Case("all mirrors down or empty", False, [f"{down}/{POOL}", f"{gone}/{POOL}", *GONE], [down, gone], lock=lock),
         Case("only a cut-off package", False, [sha256, *GONE], [cut_off], lock=lock),
         Case("a manifest that was changed after locking", False, [f"{LABEL} does not fit //{FOLDER}:debian.toml", "bazel run @trixie//:lock"], [good], toml=TOML + "essential = true\n", lock=lock),
-        Case("a package of another module's lock that is gone", False, ["take a version of the module rules_system_image", "(there: `bazel run //system_image:lock -- --update "], [down], lock=lock, command=("build", "@rules_system_image//system_image:xz")),
+        Case("a package of another module's lock that is gone", False, ["take a version of the module rules_system_image", "(there: `bazel run //system_image:lock -- --update "], [down], lock=lock, command=("build", "@rules_system_image//system_image/tools:xz")),
         Case("the snapshot of the lock", True, ['snapshot = "20260101T000000Z"'], [good], lock=lock, command=show, imports=(PACKAGE,)),
         Case("a package with a snapshot of its own", True, ['snapshot = "20250101T000000Z"'], [good], lock=make_lock(version, snapshot="20250101T000000Z"), command=show, imports=(PACKAGE,)),
         Case("a lock of another version", False, [f"{LABEL}: its version is {version + 1}, and these rules read {version}; remove it and write it anew with `bazel run @trixie//:lock`"], [good], lock=make_lock(version + 1), command=whole_set),

@@ -2,6 +2,9 @@
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 
+# buildifier: disable=bzl-visibility
+load("//system_image/private/toolchain:sysroot.bzl", "SYSROOT_PROGRAMS")
+
 def _action_impl(ctx):
     env = analysistest.begin(ctx)
     actions = [action for action in analysistest.target_actions(env) if action.mnemonic == ctx.attr.mnemonic]
@@ -29,14 +32,8 @@ _uncompressed_action_test = analysistest.make(
         "mnemonic": attr.string(mandatory = True),
         "outputs": attr.string_list(mandatory = True),
     },
-    config_settings = {str(Label("//system_image:compression")): "none"},
+    config_settings = {str(Label("//system_image/settings:compression")): "none"},
 )
-
-# What a sysroot's usr/bin has.
-_PROGRAMS = (
-    "addr2line ar as c++filt cc1 cc1plus collect2 cpp g++ gcc gcov gcov-tool ld lto-wrapper lto1 nm objcopy " +
-    "objdump ranlib readelf size strings strip"
-).split(" ")
 
 def actions_test_suite(name):
     """The actions behind `//system_image:vanilla`.
@@ -62,15 +59,15 @@ def actions_test_suite(name):
         "Kernel": ("//system_image:kernel", ["kernel"]),
         "KernelModule": ("//tests/kernel/kernel_module:tiny", ["Module.symvers", "tiny.ko", "tiny_user.ko"]),
         "KernelModules": ("//system_image:kernel", ["kernel_modules"]),
-        "Launcher": ("//system_image:launcher", ["launcher"]),
+        "Launcher": ("//system_image/tools:launcher", ["launcher"]),
         "LockFits": ("@debian//:vanilla_amd64", ["vanilla_amd64.checked"]),
         "ModuleLayer": ("//tests/kernel/kernel_module:tiny_layer", ["tiny_layer.tar"]),
-        "Program": ("//system_image:xz", ["xz"]),
+        "Program": ("//system_image/tools:xz", ["xz"]),
         "Rootfs": ("//system_image:rootfs_vanilla", ["rootfs_vanilla.mtree", "rootfs_vanilla.tar"]),
         "Stage1": ("//system_image:stage1", ["stage1.cpio"]),
         "Sysroot": (
             "//system_image:sysroot",
-            ["include", "libexec"] + 2 * ["x86_64-linux-gnu"] + _PROGRAMS,
+            ["include", "libexec"] + 2 * ["x86_64-linux-gnu"] + SYSROOT_PROGRAMS,
         ),
         "SysrootTar": ("//system_image:sysroot", ["sysroot.tar"]),
     }

@@ -21,7 +21,7 @@ _failure_test = analysistest.make(
 _pinned_failure_test = analysistest.make(
     _failure_impl,
     attrs = {"message": attr.string(mandatory = True)},
-    config_settings = {str(Label("//system_image:bases")): "pinned"},
+    config_settings = {str(Label("//system_image/settings:bases")): "pinned"},
     expect_failure = True,
 )
 

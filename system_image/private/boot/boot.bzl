@@ -1,5 +1,6 @@
 """Stage boot: a system image in a virtual machine, to look at or to test."""
 
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "by_architecture")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
@@ -8,10 +9,6 @@ load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM")
 
-_CPUS = {
-    "amd64": Label("@platforms//cpu:x86_64"),
-    "arm64": Label("@platforms//cpu:aarch64"),
-}
 _KERNEL = Label("//system_image:kernel")
 _PLATFORMS = "//command_line_option:platforms"
 
@@ -119,8 +116,8 @@ _boot_test = exec_program(
 
 def _make_machine(name, architecture, kernel, stage1, common, **kwargs):
     """Declares `NAME_machine` and, of a kernel of one's own, its stage1; returns the machine's name."""
-    if architecture and architecture not in _CPUS:
-        fail("architecture: {} is not one of {}".format(repr(architecture), ", ".join(_CPUS)))
+    if architecture and architecture not in ARCHITECTURES:
+        fail("architecture: {} is not one of {}".format(repr(architecture), ", ".join(ARCHITECTURES)))
     parts = dict(common, tags = ["manual"])
     if kernel and not stage1:
         stage1 = name + "_stage1"
@@ -129,12 +126,12 @@ def _make_machine(name, architecture, kernel, stage1, common, **kwargs):
             kernel = kernel,
             **parts
         )
-    qemu = {name: Label("//system_image:qemu_" + name) for name in _CPUS}
+    qemu = str(Label("//system_image/tools:qemu")) + "_"
     _machine(
         name = name + "_machine",
         kernel = kernel or _KERNEL,
-        platform = GUEST_PLATFORM[_CPUS[architecture]] if architecture else "",
-        qemu = qemu[architecture] if architecture else select({_CPUS[name]: qemu[name] for name in qemu}),
+        platform = GUEST_PLATFORM[ARCHITECTURES[architecture].constraint] if architecture else "",
+        qemu = qemu + architecture if architecture else by_architecture(qemu + "{name}"),
         stage1 = stage1 or Label("//system_image:stage1"),
         **dict(parts, **kwargs)
     )
@@ -187,7 +184,7 @@ def system_image_vm(
         image = image,
         memory = memory,
         plain = plain,
-        virtiofsd = Label("//system_image:virtiofsd"),
+        virtiofsd = Label("//system_image/tools:virtiofsd"),
     )
     _vm(
         name = name,

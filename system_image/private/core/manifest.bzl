@@ -1,21 +1,23 @@
 """The JSON manifests in which rules tell their tools what to do."""
 
-def packages_manifest(ctx, packages, more, name = None):
-    """Writes a manifest of a package set.
+def package_inputs(infos, wanted = lambda name: True):
+    """The packages of sets, for a manifest, and what an action needs to read them.
 
     Args:
-      ctx: the rule's context.
-      packages: a DebianPackagesInfo.
-      more: dict of further fields.
-      name: of the manifest, if not the target's.
+      infos: list of DebianPackagesInfo.
+      wanted: function of a package's name that says whether it is one of them.
 
     Returns:
-      The File. Its packages' .debs have to be inputs of the action that reads it.
+      A struct: `fields`, a list of dicts, each package once; `inputs`, a list of Files: the .debs, and what is made only
+      if the locks fit their manifests.
     """
-    return write_manifest(ctx, dict(
-        more,
-        architecture = packages.architecture,
-        packages = [
+    chosen = {}
+    for info in infos:
+        for package in info.packages:
+            if wanted(package.package):
+                chosen[package.package] = package
+    return struct(
+        fields = [
             {
                 "architecture": package.architecture,
                 "deb": package.deb.path,
@@ -23,10 +25,32 @@ def packages_manifest(ctx, packages, more, name = None):
                 "sha256": package.sha256,
                 "version": package.version,
             }
-            for package in packages.packages
+            for package in chosen.values()
         ],
+        inputs = [info.checked for info in infos] + [package.deb for package in chosen.values()],
+    )
+
+def packages_manifest(ctx, packages, more = {}, name = None, wanted = lambda name: True):
+    """Writes a manifest of a package set.
+
+    Args:
+      ctx: the rule's context.
+      packages: a DebianPackagesInfo.
+      more: dict of further fields.
+      name: of the manifest, if not the target's.
+      wanted: function of a package's name that says whether it is one of them.
+
+    Returns:
+      A struct: `file`, the manifest; `inputs`, a list of Files that the action which reads it needs, itself among them.
+    """
+    read = package_inputs([packages], wanted)
+    manifest = write_manifest(ctx, dict(
+        more,
+        architecture = packages.architecture,
+        packages = read.fields,
         set = packages.set,
     ), name)
+    return struct(file = manifest, inputs = [manifest] + read.inputs)
 
 def write_manifest(ctx, fields, name = None):
     """Writes a manifest, `NAME.json`.

@@ -25,16 +25,16 @@ COMPRESSION_ATTRS = {
         values = SUFFIXES.keys(),
     ),
     "_compression": attr.label(
-        default = Label("//system_image:compression"),
+        default = Label("//system_image/settings:compression"),
         providers = [BuildSettingInfo],
     ),
     "_xz": attr.label(
-        default = Label("//system_image:xz"),
+        default = Label("//system_image/tools:xz"),
         cfg = "exec",
         providers = [LockedProgramInfo],
     ),
     "_zstd": attr.label(
-        default = Label("//system_image:zstd"),
+        default = Label("//system_image/tools:zstd"),
         cfg = "exec",
         providers = [LockedProgramInfo],
     ),

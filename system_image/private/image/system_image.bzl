@@ -51,7 +51,7 @@ def system_image(
       disable: list of units to disable.
       mask: list of units to mask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
-        `--@rules_system_image//system_image:compression=none` counts instead, for a build that is in a hurry.
+        `--@rules_system_image//system_image/settings:compression=none` counts instead, for a build that is in a hurry.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
         those of this module's sysroot.
       **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and

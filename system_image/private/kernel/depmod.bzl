@@ -5,7 +5,7 @@ load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
 DEPMOD_ATTRS = {
     "_depmod": attr.label(
-        default = Label("//system_image:depmod"),
+        default = Label("//system_image/tools:depmod"),
         cfg = "exec",
         providers = [LockedProgramInfo],
     ),

@@ -7,16 +7,15 @@ load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
 
 def _kernel_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
-    manifest = packages_manifest(ctx, packages, {})
-    inputs = [manifest, packages.checked] + [package.deb for package in packages.packages]
+    manifest = packages_manifest(ctx, packages)
     image = ctx.actions.declare_file(ctx.label.name)
     args = ctx.actions.args()
-    args.add("--manifest", manifest)
+    args.add("--manifest", manifest.file)
     args.add("--image", image)
     ctx.actions.run(
         executable = ctx.executable._kernel,
         arguments = [args],
-        inputs = inputs,
+        inputs = manifest.inputs,
         outputs = [image],
         mnemonic = "SystemImageKernel",
         progress_message = "Taking the kernel %{label} out of its package",
@@ -24,13 +23,13 @@ def _kernel_impl(ctx):
     )
     modules = ctx.actions.declare_directory(ctx.label.name + "_modules")
     args = ctx.actions.args()
-    args.add("--manifest", manifest)
+    args.add("--manifest", manifest.file)
     tool = depmod(ctx, args)
     args.add_all("--modules", [modules], expand_directories = False)
     ctx.actions.run(
         executable = ctx.executable._kernel,
         arguments = [args],
-        inputs = inputs + tool,
+        inputs = manifest.inputs + tool,
         outputs = [modules],
         mnemonic = "SystemImageKernelModules",
         progress_message = "Indexing the modules of %{label}",

@@ -2,29 +2,11 @@
 
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
-load("//system_image/private/core:manifest.bzl", "write_manifest")
+load("//system_image/private/core:manifest.bzl", "package_inputs", "write_manifest")
 load("//system_image/private/image:compression.bzl", "two_cores")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
 load(":module_layer.bzl", "module_layer")
-
-def _packages(infos, wanted = lambda name: True):
-    """The packages of sets, each once, and the inputs that they are."""
-    chosen = {}
-    for info in infos:
-        for package in info.packages:
-            if wanted(package.package):
-                chosen[package.package] = package
-    return [
-        {
-            "architecture": package.architecture,
-            "deb": package.deb.path,
-            "name": package.package,
-            "sha256": package.sha256,
-            "version": package.version,
-        }
-        for package in chosen.values()
-    ], [package.deb for package in chosen.values()] + [info.checked for info in infos]
 
 def _is_headers(name):
     return name.startswith("linux-headers-")
@@ -41,9 +23,9 @@ def _kernel_module_impl(ctx):
     headers = ctx.attr.kernel_headers[DebianPackagesInfo]
     kbuild = ctx.attr.kbuild[DebianPackagesInfo]
     compiler = ctx.attr.compiler[0][cc_common.CcToolchainInfo]
-    header_packages, header_inputs = _packages([headers], _is_headers)
-    tools, tool_inputs = _packages([kbuild, ctx.attr._tools[DebianPackagesInfo]], _is_tool)
-    packages, package_inputs = _packages([ctx.attr.packages[DebianPackagesInfo]]) if ctx.attr.packages else ([], [])
+    header_packages = package_inputs([headers], _is_headers)
+    tools = package_inputs([kbuild, ctx.attr._tools[DebianPackagesInfo]], _is_tool)
+    packages = package_inputs([ctx.attr.packages[DebianPackagesInfo]] if ctx.attr.packages else [])
     if ctx.attr.packages and not ctx.attr.folder:
         fail("folder: packages is given, so say in which folder of theirs the source is")
     if bool(ctx.file.signing_key) != bool(ctx.file.signing_certificate):
@@ -63,23 +45,23 @@ def _kernel_module_impl(ctx):
             }.items()
         },
         "folder": ctx.attr.folder,
-        "headers": header_packages,
+        "headers": header_packages.fields,
         "host": kbuild.architecture,
         "include": [path.removeprefix("%workspace%/") for path in compiler.built_in_include_directories],
         "launcher": ctx.file._launcher.path,
         "modules": ctx.attr.modules,
-        "packages": packages,
+        "packages": packages.fields,
         "patches": [patch.path for patch in ctx.files.patches],
         "signing_certificate": ctx.file.signing_certificate.path if ctx.file.signing_certificate else "",
         "signing_key": ctx.file.signing_key.path if ctx.file.signing_key else "",
         "sources": [{"file": file.path, "path": _source_path(ctx.label, file)} for file in ctx.files.srcs],
-        "tools": tools,
+        "tools": tools.fields,
         "variables": ctx.attr.make_variables,
     })
     modules = [ctx.actions.declare_file("{}/{}.ko".format(ctx.label.name, module)) for module in ctx.attr.modules]
     symvers = ctx.actions.declare_file(ctx.label.name + "/Module.symvers")
     inputs = depset(
-        [manifest, ctx.file._launcher] + header_inputs + tool_inputs + package_inputs + ctx.files.srcs +
+        [manifest, ctx.file._launcher] + header_packages.inputs + tools.inputs + packages.inputs + ctx.files.srcs +
         ctx.files.patches + ctx.files.signing_key + ctx.files.signing_certificate,
         transitive = [compiler.all_files],
     )
@@ -146,7 +128,7 @@ _kernel_module = rule(
             executable = True,
         ),
         "_launcher": attr.label(
-            default = Label("//system_image:launcher"),
+            default = Label("//system_image/tools:launcher"),
             cfg = "exec",
             allow_single_file = True,
         ),

@@ -10,20 +10,16 @@ def _module_layer_impl(ctx):
     manifest = packages_manifest(ctx, packages, {
         "external": [module.path for module in external],
         "modules": ctx.attr.modules,
-    })
+    }, wanted = lambda name: name.startswith("linux-image-"))
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
     args = ctx.actions.args()
-    args.add("--manifest", manifest)
+    args.add("--manifest", manifest.file)
     tool = depmod(ctx, args)
     args.add("--output", tar)
     ctx.actions.run(
         executable = ctx.executable._module_layer,
         arguments = [args],
-        inputs = [manifest, packages.checked] + tool + external + [
-            package.deb
-            for package in packages.packages
-            if package.package.startswith("linux-image-")
-        ],
+        inputs = manifest.inputs + tool + external,
         outputs = [tar],
         mnemonic = "SystemImageModuleLayer",
         progress_message = "Laying out the kernel modules %{label}",

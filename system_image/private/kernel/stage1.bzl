@@ -18,14 +18,14 @@ def _stage1_impl(ctx):
     manifest = packages_manifest(ctx, packages, {"modules": ctx.attr.modules})
     archive = ctx.actions.declare_file(ctx.label.name + ".cpio")
     args = ctx.actions.args()
-    args.add("--manifest", manifest)
+    args.add("--manifest", manifest.file)
     args.add_all("--modules", [modules], expand_directories = False)
     args.add("--init", ctx.file._init)
     args.add("--output", archive)
     ctx.actions.run(
         executable = ctx.executable._stage1,
         arguments = [args],
-        inputs = [manifest, modules, ctx.file._init, packages.checked] + [package.deb for package in packages.packages],
+        inputs = manifest.inputs + [modules, ctx.file._init],
         outputs = [archive],
         mnemonic = "SystemImageStage1",
         progress_message = "Making the initramfs %{label}",

@@ -8,19 +8,21 @@ _program = exec_program(
     doc = "See the macro `lock_program`.",
 )
 
-def lock_program(name, manifest, lock):
+def lock_program(name, manifest, lock, **kwargs):
     """Makes a target whose `bazel run` locks a manifest of the workspace.
 
     Args:
       name: name of the target.
       manifest: path of the manifest, relative to the workspace.
       lock: path of the lock, relative to the workspace.
+      **kwargs: attributes that every rule has.
     """
     _program(
         name = name,
         args = [_word("--manifest=" + manifest), _word("--lock=" + lock)],
         # `bazel build //...` need not fetch the tool's libraries.
         tags = ["manual"],
+        **kwargs
     )
 
 def _word(text):

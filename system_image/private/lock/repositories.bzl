@@ -1,5 +1,6 @@
 """The repositories that the extension `debian` makes: one for each package, and one hub for each lock."""
 
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load(":mirrors.bzl", "mirrors")
 
 _PACKAGE_BUILD = """\
@@ -127,8 +128,6 @@ alias(
 )
 """
 
-_CPUS = {"amd64": "x86_64", "arm64": "aarch64"}
-
 def _hub_impl(rctx):
     parts = [_HUB_HEADER.format(
         ledger = repr(str(Label("//system_image/private/rootfs:ledger_report.bzl"))),
@@ -184,7 +183,7 @@ def _locked(rctx):
                 packages = repr(["@{}//:package".format(repository) for repository in sets[name][architecture]]),
                 set = repr(name),
             ))
-            actual["@platforms//cpu:" + _CPUS[architecture]] = ":" + target
+            actual["@platforms//cpu:" + ARCHITECTURES[architecture].cpu] = ":" + target
         parts.append(_HUB_ALIAS.format(
             actual = repr(actual),
             error = repr("set {} is locked for {} only".format(name, ", ".join(sorted(sets[name])))),

@@ -51,6 +51,6 @@ annotate = rule(
             cfg = "exec",
             executable = True,
         ),
-        "_source": attr.label(default = Label("//system_image:source")),
+        "_source": attr.label(default = Label("//system_image/settings:source")),
     },
 )

@@ -1,9 +1,8 @@
 """Stage pin: base images that are pulled from a registry, by digest, instead of being built."""
 
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path")
 load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "program_attr", "registry_program")
-
-_ARCHITECTURES = ["amd64", "arm64"]
 
 def _pin_impl(ctx):
     return [registry_program(
@@ -86,7 +85,7 @@ _unpinned = rule(
 )
 
 def base_image(*, name, image, pin, pins, pin_command = "bazel run //system_image:pin", optional = False, **kwargs):
-    """Makes an alias of a base image; with `--@rules_system_image//system_image:bases=pinned`, of the pinned one.
+    """Makes an alias of a base image; with `--@rules_system_image//system_image/settings:bases=pinned`, of the pinned one.
 
     Args:
       name: name of the target.
@@ -98,8 +97,8 @@ def base_image(*, name, image, pin, pins, pin_command = "bazel run //system_imag
       **kwargs: attributes that every rule has.
     """
     choices = {}
-    for architecture in _ARCHITECTURES:
-        setting = Label("//system_image:pinned_" + architecture)
+    for architecture in ARCHITECTURES:
+        setting = Label("//system_image/settings:pinned_" + architecture)
         if architecture in pins.get(pin, {}):
             repository = "_".join([_prefix(), "pinned", pin, architecture])
             choices[setting] = "@{}//:{}".format(repository, repository)

@@ -36,7 +36,7 @@ _push = rule(
             executable = True,
         ),
         _program = program_attr(Label("//tools/sysimage/publish:push")),
-        _repository = attr.label(default = Label("//system_image:repository")),
+        _repository = attr.label(default = Label("//system_image/settings:repository")),
     ),
     executable = True,
 )
@@ -45,7 +45,7 @@ def push_image(*, name, image, lock, base = None, **kwargs):
     """Makes a program, `bazel run NAME -- --repository HOST/PATH --tag TAG`, that pushes an image by its digest.
 
     It prints the reference, `HOST/PATH@sha256:…`, alone on the last line. Without `--repository` it pushes to
-    what `--@rules_system_image//system_image:repository` says. The image that is pushed is `NAME_image`:
+    what `--@rules_system_image//system_image/settings:repository` says. The image that is pushed is `NAME_image`:
     `image`, with annotations that say where it comes from.
 
     Args:

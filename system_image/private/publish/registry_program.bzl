@@ -15,7 +15,7 @@ exec "$runfiles/{program}" --runfiles "$runfiles" --settings "{settings}" "$@"
 # What a rule that calls `registry_program` has among its attributes, beside `_program`.
 REGISTRY_PROGRAM_ATTRS = {
     "_oras": attr.label(
-        default = Label("//system_image:oras"),
+        default = Label("//system_image/tools:oras"),
         cfg = "exec",
         providers = [LockedProgramInfo],
     ),

@@ -8,18 +8,20 @@ _program = exec_program(
     doc = "See the macro `ledger_program`.",
 )
 
-def ledger_program(name, lock, ledger = []):
+def ledger_program(name, lock, ledger = [], **kwargs):
     """Makes a target whose `bazel run TARGET -- --set NAME` lists coverage and drafts what is missing.
 
     Args:
       name: name of the target.
       lock: path of the lock, relative to the workspace.
       ledger: list of paths of further ledgers, relative to the workspace, as `rootfs` has them.
+      **kwargs: attributes that every rule has.
     """
     _program(
         name = name,
         args = [_word("--lock=" + lock)] + [_word("--ledger=" + path) for path in ledger],
         tags = ["manual"],
+        **kwargs
     )
 
 def _word(text):

@@ -74,16 +74,13 @@ def _make(ctx, packages, fields, inputs, name):
     tar = ctx.actions.declare_file(name + ".tar")
     mtree = ctx.actions.declare_file(name + ".mtree")
     args = ctx.actions.args()
-    args.add("--manifest", manifest)
+    args.add("--manifest", manifest.file)
     args.add("--output", tar)
     args.add("--mtree", mtree)
     ctx.actions.run(
         executable = ctx.executable._rootfs,
         arguments = [args],
-        inputs = depset(
-            [manifest, packages.checked] + [package.deb for package in packages.packages],
-            transitive = [inputs],
-        ),
+        inputs = depset(manifest.inputs, transitive = [inputs]),
         outputs = [tar, mtree],
         mnemonic = "SystemImageRootfs",
         progress_message = "Making the root filesystem %{label}",

@@ -6,17 +6,17 @@ load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 
 def _launcher_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
-    manifest = packages_manifest(ctx, packages, {})
+    manifest = packages_manifest(ctx, packages)
     program = ctx.actions.declare_file(ctx.label.name)
     args = ctx.actions.args()
-    args.add("--manifest", manifest)
+    args.add("--manifest", manifest.file)
     args.add("--architecture", target_architecture(ctx))
     args.add("--source", ctx.file.src)
     args.add("--output", program)
     ctx.actions.run(
         executable = ctx.executable._launcher,
         arguments = [args],
-        inputs = [manifest, ctx.file.src, packages.checked] + [package.deb for package in packages.packages],
+        inputs = manifest.inputs + [ctx.file.src],
         outputs = [program],
         mnemonic = "SystemImageLauncher",
         progress_message = "Compiling %{label}",

@@ -1,5 +1,6 @@
 """Stage program: a program of a locked package set that runs on any host, through its own loader."""
 
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load("//system_image/private/core:manifest.bzl", "packages_manifest", "write_manifest")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
@@ -21,24 +22,19 @@ def start_program(ctx, args, flag, program, name = None):
     args.add(flag, tool)
     return [tool, program.folder]
 
-_LOADERS = {
-    "amd64": "ld-linux-x86-64.so.2",
-    "arm64": "ld-linux-aarch64.so.1",
-}
-
 def _locked_program_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
     folder = ctx.actions.declare_directory(ctx.label.name)
-    manifest = packages_manifest(ctx, packages, {})
+    manifest = packages_manifest(ctx, packages)
     args = ctx.actions.args()
-    args.add("--manifest", manifest)
+    args.add("--manifest", manifest.file)
     args.add("--program", ctx.attr.program)
     args.add_all(ctx.attr.data, before_each = "--data")
     args.add_all("--output", [folder], expand_directories = False)
     ctx.actions.run(
         executable = ctx.executable._program,
         arguments = [args],
-        inputs = [manifest, packages.checked] + [package.deb for package in packages.packages],
+        inputs = manifest.inputs,
         outputs = [folder],
         mnemonic = "SystemImageProgram",
         progress_message = "Unpacking %{label}",
@@ -50,7 +46,7 @@ def _locked_program_impl(ctx):
         LockedProgramInfo(
             architecture = packages.architecture,
             argv = [
-                "{}/lib/{}".format(folder.path, _LOADERS[packages.architecture]),
+                "{}/lib/{}".format(folder.path, ARCHITECTURES[packages.architecture].loader),
                 "--library-path",
                 folder.path + "/lib",
                 "--argv0",

@@ -1,13 +1,11 @@
 """Stage sysroot: what compiling for an image needs, extracted from the image."""
 
-load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/image:layout.bzl", "IMAGE", "image_layout")
 load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
 
-_TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-
-# As in sysroot.py.
-_TOOLS = [
+# As in sysroot.py, where it says in which packages they are.
+SYSROOT_PROGRAMS = [
     "addr2line",
     "ar",
     "as",
@@ -37,7 +35,7 @@ def _sysroot_impl(ctx):
     layout, inputs = image_layout(ctx)
     architecture = target_architecture(ctx)
     target = ctx.attr.compiler_for or architecture
-    triplet = _TRIPLETS[target]
+    triplet = ARCHITECTURES[target].triplet
     root = ctx.label.name
     headers = []
     libraries = []
@@ -46,7 +44,7 @@ def _sysroot_impl(ctx):
         headers = [ctx.actions.declare_directory(root + "/usr/include"), compiler]
         libraries = [ctx.actions.declare_directory(root + "/usr/lib/" + triplet), compiler]
     programs = ctx.actions.declare_directory(root + "/usr/libexec")
-    tools = {name: ctx.actions.declare_file(root + "/usr/bin/" + name) for name in _TOOLS}
+    tools = {name: ctx.actions.declare_file(root + "/usr/bin/" + name) for name in SYSROOT_PROGRAMS}
     path = programs.path.removesuffix("/usr/libexec")
     outputs = headers + libraries[:1] + [programs] + tools.values()
 
@@ -105,7 +103,7 @@ sysroot = rule(
         ARCHITECTURE_ATTRS,
         compiler_for = attr.string(
             doc = "Of an image with a compiler for another architecture, which one; then its programs alone are taken.",
-            values = ["", "amd64", "arm64"],
+            values = [""] + ARCHITECTURES.keys(),
         ),
         gcc = attr.string(
             doc = "The version of the image's gcc, as in the names of its folders, such as \"14\".",
@@ -114,7 +112,7 @@ sysroot = rule(
         image = IMAGE,
         launcher = attr.label(
             doc = "What starts the programs, for the image's architecture.",
-            default = Label("//system_image:launcher"),
+            default = Label("//system_image/tools:launcher"),
             allow_single_file = True,
         ),
         _sysroot = attr.label(

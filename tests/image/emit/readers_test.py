@@ -12,7 +12,7 @@ from tests.testing import programs
 
 HERE = Path(__file__).parent
 SYSTEM_IMAGE = HERE.parents[2] / "system_image"
-XZ, ZSTD = (programs.argv(SYSTEM_IMAGE / name) for name in ("xz", "zstd"))
+XZ, ZSTD = (programs.argv(SYSTEM_IMAGE / "tools" / name) for name in ("xz", "zstd"))
 BUSYBOX = programs.argv(HERE.parents[1] / "programs/busybox")
 
 

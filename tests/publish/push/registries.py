@@ -22,7 +22,7 @@ _SECONDS = 60  # that a registry may take to start
 USER, PASSWORD = "user", "right"
 _HTPASSWD = "user:$2y$05$abcdefghijklmnopqrstuu8xaCxxL82bnl.UY74PMksDxIJShppPC"
 
-ORAS = argv(RUNFILES / "system_image/oras")
+ORAS = argv(RUNFILES / "system_image/tools/oras")
 SKOPEO = argv(RUNFILES / "tests/programs/skopeo")
 
 

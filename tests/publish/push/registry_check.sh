@@ -76,7 +76,7 @@ sends_no_layer_of_vanilla() { # NAME
 }
 
 setting_says_where_to() {
-  $bazel run "--//system_image:repository=$host/setting" //system_image:push_vanilla || return 1
+  $bazel run "--//system_image/settings:repository=$host/setting" //system_image:push_vanilla || return 1
   [[ $(tail -n 1 "$scratch/out") == "$host/setting@$(cut -d@ -f2 "$scratch/vanilla")" ]]
 }
 
@@ -106,17 +106,17 @@ image() { # FLAG…: builds the image and keeps its digest
 built_from_packages() { image && mv "$scratch/digest" "$scratch/built"; }
 
 same_when_pinned() {
-  image --//system_image:bases=pinned || return 1
+  image --//system_image/settings:bases=pinned || return 1
   cmp "$scratch/built" "$scratch/digest" || return 1
   # …and it was the registry's image, not the one that is built.
-  $bazel cquery --//system_image:bases=pinned 'deps(//system_image:vanilla_flat)' >"$scratch/deps" || return 1
+  $bazel cquery --//system_image/settings:bases=pinned 'deps(//system_image:vanilla_flat)' >"$scratch/deps" || return 1
   grep -q '^@rules_system_image_pinned_vanilla_[a-z0-9]*//' "$scratch/deps" &&
     ! grep -q '^//system_image:built_vanilla ' "$scratch/deps" &&
     grep -qE '"GET /v2/base/blobs/' "$scratch/log"
 }
 
 unpinned_says_what_to_do() {
-  ! $bazel build --nobuild --//system_image:bases=pinned //system_image:vanilla &&
+  ! $bazel build --nobuild --//system_image/settings:bases=pinned //system_image:vanilla &&
     grep -F 'run `bazel run //system_image:pin -- vanilla=HOST/PATH@sha256:…`' "$scratch/err"
 }
 

@@ -82,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--runfiles", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--settings", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument(
-        "-r", "--repository", help="where to, HOST/PATH; default: --//system_image:repository"
+        "-r", "--repository", help="where to, HOST/PATH; default: --//system_image/settings:repository"
     )
     parser.add_argument(
         "-t", "--tag", action="append", default=[], help="also under this tag; may be given again"
@@ -98,7 +98,7 @@ def main(argv: Sequence[str]) -> int:
     if not repository:
         raise ToolError(
             "no repository to push to; give -- --repository HOST/PATH, or build with "
-            "--@rules_system_image//system_image:repository=HOST/PATH"
+            "--@rules_system_image//system_image/settings:repository=HOST/PATH"
         )
     for tag in options.tag:
         if not TAG.fullmatch(tag):
