@@ -11,8 +11,8 @@ ToolchainPartsInfo = provider(
     },
 )
 
-# Whatever of the command line reaches the programs of the user is not to build a sysroot of its own.
-_SAME = {
+# Reset flags that are meant for the user's code, so that all configurations share one sysroot.
+_NEUTRAL_FLAGS = {
     "//command_line_option:compilation_mode": "fastbuild",
     "//command_line_option:conlyopt": [],
     "//command_line_option:copt": [],
@@ -25,23 +25,23 @@ _SAME = {
 _PLATFORMS = "//command_line_option:platforms"
 _TOOLCHAINS = "//command_line_option:extra_toolchains"
 
-def _on(platform, settings):
-    return dict(_SAME, **{
+def _for_platform(platform, settings):
+    return dict(_NEUTRAL_FLAGS, **{
         _PLATFORMS: [platform],
-        # Those that made this toolchain be used may not be there for others to whom it is the same.
+        # Drop guest toolchains, so that the configuration does not depend on who registered them.
         _TOOLCHAINS: [toolchain for toolchain in settings[_TOOLCHAINS] if toolchain not in GUEST_TOOLCHAINS],
     })
 
 _compiler_transition = transition(
-    implementation = lambda settings, attr: _on(attr.execution_platform, settings),
+    implementation = lambda settings, attr: _for_platform(attr.execution_platform, settings),
     inputs = [_TOOLCHAINS],
-    outputs = _SAME.keys() + [_PLATFORMS, _TOOLCHAINS],
+    outputs = _NEUTRAL_FLAGS.keys() + [_PLATFORMS, _TOOLCHAINS],
 )
 
 sysroot_transition = transition(
-    implementation = lambda settings, attr: _on(attr.target_platform, settings),
+    implementation = lambda settings, attr: _for_platform(attr.target_platform, settings),
     inputs = [_TOOLCHAINS],
-    outputs = _SAME.keys() + [_PLATFORMS, _TOOLCHAINS],
+    outputs = _NEUTRAL_FLAGS.keys() + [_PLATFORMS, _TOOLCHAINS],
 )
 
 def _parts_impl(ctx):

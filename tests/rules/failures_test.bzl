@@ -60,6 +60,7 @@ def failures_test_suite(name):
         name = name + "_base",
         image = "//system_image:built_vanilla",
         pin = "vanilla",
+        pin_command = "bazel run //system_image:pin",
         pins = {},
         tags = ["manual"],
     )

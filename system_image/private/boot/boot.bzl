@@ -44,7 +44,7 @@ def _machine_impl(ctx):
         "kernel": kernel.image.short_path,
         "memory": ctx.attr.memory,
         "name": str(ctx.attr.image[0].label).removeprefix("@@"),
-        "plain": ctx.attr.plain,
+        "plain": ctx.attr.ignore_ownership,
         "qemu": qemu.folder.short_path,
         "virtiofsd": virtiofsd.short_path if virtiofsd else "",
         "wanted": json.decode(ctx.attr.wanted),
@@ -66,6 +66,7 @@ _machine = rule(
         ),
         "cmdline": attr.string_list(doc = "Further words for the kernel's command line."),
         "cpus": attr.int(doc = "Processors.", default = 2),
+        "ignore_ownership": attr.bool(doc = "Whether stage1 unpacks as loaders do that ignore owners and special bits."),
         "image": attr.label(
             doc = "The system image.",
             mandatory = True,
@@ -79,7 +80,6 @@ _machine = rule(
             providers = [KernelInfo],
         ),
         "memory": attr.int(doc = "Memory in MiB.", default = 1024),
-        "plain": attr.bool(doc = "Whether stage1 unpacks as plain tar does."),
         "platform": attr.string(doc = "Label of the guest's platform; \"\" is the one that is built for."),
         "qemu": attr.label(
             doc = "The QEMU that has machines of the guest's architecture.",
@@ -146,7 +146,7 @@ def system_image_vm(
         bundle = None,
         memory = 1024,
         cpus = 2,
-        plain = False,
+        ignore_ownership = False,
         cmdline = [],
         architecture = "",
         **kwargs):
@@ -165,8 +165,8 @@ def system_image_vm(
       bundle: label of the container bundle to deliver, such as an `app_bundle`.
       memory: memory of the machine, in MiB. An image takes what its tarball and its files do.
       cpus: number of processors.
-      plain: whether stage1 unpacks the image as a loader does that knows no owners and of the modes the nine
-        permission bits alone.
+      ignore_ownership: whether stage1 unpacks the image as some loaders do: it ignores owners, and the setuid, setgid and
+        sticky bits.
       cmdline: list of further words for the kernel's command line.
       architecture: "amd64" or "arm64", if the image is to be built for another architecture than the build's target.
       **kwargs: attributes that every rule has.
@@ -183,7 +183,7 @@ def system_image_vm(
         cpus = cpus,
         image = image,
         memory = memory,
-        plain = plain,
+        ignore_ownership = ignore_ownership,
         virtiofsd = Label("//system_image/tools:virtiofsd"),
     )
     _vm(
@@ -205,7 +205,7 @@ def boot_test(
         bundle = None,
         memory = 1024,
         cpus = 2,
-        plain = False,
+        ignore_ownership = False,
         cmdline = [],
         architecture = "",
         size = "medium",
@@ -229,7 +229,7 @@ def boot_test(
       bundle: see there.
       memory: see there.
       cpus: see there.
-      plain: see there.
+      ignore_ownership: see there.
       cmdline: see there.
       architecture: see there.
       size: as every test has it. A boot that takes longer than its time is ended shortly before, and shown.
@@ -248,7 +248,7 @@ def boot_test(
         cpus = cpus,
         image = image,
         memory = memory,
-        plain = plain,
+        ignore_ownership = ignore_ownership,
         wanted = json.encode({"commands": commands, "expect": expect, "status": status}),
     )
     _boot_test(

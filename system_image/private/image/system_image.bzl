@@ -21,7 +21,7 @@ def system_image(
         modes = {},
         symlinks = {},
         replace = [],
-        services = [],
+        enable = [],
         disable = [],
         mask = [],
         compression = "xz",
@@ -47,7 +47,7 @@ def system_image(
       modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
       symlinks: dict, path → target.
       replace: list of paths of `binaries`, `files` and `symlinks` that may replace the base's.
-      services: list of units to enable.
+      enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
@@ -77,7 +77,7 @@ def system_image(
         name = name + "_overlay",
         base = name + "_flat",
         disable = disable,
-        enable = services,
+        enable = enable,
         files = {_RELEASE: name + "_release"} | programs | files,
         mask = mask,
         modes = {path: "0755" for path in binaries} | modes,

@@ -84,7 +84,7 @@ _unpinned = rule(
     },
 )
 
-def base_image(*, name, image, pin, pins, pin_command = "bazel run //system_image:pin", optional = False, **kwargs):
+def base_image(*, name, image, pin, pins, pin_command, optional = False, **kwargs):
     """Makes an alias of a base image; with `--@rules_system_image//system_image/settings:bases=pinned`, of the pinned one.
 
     Args:
@@ -92,7 +92,7 @@ def base_image(*, name, image, pin, pins, pin_command = "bazel run //system_imag
       image: label of the image that is built from packages.
       pin: the name that it is pinned under, such as "vanilla".
       pins: the dict PINS of the file that the `pin_program` writes.
-      pin_command: how the `pin_program` is started, for the message if there is no pin.
+      pin_command: how your `pin_program` is started, such as "bazel run //images:pin", for the message if there is no pin.
       optional: whether to take `image` if there is no pin, instead of failing.
       **kwargs: attributes that every rule has.
     """
