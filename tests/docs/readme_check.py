@@ -43,8 +43,11 @@ def problems(readme: str) -> Iterator[str]:
     yield from example(readme)
     table = re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)
     exported = re.findall(r"^(\w+) = _\w+$", (HERE / "system_image/defs.bzl").read_text(), re.MULTILINE)
+    exported += re.findall(
+        r"^def ([a-z]\w+)\(", (HERE / "system_image/nvidia/defs.bzl").read_text(), re.MULTILINE
+    )
     for name in sorted(set(table) ^ set(exported)):
-        yield f"{name} is either in the table of rules or in defs.bzl, but not in both"
+        yield f"{name} is either in the table of rules or in a defs.bzl, but not in both"
     for link in re.findall(r"\]\(([^)#:]+)\)", readme):
         if not (HERE / link).exists():
             yield f"the link {link} leads nowhere"
