@@ -1,5 +1,10 @@
 """Tests of guest's programs that run on the host."""
 
+load("@platforms//host:constraints.bzl", "HOST_CONSTRAINTS")
+
+# buildifier: disable=bzl-visibility
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
+
 # buildifier: disable=bzl-visibility
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
@@ -22,6 +27,15 @@ guest_libraries = rule(
     },
 )
 
+_EMULATOR = str(Label("//system_image/tools:qemu_user"))
+
+def _emulator(words):
+    # The host is what builds here. Where a remote machine of another architecture runs tests, this has to be known of it.
+    return select({
+        facts.constraint: [] if str(facts.constraint) in [str(Label(value)) for value in HOST_CONSTRAINTS] else words
+        for facts in ARCHITECTURES.values()
+    })
+
 sysroot_program_test = exec_program(
     Label("//tools/sysimage/toolchain:guest_test"),
     doc = "Runs a program of the guest with the loader and the libraries of a sysroot.",
@@ -31,7 +45,7 @@ sysroot_program_test = exec_program(
 def guest_test(*, name, program, sysroot = Label("//system_image:sysroot"), data = [], args = [], size = "small", **kwargs):
     """Runs a program of the guest on the host, with the loader and the libraries of the sysroot.
 
-    The host has to be of the guest's architecture; it need not have the guest's libraries.
+    The host need not have the guest's libraries. A guest of another architecture than the host's is emulated.
 
     Args:
       name: name of the target.
@@ -56,7 +70,8 @@ def guest_test(*, name, program, sysroot = Label("//system_image:sysroot"), data
     sysroot_program_test(
         name = name,
         size = size,
-        args = ["$(rootpath {}_libraries)".format(name), "$(rootpath {})".format(built)] + args,
+        args = _emulator(["--emulator", "$(rootpath {})".format(_EMULATOR)]) + ["$(rootpath {}_libraries)".format(name), "$(rootpath {})".format(built)] + args,
         data = [name + "_libraries", built] + data,
+        tools = _emulator([_EMULATOR]),
         **kwargs
     )

@@ -11,7 +11,7 @@ _OTHER = {
 }
 
 def emulated_tests(name, programs):
-    """Builds programs for the other architecture, and runs each in the emulator `:qemu`.
+    """Builds programs for the other architecture, and runs each in an emulator.
 
     Args:
       name: name of the suite of the tests.
@@ -37,15 +37,15 @@ def emulated_tests(name, programs):
             size = "small",
             args = [
                 "--emulator",
-                "$(rootpath :qemu)",
+                "$(rootpath //system_image/tools:qemu_user)",
                 "$(rootpath :other_libraries)",
                 "$(rootpath {}_other)".format(program),
             ] + ([program] if program in SANITIZERS else []),
             data = [
                 ":other_libraries",
-                ":qemu",
                 program + "_other",
             ],
+            tools = ["//system_image/tools:qemu_user"],
         )
     native.test_suite(
         name = name,

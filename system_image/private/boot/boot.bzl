@@ -84,6 +84,7 @@ _machine = rule(
         "qemu": attr.label(
             doc = "The QEMU that has machines of the guest's architecture.",
             mandatory = True,
+            cfg = "exec",
             providers = [LockedProgramInfo],
         ),
         "stage1": attr.label(
@@ -94,6 +95,7 @@ _machine = rule(
         ),
         "virtiofsd": attr.label(
             doc = "What serves folders of the host to the guest.",
+            cfg = "exec",
             providers = [LockedProgramInfo],
         ),
         "wanted": attr.string(doc = "What a test expects, in JSON.", default = "{}"),

@@ -18,16 +18,17 @@ def _exec_program_impl(ctx):
         _LAUNCHER.format(program = runfiles_path(ctx, ctx.executable._program)),
         is_executable = True,
     )
-    runfiles = ctx.runfiles(ctx.files.data).merge_all(
-        [target[DefaultInfo].default_runfiles for target in ctx.attr.data + [ctx.attr._program]],
-    )
+    runfiles = ctx.runfiles(ctx.files.data + ctx.files.tools).merge_all([
+        target[DefaultInfo].default_runfiles
+        for target in ctx.attr.data + ctx.attr.tools + [ctx.attr._program]
+    ])
     return [DefaultInfo(executable = launcher, runfiles = runfiles)]
 
 def exec_program(program, doc, test = False):
     """Makes a rule for `bazel run`, or for `bazel test`, of a tool of ours.
 
-    `args` and `data` of its targets are what they are for py_binary and py_test. The tool, and the Python that it runs
-    on, are the execution platform's; what is in `data` is the target platform's.
+    `args` and `data` of its targets are what they are for py_binary and py_test. The tool, the Python that it runs on, and
+    what is in `tools` are the execution platform's; what is in `data` is the target platform's.
 
     Args:
       program: Label of the tool.
@@ -42,6 +43,11 @@ def exec_program(program, doc, test = False):
         doc = doc,
         attrs = {
             "data": attr.label_list(doc = "What `args` name.", allow_files = True),
+            "tools": attr.label_list(
+                doc = "What `args` name, and the tool starts: the execution platform's.",
+                allow_files = True,
+                cfg = "exec",
+            ),
             "_program": attr.label(
                 default = program,
                 cfg = "exec",
