@@ -1,5 +1,6 @@
 import base64
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -54,10 +55,42 @@ def test_bazel_gets_every_adapter_and_no_lock_file(
     (modules / "rules_oci/MODULE.bazel").touch()
     (modules / "no_module").mkdir()
     lines = host.bazelrc(toolbox, modules).read_text().splitlines()
-    assert f"common --override_module=rules_oci={modules}/rules_oci" in lines
+    assert f'common "--override_module=rules_oci={modules}/rules_oci"' in lines
     assert not [line for line in lines if "no_module" in line]
     assert "common --lockfile_mode=off" in lines
     assert "common --spawn_strategy=linux-sandbox,local" in lines
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a\tb", "a#b", "a #b", "a'b", 'a"b', "a\\", "a\\ b", '\\"', "%a%", "ä"]
+)
+def test_a_path_reaches_bazel_whole_whatever_it_is_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    root, modules = tmp_path / name / "toolbox", tmp_path / name
+    for folder in (root / "host", modules / "rules_oci"):
+        folder.mkdir(parents=True)
+    for file in (root / "toolbox.json", modules / "rules_oci/MODULE.bazel"):
+        file.touch()
+    text = host.bazelrc(Toolbox(root, "amd64"), modules).read_text()
+    assert "\\\n" not in text, "a line goes on"
+    # The shell's syntax is that of rc files, as far as they are used here.
+    words = [shlex.split(line, comments=True) for line in text.splitlines()]
+    assert ["common", f"--override_module=rules_oci={modules}/rules_oci"] in words
+    assert ["startup", f"--host_jvm_args=-Djava.io.tmpdir={root}/host/tmp"] in words
+    assert ["startup", f"--host_jvm_args=-Djavax.net.ssl.trustStore={root}/host/cacerts.jks"] in words
+
+
+def test_a_path_that_bazel_can_not_be_told_is_named(
+    toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    modules = tmp_path / "a\nb"
+    (modules / "rules_oci").mkdir(parents=True)
+    (modules / "rules_oci/MODULE.bazel").touch()
+    with pytest.raises(ToolError, match=r"a path with a line break \(.*a\\nb/rules_oci'\): move it"):
+        host.bazelrc(toolbox, modules)
 
 
 def test_what_servers_left_behind_is_removed_but_not_under_one_that_starts(toolbox: Toolbox) -> None:

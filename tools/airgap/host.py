@@ -89,16 +89,31 @@ def temporary_folder(toolbox: Toolbox) -> Path:
     return folder
 
 
+def rc_word(option: str) -> str:
+    """`option` as an rc file has it, where spaces part words, # begins a comment, and \\ and quotes are read.
+
+    In quotes, so that a line never ends with a backslash, which would join it with the next. ToolError for a
+    line break, which no rc file can have in a word.
+    """
+    if "\n" in option or "\r" in option:
+        raise ToolError(f"Bazel's settings can't name a path with a line break ({option!r}): move it")
+    escaped = option.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
-    """The rc file with all that is special about Bazel in the toolbox; `modules`: the adapters' folder."""
+    """The rc file with all that is special about Bazel in the toolbox; `modules`: the adapters' folder.
+
+    Raises ToolError.
+    """
     store = trust_store(toolbox)
     lines = [
         "# Written by tools/bazel for Bazel in the toolbox; read after the workspace's own .bazelrc.",
         "startup --server_javabase=/usr/lib/jvm/default-java",
         f"startup --host_jvm_args=-Xbootclasspath/a:/{recipe.BUILD_DATA}",
-        f"startup --host_jvm_args=-Djavax.net.ssl.trustStore={store}",
+        "startup " + rc_word(f"--host_jvm_args=-Djavax.net.ssl.trustStore={store}"),
         f"startup --host_jvm_args=-Djavax.net.ssl.trustStorePassword={certificates.PASSWORD}",
-        f"startup --host_jvm_args=-Djava.io.tmpdir={temporary_folder(toolbox)}",
+        "startup " + rc_word(f"--host_jvm_args=-Djava.io.tmpdir={temporary_folder(toolbox)}"),
         # A server must end if its toolbox was deleted and made anew (its programs are gone), or if the host's
         # certificates have changed (it has read them). Another start-up option makes Bazel see to that.
         f"startup --host_jvm_args=-Drules_system_image.toolbox={toolbox.made}",
@@ -119,7 +134,7 @@ def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
         lines.append(f"common --override_module={name}=/usr/share/bazel/{folder}")
     for path in sorted(modules.iterdir()):
         if (path / "MODULE.bazel").exists():
-            lines.append(f"common --override_module={path.name}={path}")
+            lines.append("common " + rc_word(f"--override_module={path.name}={path}"))
     key = hashlib.sha256(str(modules).encode()).hexdigest()[:12]
     written = toolbox.state / f"{key}.bazelrc"
     write_if_new(written, ("\n".join(lines) + "\n").encode())
