@@ -66,6 +66,17 @@ def unpacked(layout: Path, folder: Path) -> Path:
     return folder / "rootfs"
 
 
+def content(path: Path, mode: int) -> bytes:
+    """What is in a file, also where its mode keeps its owner out (etc/gshadow), as root reads it anyway."""
+    if mode & stat.S_IRUSR:
+        return path.read_bytes()
+    path.chmod(mode | stat.S_IRUSR)
+    try:
+        return path.read_bytes()
+    finally:
+        path.chmod(mode)  # the file's other names have it, too
+
+
 def found(root: Path) -> dict[str, tuple[object, ...]]:
     """Path → type, mode, and what is in it; hard links have the same number."""
     inodes: dict[int, int] = {}
@@ -79,8 +90,8 @@ def found(root: Path) -> dict[str, tuple[object, ...]]:
         elif path.is_dir():
             paths[name] = (Kind.DIRECTORY, mode)
         else:
-            data = path.read_bytes()
-            paths[name] = (Kind.FILE, mode, data, inodes.setdefault(status.st_ino, len(inodes)))
+            number = inodes.setdefault(status.st_ino, len(inodes))
+            paths[name] = (Kind.FILE, mode, content(path, mode), number)
     return paths
 
 
