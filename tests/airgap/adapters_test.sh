@@ -121,8 +121,11 @@ for name in single chosen; do
 done
 check "pulling an image that is missing" pull_fails_with "MANIFEST_UNKNOWN" missing
 check "pulling an image of another platform" pull_fails_with "is for linux/amd64" wrong_linux_arm64
+check "an action's program, for another platform" $bazel build --platforms=//app:foreign //app:answer
 for case in fails/*/; do
-  check "${case%/}" fails_with "$(cat "$case/expected")" $bazel build "//${case%/}:all"
+  flags=()
+  [[ ! -e $case/flags ]] || read -ra flags <"$case/flags"
+  check "${case%/}" fails_with "$(cat "$case/expected")" $bazel build "${flags[@]}" "//${case%/}:all"
 done
 check "no MODULE.bazel.lock is left" no_lock_file
 $bazel shutdown

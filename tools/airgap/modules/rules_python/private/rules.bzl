@@ -5,7 +5,7 @@ the standard library, then each folder in `imports`, then the root of each repos
 """
 
 load("@bazel_skylib//lib:paths.bzl", "paths")
-load("@pythons_hub//:versions.bzl", "PYTHON_VERSION")
+load("@pythons_hub//:versions.bzl", "PYTHON_CPU", "PYTHON_VERSION")
 
 PyInfo = provider(
     doc = "What a Python target gives to those that depend on it.",
@@ -54,6 +54,9 @@ _PROGRAM_ATTRS = {
     ),
     "python_version": attr.string(
         doc = "Must be the version of the toolbox's Python, or empty.",
+    ),
+    "_cpu": attr.label(
+        default = "@platforms//cpu:" + PYTHON_CPU,
     ),
     "_launcher": attr.label(
         default = "//private:launcher.py.tpl",
@@ -125,7 +128,15 @@ def _runfiles_path(ctx, file):
         return file.short_path[len("../"):]
     return ctx.workspace_name + "/" + file.short_path
 
+def _check_platform(ctx):
+    """Refuses a program for machines that the toolbox's Python does not run on."""
+    if not ctx.target_platform_has_constraint(ctx.attr._cpu[platform_common.ConstraintValueInfo]):
+        fail(("%s: the target platform %s is not for %s, and the toolbox has no Python for another cpu: " +
+              "build it without --platforms; an attribute that names a program for an action has cfg = \"exec\"") %
+             (ctx.label, ctx.fragments.platform.platform, PYTHON_CPU))
+
 def _program(ctx, inherited):
+    _check_platform(ctx)
     if ctx.attr.python_version not in ("", "PY3", PYTHON_VERSION):
         fail("python_version: the target wants %s, and the toolbox has Python %s" %
              (ctx.attr.python_version, PYTHON_VERSION))
@@ -172,11 +183,13 @@ py_binary = rule(
     attrs = _LIBRARY_ATTRS | _PROGRAM_ATTRS,
     doc = "A Python program.",
     executable = True,
+    fragments = ["platform"],
 )
 
 py_test = rule(
     implementation = _py_test_impl,
     attrs = _LIBRARY_ATTRS | _PROGRAM_ATTRS | _TEST_ATTRS,
     doc = "A Python program that is a test.",
+    fragments = ["platform"],
     test = True,
 )

@@ -1,25 +1,36 @@
 """The extension `python`: only the toolbox's Python is there, and it must be the one that is asked for."""
 
+_VERSIONS = """\
+\"\"\"The Python that there is.\"\"\"
+
+PYTHON_CPU = "{cpu}"
+PYTHON_VERSION = "{version}"
+"""
+
 def _versions_repo_impl(ctx):
     ctx.file("BUILD.bazel")
-    ctx.file("versions.bzl", "\"\"\"The Python that there is.\"\"\"\n\nPYTHON_VERSION = \"%s\"\n" % ctx.attr.version)
+    ctx.file("versions.bzl", _VERSIONS.format(cpu = ctx.attr.cpu, version = ctx.attr.version))
 
 _versions_repo = repository_rule(
     implementation = _versions_repo_impl,
-    attrs = {"version": attr.string(mandatory = True)},
+    attrs = {
+        "cpu": attr.string(doc = "As @platforms//cpu has it.", mandatory = True),
+        "version": attr.string(mandatory = True),
+    },
 )
 
 def _python_impl(ctx):
-    done = ctx.execute(["/usr/bin/python3", "-IS", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+    program = "import os, sys; print('%d.%d' % sys.version_info[:2], os.uname().machine)"
+    done = ctx.execute(["/usr/bin/python3", "-IS", "-c", program])
     if done.return_code:
         fail("the toolbox's Python does not start: " + done.stderr)
-    version = done.stdout.strip()
+    version, cpu = done.stdout.strip().split(" ")
     for module in ctx.modules:
         for tag in module.tags.toolchain + module.tags.defaults:
             if ".".join(tag.python_version.split(".")[:2]) != version:
                 fail("module %s asks for Python %s, and the toolbox has Python %s: use Bazel with a registry, or ask for %s" %
                      (module.name, tag.python_version, version, version))
-    _versions_repo(name = "pythons_hub", version = version)
+    _versions_repo(name = "pythons_hub", cpu = cpu, version = version)
 
 python = module_extension(
     implementation = _python_impl,
