@@ -300,7 +300,8 @@ class _Resolver:
     def _why_not(self, alternatives: Alternatives) -> str:
         reasons = []
         for relation in alternatives:
-            package = self.index.candidate(relation.name)
+            # Not the locked version, which says nothing about what the archive has.
+            package = self.index.latest(relation.name) or self.index.candidate(relation.name)
             providers = self.index.providers(relation.name)
             if package:
                 kind = f" (Multi-Arch: {package.multi_arch})" if relation.qualifier else ""
