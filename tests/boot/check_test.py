@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tools.sysimage.boot import check, guest, machine
-from tools.sysimage.boot.check import Boot, Wanted
+from tools.sysimage.boot.check import Boot
+from tools.sysimage.boot.machine import Wanted
 from tools.sysimage.core.errors import ToolError
 
 GOOD = "@state running\n@ready 1234\n@unit\n ActiveState=deactivating\n@jobs\n@journal\n x\n@memory\n@end\n"

@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         ours = folder / "ours.tar"
         with ours.open("wb") as stream:
-            manifest = rootfs.Manifest.read(arguments.work / "manifest.json")
+            manifest = rootfs.parse(arguments.work / "manifest.json")
             tar.write(rootfs.build(manifest, folder), stream)
         unpack(ours, folder / "ours")
         unpack(arguments.work / "real.tar", folder / "real")

@@ -11,11 +11,13 @@ import argparse
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tools.sysimage.core.errors import run
 from tools.sysimage.debian import download
+from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.formats import deb
 
 # The first that has a set counts: vanilla is the image's own.
@@ -26,7 +28,7 @@ LOCKS = (
 _SUITE = "locked"
 
 
-def fetch(set_name: str, architecture: str, cache: Path) -> list[dict[str, str]]:
+def fetch(set_name: str, architecture: str, cache: Path) -> list[LockedPackage]:
     """The packages of a set of one of LOCKS; see download.fetch."""
     locks = [download.read_lock(path) for path in LOCKS]
     lock = next(
@@ -36,7 +38,7 @@ def fetch(set_name: str, architecture: str, cache: Path) -> list[dict[str, str]]
     return download.fetch(lock, set_name, architecture, cache)
 
 
-def repository(packages: Sequence[Mapping[str, str]], architecture: str, folder: Path) -> None:
+def repository(packages: Sequence[LockedPackage], architecture: str, folder: Path) -> None:
     """Makes an archive for apt of these .debs, as links, and a sources.list for it."""
     pool, dists = folder / "pool", folder / f"dists/{_SUITE}"
     index = dists / f"main/binary-{architecture}"
@@ -45,11 +47,11 @@ def repository(packages: Sequence[Mapping[str, str]], architecture: str, folder:
     index.mkdir(parents=True)
     text = ""
     for package in packages:
-        source = Path(package["deb"]).resolve()
+        source = package.deb.resolve()
         (pool / source.name).symlink_to(source)
         control = deb.open_deb(source).control["control"].decode().strip()
         text += f"{control}\nFilename: pool/{source.name}\nSize: {source.stat().st_size}\n"
-        text += f"SHA256: {package['sha256']}\n\n"
+        text += f"SHA256: {package.sha256}\n\n"
     data = text.encode()
     (index / "Packages").write_bytes(data)
     (dists / "Release").write_text(
@@ -69,9 +71,12 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     packages = fetch(arguments.set, arguments.architecture, arguments.work / "debs")
     repository(packages, arguments.architecture, arguments.work / "repository")
-    manifest = {"architecture": arguments.architecture, "packages": packages}
-    (arguments.work / "manifest.json").write_text(json.dumps(manifest))
-    (arguments.work / "packages").write_text(",".join(package["name"] for package in packages))
+    manifest = {
+        "architecture": arguments.architecture,
+        "packages": [asdict(package) for package in packages],
+    }
+    (arguments.work / "manifest.json").write_text(json.dumps(manifest, default=str))
+    (arguments.work / "packages").write_text(",".join(package.name for package in packages))
     return 0
 
 

@@ -107,7 +107,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"symlinks": [{"path": "usr/bin/init", "target": "x"}]}, "symlinks: /usr/bin/init"),
     ({"services": {"enable": ["ap.service"]}}, "no unit ap.service .*near it: app.service"),
-    ({"services": {"start": ["app.service"]}}, "services are under enable"),
+    (
+        {"services": {"start": ["app.service"]}},
+        "the field 'start' is unknown; there are disable, enable, mask",
+    ),
     ({"default_target": "multi.target"}, "no unit multi.target"),
     ({"exclude": ["usr/none/**"]}, "the pattern 'usr/none/"),
     ({"exclude": [f"{UNIT}/app.service"], "services": {"enable": ["app"]}}, "no unit app.service"),

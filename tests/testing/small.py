@@ -46,13 +46,12 @@ def run(folder: Path, debs: Sequence[Deb], **more: Any) -> Path:
             {
                 "name": deb.name,
                 "version": deb.version,
-                "architecture": deb.architecture,
                 "deb": str(path),
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             }
         )
     manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps({"set": "s", "architecture": "amd64", "packages": packages, **more}))
+    manifest.write_text(json.dumps({"architecture": "amd64", "packages": packages, **more}))
     out = folder / "out"
     out.mkdir(exist_ok=True)
     output, listing = out / "rootfs.tar", out / "rootfs.mtree"

@@ -34,7 +34,7 @@ def _machine_impl(ctx):
     virtiofsd = ctx.attr.virtiofsd[LockedProgramInfo].folder if ctx.attr.virtiofsd else None
     manifest = write_manifest(ctx, {
         "architecture": kernel.architecture,
-        "bundle": bundle.short_path if bundle else "",
+        "bundle": bundle.short_path if bundle else None,
         "cmdline": ctx.attr.cmdline,
         "cpus": ctx.attr.cpus,
         "digest": image.digest.short_path,
@@ -46,7 +46,7 @@ def _machine_impl(ctx):
         "name": str(ctx.attr.image[0].label).removeprefix("@@"),
         "plain": ctx.attr.ignore_ownership,
         "qemu": qemu.folder.short_path,
-        "virtiofsd": virtiofsd.short_path if virtiofsd else "",
+        "virtiofsd": virtiofsd.short_path if virtiofsd else None,
         "wanted": json.decode(ctx.attr.wanted),
     })
     files = [manifest, image.image, image.digest, kernel.image, initramfs, qemu.folder, bundle, virtiofsd]

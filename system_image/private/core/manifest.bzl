@@ -19,7 +19,6 @@ def package_inputs(infos, wanted = lambda name: True):
     return struct(
         fields = [
             {
-                "architecture": package.architecture,
                 "deb": package.deb.path,
                 "name": package.package,
                 "sha256": package.sha256,
@@ -48,7 +47,6 @@ def packages_manifest(ctx, packages, more = {}, name = None, wanted = lambda nam
         more,
         architecture = packages.architecture,
         packages = read.fields,
-        set = packages.set,
     ), name)
     return struct(file = manifest, inputs = [manifest] + read.inputs)
 

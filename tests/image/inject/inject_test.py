@@ -165,7 +165,7 @@ def test_links_are_laid_too(run: Inject) -> None:
     [
         ("mode", "9", "mode '9' is not octal"),
         ("mode", "17777", "mode '17777' is not octal"),
-        ("uid", "root", "uid and gid have to be numbers"),
+        ("uid", "root", "uid: has to be a whole number"),
         ("owner", 0, "the field 'owner' is unknown; there are gid, mode, path"),
     ],
 )

@@ -19,7 +19,12 @@ def manifest(folder: Path, *debs: Deb) -> str:
     """Writes the manifest of a set; returns its path."""
     path = folder / "manifest.json"
     path.write_text(
-        json.dumps({"packages": [{"name": deb.name, "deb": str(deb.write(folder))} for deb in debs]})
+        json.dumps(
+            {
+                "architecture": "amd64",
+                "packages": [{"name": deb.name, "deb": str(deb.write(folder))} for deb in debs],
+            }
+        )
     )
     return str(path)
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from tools.sysimage.core import json_manifest
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree, directory, file
 from tools.sysimage.debian.dpkg import load_all
 from tools.sysimage.kernel import kbuild
 from tools.sysimage.kernel.kbuild import Workshop
-from tools.sysimage.kernel.kernel_module import Build, Manifest, subtree
+from tools.sysimage.kernel.kernel_module import Build, KernelModuleInput, subtree
 
 SIGNED = b"~Module signature appended~\n"
 
@@ -37,16 +38,24 @@ def anywhere(value: Any) -> Any:
 FIELDS: Mapping[str, Any] = anywhere(json.loads(Path(os.environ["MANIFEST"]).read_text()))
 
 
+def given(folder: Path, **fields: Any) -> KernelModuleInput:
+    """What the rule hands over, but for some fields."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**FIELDS, **fields}))
+    return json_manifest.read(KernelModuleInput, path)
+
+
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     folder = tmp_path_factory.mktemp("workshop")
+    fields = given(folder)
     yield kbuild.make(
         kbuild.Parts(
-            architecture=FIELDS["architecture"],
-            headers=load_all(FIELDS["headers"]),
-            host=FIELDS["host"],
-            tools=load_all(FIELDS["tools"]),
-            launcher=Path(FIELDS["launcher"]),
+            architecture=fields.architecture,
+            headers=load_all(fields.headers),
+            host=fields.host,
+            tools=load_all(fields.tools),
+            launcher=fields.launcher,
         ),
         folder,
     )
@@ -61,7 +70,7 @@ def build(workshop: Workshop, sources: Mapping[str, str], **fields: Any) -> Buil
         path = workshop.folder / f"given-{name}"
         path.write_text(text)
         items.append({"file": str(path), "path": name})
-    made = Build(workshop, Manifest(**{**FIELDS, "sources": items, **fields}))
+    made = Build(workshop, given(workshop.folder, sources=items, **fields))
     made.lay_out()
     return made
 

@@ -1,7 +1,6 @@
 """Boots a system image in a virtual machine and says what is wrong with it, if anything is."""
 
 import argparse
-import json
 import os
 import re
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.sysimage.boot import guest, machine
+from tools.sysimage.boot.machine import Wanted
 from tools.sysimage.core.errors import ToolError, run
 
 _TIME = 300  # seconds that a boot may take, if Bazel does not say
@@ -22,19 +22,6 @@ _POLL = 0.2  # seconds
 _TAIL = 40  # lines of the console that a failure shows
 # Of ECMA-48: control sequences, strings, and what is left of the control characters.
 _CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])|[\x00-\x08\x0b-\x1f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a boot has to show."""
-
-    expect: tuple[
-        str, ...
-    ] = ()  # regular expressions, each to be found in a line of the console or a command
-    commands: tuple[str, ...] = ()  # shell commands that have to succeed in the guest
-    status: int | None = (
-        None  # with which the orchestrator has to end, and the machine go off; None: any, or never
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +56,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="check", description=__doc__)
     parser.add_argument("--vm", type=Path, required=True, help="JSON: what is booted, and wanted")
     options = parser.parse_args(argv)
-    value = json.loads(options.vm.read_text("utf-8"))["wanted"]
-    wanted = Wanted(tuple(value["expect"]), tuple(value["commands"]), value["status"])
-    check(machine.parse(options.vm), wanted)
+    given = machine.read(options.vm)
+    check(given.machine(), given.wanted)
     return 0
 
 

@@ -2,14 +2,13 @@
 
 import dataclasses
 import io
-import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tools.sysimage.core import json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree
@@ -45,30 +44,65 @@ class Machine:
         return ARCHITECTURES[self.architecture].console
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a boot has to show."""
+
+    # Regular expressions, each to be found in a line of the console or of a command.
+    expect: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()  # shell commands that have to succeed in the guest
+    # With which the orchestrator has to end, and the machine go off; None: any, or never.
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineInput:
+    """What the rule hands over; paths are relative to the current folder."""
+
+    architecture: str
+    bundle: Path | None
+    cmdline: tuple[str, ...]
+    cpus: int
+    digest: Path  # as sha256sum(1) writes it
+    host: str
+    image: Path
+    initramfs: Path
+    kernel: Path
+    memory: int
+    name: str
+    plain: bool
+    qemu: Path
+    virtiofsd: Path | None
+    wanted: Wanted
+
+    def machine(self) -> Machine:
+        """The machine."""
+        return Machine(
+            name=self.name,
+            architecture=self.architecture,
+            qemu=self.qemu,
+            host=self.host,
+            kernel=self.kernel,
+            initramfs=self.initramfs,
+            image=self.image,
+            digest=self.digest.read_text("utf-8").split()[0],
+            memory=self.memory,
+            cpus=self.cpus,
+            plain=self.plain,
+            cmdline=self.cmdline,
+            bundle=self.bundle,
+            virtiofsd=self.virtiofsd,
+        )
+
+
+def read(path: Path) -> MachineInput:
+    """Reads what the rule wrote. Raises ToolError for what is none."""
+    return json_manifest.read(MachineInput, path)
+
+
 def parse(path: Path) -> Machine:
-    """Reads the description that the rule wrote, whose paths are relative to the current folder."""
-    value: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    digest = Path(value["digest"]).read_text("utf-8").split()[0]
-    return Machine(
-        name=value["name"],
-        architecture=value["architecture"],
-        qemu=Path(value["qemu"]),
-        host=value["host"],
-        kernel=Path(value["kernel"]),
-        initramfs=Path(value["initramfs"]),
-        image=Path(value["image"]),
-        digest=digest,
-        memory=value["memory"],
-        cpus=value["cpus"],
-        plain=value["plain"],
-        cmdline=tuple(value["cmdline"]),
-        bundle=_optional(value["bundle"]),
-        virtiofsd=_optional(value["virtiofsd"]),
-    )
-
-
-def _optional(path: str) -> Path | None:
-    return Path(path) if path else None
+    """The machine alone."""
+    return read(path).machine()
 
 
 def with_files(machine: Machine, files: Tree, scratch: Path) -> Machine:

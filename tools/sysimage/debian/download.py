@@ -14,6 +14,7 @@ from typing import Any
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian import mirrors
+from tools.sysimage.debian.locked import LockedPackage
 
 _TIMEOUT = 60  # seconds without a byte
 
@@ -30,8 +31,8 @@ def read_lock(path: Path) -> Lock:
     return dict(lock)
 
 
-def fetch(lock: Lock, set_name: str, architecture: str, folder: Path) -> list[dict[str, str]]:
-    """The packages of a set with their .debs in `folder`, as a manifest of rootfs lists them.
+def fetch(lock: Lock, set_name: str, architecture: str, folder: Path) -> list[LockedPackage]:
+    """The packages of a set with their .debs in `folder`.
 
     What is there already is not fetched again. Raises ToolError for a set that the lock does not have for
     this architecture, and for a package that no mirror has.
@@ -50,8 +51,7 @@ def fetch(lock: Lock, set_name: str, architecture: str, folder: Path) -> list[di
         path = folder / entry["path"].rpartition("/")[2]
         if not path.exists():
             _download(entry, where[entry["archive"]], path)
-        keys = ("version", "architecture", "sha256")
-        packages.append({"name": name, "deb": str(path), **{key: entry[key] for key in keys}})
+        packages.append(LockedPackage(path, name, entry["version"], entry["sha256"]))
     return packages
 
 

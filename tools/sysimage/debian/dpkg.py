@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file
+from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.formats.deb import Deb, open_deb
 
 ADMIN = "var/lib/dpkg"
@@ -156,12 +157,9 @@ def load(path: Path, name: str = "", version: str = "", sha256: str = "") -> Pac
     return Package(deb, sha256)
 
 
-def load_all(items: Iterable[Mapping[str, str]]) -> list[Package]:
-    """Opens the packages that a manifest lists: "deb", and "name", "version", "sha256" to check it by."""
-    return [
-        load(Path(item["deb"]), item.get("name", ""), item.get("version", ""), item.get("sha256", ""))
-        for item in items
-    ]
+def load_all(items: Iterable[LockedPackage]) -> list[Package]:
+    """Opens the packages that a manifest lists. Raises ToolError as `load` does."""
+    return [load(item.deb, item.name, item.version, item.sha256) for item in items]
 
 
 def relation(text: str) -> list[list[Alternative]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import External, Inode, Kind, Tree, canonical, directory, file
 from tools.sysimage.formats import oci, oci_image, tar
@@ -57,22 +57,26 @@ _READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tr
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
-    """What a container is made of, beside its root filesystem."""
+class BundleInput:
+    """What a container is made of, beside its root filesystem, as the rule hands it over."""
 
     path: str  # of the program, "" for the image's own
     args: tuple[str, ...]
     env: Mapping[str, str]
     mounts: Mapping[str, str]  # path in the container → "tmpfs", or a path of the guest, ":ro" behind it
-    where: str  # for messages
+
+
+@dataclass(frozen=True, slots=True)
+class Container(BundleInput):
+    """The same, of a base."""
+
+    where: str  # the base, for messages
 
 
 def main(argv: Sequence[str]) -> int:
     """Writes the bundle."""
     parser = argparse.ArgumentParser(prog="bundle", description=__doc__)
-    parser.add_argument(
-        "--manifest", type=Path, required=True, help="JSON: name, program, path, args, env, mounts"
-    )
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON, see BundleInput")
     parser.add_argument(
         "--base", type=Path, required=True, help="an OCI image layout, or a root filesystem's tar"
     )
@@ -80,10 +84,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--program", type=Path, help="the program to lay into it")
     parser.add_argument("--output", type=Path, required=True, help="the bundle")
     options = parser.parse_args(argv)
-    value = json.loads(options.manifest.read_text("utf-8"))
-    container = Container(
-        value["path"], tuple(value["args"]), value["env"], value["mounts"], str(options.base)
-    )
+    given = json_manifest.read(BundleInput, options.manifest)
+    container = Container(given.path, given.args, given.env, given.mounts, str(options.base))
     with ExitStack() as files:
         tree, image = _load(options.base, options.architecture, files, options.output.parent)
         if options.program:

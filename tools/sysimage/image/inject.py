@@ -1,13 +1,13 @@
 """inject: files, links and unit states that go on top of a base become an overlay, checked against it."""
 
 import argparse
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, json_manifest
+from tools.sysimage.core.content import FileInput, ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import External, Inode, Kind, Tree, canonical, check_path, file, order, symlink
@@ -16,7 +16,6 @@ from tools.sysimage.formats import layer, tar
 from tools.sysimage.systemd import unit_programs, units
 
 _NOBODY = (1 << 32) - 1  # what chown(2) takes for "as it is"
-_SERVICES = ("disable", "mask", "enable")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,86 +39,54 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class InjectInput:
+    """What the rule hands over; paths in the image have no leading slash."""
+
+    files: tuple[FileInput, ...] = ()
+    symlinks: tuple[SymlinkInput, ...] = ()
+    services: ServicesInput = field(default_factory=ServicesInput)
+    default_target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
     """What is laid on top of a base."""
 
-    where: str
+    where: str  # for messages
     additions: tuple[Addition, ...]
-    services: Mapping[str, tuple[str, ...]]  # "disable", "mask", "enable" → units
+    services: ServicesInput
     default_target: str
 
 
-def parse(path: Path) -> Manifest:
-    """Reads a manifest. Raises ToolError for what is not one, a field that is unknown or of another type."""
+def parse(path: Path) -> Overlay:
+    """Reads a manifest. Raises ToolError for what is not one, and for what can't be laid into an image."""
     where = str(path)
-    try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ToolError(f"{where}: is no JSON ({error}); write it anew") from error
-    _fields(value, {"files", "symlinks", "services", "default_target"}, where)
-    additions = [_file(item, where) for item in _list(value, "files", where)]
-    additions += [_symlink(item, where) for item in _list(value, "symlinks", where)]
-    services = value.get("services", {})
-    _fields(services, set(_SERVICES), f"{where}: services")
-    states = {}
-    for state in _SERVICES:
-        names = _list(services, state, f"{where}: services")
-        if not all(isinstance(name, str) for name in names):
-            raise ToolError(f"{where}: services: {state} has to be a list of units' names")
-        states[state] = tuple(names)
-    target = _text(value, "default_target", where) if value.get("default_target") else ""
-    return Manifest(where, tuple(additions), states, target)
+    given = json_manifest.read(InjectInput, path)
+    additions = [_file(item, where) for item in given.files]
+    additions += [_symlink(item, where) for item in given.symlinks]
+    return Overlay(where, tuple(additions), given.services, given.default_target)
 
 
-def _file(item: Any, where: str) -> Addition:
-    _fields(item, {"path", "source", "mode", "uid", "gid", "replace"}, f"{where}: files")
-    path, source = _text(item, "path", f"{where}: files"), Path(_text(item, "source", f"{where}: files"))
+def _file(item: FileInput, where: str) -> Addition:
+    path, source = item.path, item.source
     if not source.is_file():
         raise ToolError(f"{source}: is no file, as the source of {path!r} has to be; name a single file")
     content = External(source, source.stat().st_size)
-    mode = item.get("mode", "0644")
-    if not isinstance(mode, str) or not mode or set(mode) - set("01234567") or int(mode, 8) > 0o7777:
-        raise ToolError(f"{where}: {path!r}: mode {mode!r} is not octal up to 7777; write for instance 0644")
-    uid, gid = item.get("uid", 0), item.get("gid", 0)
-    if not all(type(owner) is int and 0 <= owner < _NOBODY for owner in (uid, gid)):
-        raise ToolError(
-            f"{where}: {path!r}: uid and gid have to be numbers below {_NOBODY}; a name would be the host's"
-        )
-    inode = Inode(Kind.FILE, int(mode, 8), uid, gid, content=content, origin=str(source))
-    return Addition(path, inode, item.get("replace") is True)
+    if not all(0 <= owner < _NOBODY for owner in (item.uid, item.gid)):
+        raise ToolError(f"{where}: {path!r}: uid and gid have to be numbers below {_NOBODY}")
+    bits = item.bits(where)
+    inode = Inode(Kind.FILE, bits, item.uid, item.gid, content=content, origin=str(source))
+    return Addition(path, inode, item.replace)
 
 
-def _symlink(item: Any, where: str) -> Addition:
-    _fields(item, {"path", "target", "replace"}, f"{where}: symlinks")
-    path, target = (_text(item, key, f"{where}: symlinks") for key in ("path", "target"))
-    if not target:
-        raise ToolError(f"{where}: {path!r}: a symbolic link needs a target; give one")
-    check_path(target, f"{where}: the target of {path!r}")
-    return Addition(path, symlink(target, origin="symlinks"), item.get("replace") is True)
+def _symlink(item: SymlinkInput, where: str) -> Addition:
+    if not item.target:
+        raise ToolError(f"{where}: {item.path!r}: a symbolic link needs a target; give one")
+    check_path(item.target, f"{where}: the target of {item.path!r}")
+    return Addition(item.path, symlink(item.target, origin="symlinks"), item.replace)
 
 
-def _fields(value: Any, known: set[str], where: str) -> None:
-    if not isinstance(value, dict):
-        raise ToolError(f"{where}: has to be a JSON object")
-    if unknown := sorted(value.keys() - known):
-        raise ToolError(f"{where}: the field {unknown[0]!r} is unknown; there are {', '.join(sorted(known))}")
-
-
-def _list(value: dict[str, Any], key: str, where: str) -> list[Any]:
-    items = value.get(key, [])
-    if not isinstance(items, list):
-        raise ToolError(f"{where}: {key} has to be a list")
-    return items
-
-
-def _text(value: dict[str, Any], key: str, where: str) -> str:
-    text = value.get(key)
-    if not isinstance(text, str):
-        raise ToolError(f"{where}: {key} has to be a text")
-    return text
-
-
-def inject(manifest: Manifest, base: Path, output: Path) -> None:
+def inject(overlay: Overlay, base: Path, output: Path) -> None:
     """Writes the overlay: a layer that makes of the base what the manifest says, and holds nothing else.
 
     What disappears from the base (a unit's links) is there as a whiteout of OCI's layer.md. Paths are
@@ -130,16 +97,16 @@ def inject(manifest: Manifest, base: Path, output: Path) -> None:
     with base.open("rb") as stream:
         before = tar.load(stream, str(base))
         tree = before.copy()
-        _lay(tree, before, manifest)
+        _lay(tree, before, overlay)
         files = Files(tree)
-        who = manifest.where
-        units.disable(files, who, names=list(manifest.services["disable"]))
-        units.mask(files, who, names=list(manifest.services["mask"]))
-        units.enable(files, who, names=list(manifest.services["enable"]), strict=True)
-        if manifest.default_target:
-            units.set_default(files, who, target=manifest.default_target)
+        who = overlay.where
+        units.disable(files, who, names=list(overlay.services.disable))
+        units.mask(files, who, names=list(overlay.services.mask))
+        units.enable(files, who, names=list(overlay.services.enable), strict=True)
+        if overlay.default_target:
+            units.set_default(files, who, target=overlay.default_target)
         own = [path for path, inode in tree.walk() if before.get(path) is not inode]
-        unit_programs.check(tree, own, manifest.services["enable"])
+        unit_programs.check(tree, own, overlay.services.enable)
         installed.disown(tree, before, [path for path, inode in before.walk() if tree.get(path) is not inode])
         with atomic.output(output) as out:
             writer = tar.Writer(out)
@@ -148,12 +115,12 @@ def inject(manifest: Manifest, base: Path, output: Path) -> None:
             writer.close()
 
 
-def _lay(tree: Tree, before: Tree, manifest: Manifest) -> None:
+def _lay(tree: Tree, before: Tree, overlay: Overlay) -> None:
     placed: dict[str, str] = {}
-    for addition in manifest.additions:
-        written = canonical(addition.path, manifest.where)
+    for addition in overlay.additions:
+        written = canonical(addition.path, overlay.where)
         path = tree.resolve(written, last=False)
-        check_path(path, manifest.where)
+        check_path(path, overlay.where)
         inode = addition.inode
 
         def refuse(what: str, path: str = path, inode: Inode = inode) -> NoReturn:

@@ -1,16 +1,16 @@
 """Stage kernel: the kernel image of a package set, and its modules with the index that modprobe(8) reads."""
 
 import argparse
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import copy, load
 from tools.sysimage.kernel import depmod
 from tools.sysimage.kernel.depmod import MODULES
@@ -24,9 +24,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--modules", type=Path, help="folder for usr/lib/modules/RELEASE; needs --depmod")
     parser.add_argument("--depmod", type=Path, help='JSON {"argv": […]}: how depmod is started')
     options = parser.parse_args(argv)
-    manifest = json.loads(options.manifest.read_text("utf-8"))
+    manifest = json_manifest.read(PackagesInput, options.manifest)
     with tempfile.TemporaryDirectory(dir=(options.image or options.modules).parent) as scratch:
-        tree = load(dpkg.load_all(manifest["packages"]), Path(scratch))
+        tree = load(dpkg.load_all(manifest.packages), Path(scratch))
         release = release_of(tree)
         if options.image:
             with atomic.output(options.image) as stream:

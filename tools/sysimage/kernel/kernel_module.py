@@ -6,7 +6,6 @@ debuggers read, and the same wherever and whenever it is built.
 """
 
 import argparse
-import json
 import os
 import shutil
 import struct
@@ -15,13 +14,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from tools.sysimage.core import json_manifest
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.materialize import write
 from tools.sysimage.core.patterns import Pattern
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.debian.package_set import load
 from tools.sysimage.kernel import kbuild
 from tools.sysimage.kernel.kbuild import Workshop
@@ -31,41 +31,43 @@ _SHOWN = 60  # lines of what a failed build said
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class SourceInput:
+    """A file of the source."""
+
+    path: str  # in the source's folder
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class KernelModuleInput:
     """What the rule hands over."""
 
     architecture: str  # of the kernel
-    headers: list[dict[str, str]]
+    headers: tuple[LockedPackage, ...]
     host: str  # the architecture of the machine that builds
-    tools: list[dict[str, str]]
-    launcher: str
+    tools: tuple[LockedPackage, ...]
+    launcher: Path
     compiler: dict[str, str]  # variable of make, such as "CC" → program
-    include: list[str]  # folders of headers that the compiler's own are among
-    modules: list[str]  # names, with the hyphens or underscores of their files
-    sources: list[dict[str, str]] = field(default_factory=list)  # "path" in the source's folder, "file"
-    packages: list[dict[str, str]] = field(default_factory=list)  # with source
+    include: tuple[str, ...]  # folders of headers that the compiler's own are among
+    modules: tuple[str, ...]  # names, with the hyphens or underscores of their files
+    sources: tuple[SourceInput, ...] = ()
+    packages: tuple[LockedPackage, ...] = ()  # with source
     folder: str = ""  # pattern of the folder of the source in the packages
-    patches: list[str] = field(default_factory=list)
+    patches: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)  # of make
     signing_key: str = ""
     signing_certificate: str = ""
-
-    @classmethod
-    def read(cls, path: Path) -> Manifest:
-        """Reads the manifest."""
-        data: dict[str, Any] = json.loads(path.read_text())
-        return cls(**data)
 
 
 def main(argv: Sequence[str]) -> int:
     """Builds the modules that a manifest asks for."""
     parser = argparse.ArgumentParser(prog="kernel_module", description=__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON, see Manifest")
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON, see KernelModuleInput")
     parser.add_argument("--jobs", type=int, default=os.process_cpu_count() or 1, help="processes at a time")
     parser.add_argument("--symvers", type=Path, required=True, help="where to write what the modules export")
     parser.add_argument("--output", type=Path, required=True, help="folder for MODULE.ko")
     options = parser.parse_args(argv)
-    manifest = Manifest.read(options.manifest)
+    manifest = json_manifest.read(KernelModuleInput, options.manifest)
     with tempfile.TemporaryDirectory(dir=options.output.parent, prefix=".build-") as name:
         folder = Path(name).resolve()
         workshop = kbuild.make(
@@ -74,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
                 headers=dpkg.load_all(manifest.headers),
                 host=manifest.host,
                 tools=dpkg.load_all(manifest.tools),
-                launcher=Path(manifest.launcher),
+                launcher=manifest.launcher,
             ),
             folder,
         )
@@ -91,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
 class Build:
     """One build, in the folder of a workshop."""
 
-    def __init__(self, workshop: Workshop, manifest: Manifest) -> None:
+    def __init__(self, workshop: Workshop, manifest: KernelModuleInput) -> None:
         self.source = workshop.folder / "source"
         self._workshop, self._manifest = workshop, manifest
         self._log = workshop.folder / "log"
@@ -109,9 +111,9 @@ class Build:
             packages = dpkg.load_all(self._manifest.packages)
             write(subtree(load(packages, self._workshop.folder), self._manifest.folder), self.source)
         for item in self._manifest.sources:
-            place = self.source / item["path"]
+            place = self.source / item.path
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(item["file"], place)
+            shutil.copyfile(item.file, place)
         if not any((self.source / name).is_file() for name in ("Kbuild", "Makefile")):
             objects = " ".join(f"{module}.o" for module in self._manifest.modules)
             (self.source / "Kbuild").write_text(f"obj-m := {objects}\n")

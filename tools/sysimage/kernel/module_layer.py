@@ -5,20 +5,29 @@ layer has those that are named, and those that any module in it depends on.
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import External, Inode, Kind, Tree
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import copy, load
 from tools.sysimage.formats import kmod, tar
 from tools.sysimage.kernel import depmod
 from tools.sysimage.kernel.depmod import MODULES
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleLayerInput(PackagesInput):
+    """What the rule hands over."""
+
+    external: tuple[Path, ...]  # modules that are not the kernel's own
+    modules: tuple[str, ...]  # names of those that are
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,11 +41,11 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--output", type=Path, required=True, help="the tar")
     options = parser.parse_args(argv)
-    manifest = json.loads(options.manifest.read_text("utf-8"))
-    images = [item for item in manifest["packages"] if item["name"].startswith("linux-image-")]
+    manifest = json_manifest.read(ModuleLayerInput, options.manifest)
+    images = [item for item in manifest.packages if item.name.startswith("linux-image-")]
     with tempfile.TemporaryDirectory(dir=options.output.parent) as name:
         kernel = load(dpkg.load_all(images), Path(name))
-        layer = lay_out(kernel, [Path(path) for path in manifest["external"]], manifest["modules"])
+        layer = lay_out(kernel, manifest.external, manifest.modules)
         index(layer, kmod.release_of(kernel), tool_argv(options.depmod), Path(name))
         with atomic.output(options.output) as stream:
             tar.write(layer, stream)

@@ -1,21 +1,29 @@
 """Stage stage1: an initramfs of busybox, an init script, and modules in the order in which they load."""
 
 import argparse
-import json
 import lzma
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import Kind, Tree, file
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import load
 from tools.sysimage.formats import cpio
 from tools.sysimage.kernel.depmod import MODULES
 
 _BUSYBOX = "usr/bin/busybox"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage1Input(PackagesInput):
+    """What the rule hands over."""
+
+    modules: tuple[str, ...]  # names
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,16 +34,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--init", type=Path, required=True, help="the script /init")
     parser.add_argument("--output", type=Path, required=True, help="the initramfs")
     options = parser.parse_args(argv)
-    manifest = json.loads(options.manifest.read_text("utf-8"))
+    manifest = json_manifest.read(Stage1Input, options.manifest)
     with tempfile.TemporaryDirectory(dir=options.output.parent) as scratch:
-        packages = load(dpkg.load_all(manifest["packages"]), Path(scratch))
+        packages = load(dpkg.load_all(manifest.packages), Path(scratch))
         busybox = packages.find(_BUSYBOX)
         if busybox is None or busybox.kind is not Kind.FILE:
             raise ToolError(f"{_BUSYBOX}: no package of the set has it; add busybox-static to the set")
         tree = Tree()
         tree.add("bin/busybox", busybox)
         tree.put("init", file(options.init.read_bytes(), 0o755))
-        _add_modules(tree, options.modules, manifest["modules"])
+        _add_modules(tree, options.modules, manifest.modules)
         with atomic.output(options.output) as stream:
             cpio.write(tree, stream)
     return 0

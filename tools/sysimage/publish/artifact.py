@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.sysimage.core import json_manifest
 from tools.sysimage.core.errors import run
 
 _CHUNK = 1 << 20  # bytes that are copied at a time
@@ -31,6 +32,17 @@ class Content:
     media_type: str
     title: str
     """The name under which a client stores it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactInput:
+    """What the rule hands over."""
+
+    annotations: Path
+    """A file of lines `name=value`."""
+    artifact_type: str
+    files: tuple[Content, ...]
+    referrers: tuple[Content, ...]
 
 
 class Layout:
@@ -117,20 +129,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--manifest", type=Path, required=True, help="JSON of the rule")
     parser.add_argument("--output", type=Path, required=True, help="folder of the layout")
     options = parser.parse_args(argv)
-    fields = json.loads(options.manifest.read_text("utf-8"))
-    lines = Path(fields["annotations"]).read_text("utf-8").splitlines()
+    given = json_manifest.read(ArtifactInput, options.manifest)
+    lines = given.annotations.read_text("utf-8").splitlines()
     make(
-        fields["artifact_type"],
-        [_content(item) for item in fields["files"]],
-        [_content(item) for item in fields["referrers"]],
+        given.artifact_type,
+        given.files,
+        given.referrers,
         dict(line.split("=", 1) for line in lines),
         options.output,
     )
     return 0
-
-
-def _content(item: Mapping[str, str]) -> Content:
-    return Content(Path(item["path"]), item["media_type"], item["title"])
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ and as `oci.pull` to MODULE.bazel, between two lines that it looks for, or else 
 import argparse
 import ast
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.publish.registry import LOCK_ANNOTATION, Oras, Reference
@@ -25,6 +24,19 @@ _CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.
 
 type Pins = dict[str, dict[str, str]]
 """Name of a base → architecture → HOST/PATH@sha256:…, with http:// before it if the registry has no TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinInput:
+    """What the rule hands over: `module` and `pins` are in the workspace, other paths in the runfiles."""
+
+    command: str
+    lock: Path
+    module: Path
+    names: tuple[str, ...]
+    oras: tuple[str, ...]
+    pins: Path
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +54,15 @@ class Settings:
     @staticmethod
     def load(runfiles: Path, path: Path, workspace: Path) -> Settings:
         """Reads what the rule has written."""
-        fields: dict[str, Any] = json.loads((runfiles / path).read_text("utf-8"))
+        given = json_manifest.read(PinInput, runfiles / path)
         return Settings(
-            command=fields["command"],
-            names=fields["names"],
-            prefix=fields["prefix"],
-            module=workspace / fields["module"],
-            pins=workspace / fields["pins"],
-            lock=runfiles / fields["lock"],
-            oras=[word.replace("{runfiles}", str(runfiles)) for word in fields["oras"]],
+            command=given.command,
+            names=given.names,
+            prefix=given.prefix,
+            module=workspace / given.module,
+            pins=workspace / given.pins,
+            lock=runfiles / given.lock,
+            oras=[word.replace("{runfiles}", str(runfiles)) for word in given.oras],
         )
 
 

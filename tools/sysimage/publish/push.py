@@ -10,11 +10,20 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.publish.registry import TAG, Oras, Reference, Repository, send
+
+
+@dataclass(frozen=True, slots=True)
+class PushInput:
+    """What the rule hands over: paths are relative to the runfiles, whose folder is {runfiles} in words."""
+
+    layout: Path
+    oci_push: Path | None
+    oras: tuple[str, ...]
+    repository: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,12 @@ class Settings:
     @staticmethod
     def load(runfiles: Path, path: Path) -> Settings:
         """Reads what the rule has written; its paths are relative to the runfiles."""
-        fields: dict[str, Any] = json.loads((runfiles / path).read_text("utf-8"))
+        given = json_manifest.read(PushInput, runfiles / path)
         return Settings(
-            layout=runfiles / fields["layout"],
-            oras=[word.replace("{runfiles}", str(runfiles)) for word in fields["oras"]],
-            oci_push=runfiles / fields["oci_push"] if fields["oci_push"] else None,
-            repository=fields["repository"],
+            layout=runfiles / given.layout,
+            oras=[word.replace("{runfiles}", str(runfiles)) for word in given.oras],
+            oci_push=runfiles / given.oci_push if given.oci_push else None,
+            repository=given.repository,
         )
 
 

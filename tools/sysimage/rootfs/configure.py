@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from tools.sysimage.core.content import FileInput, ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Inode, Kind, Span, canonical, symlink
 from tools.sysimage.effects import accounts
@@ -15,6 +15,13 @@ from tools.sysimage.systemd import units
 
 _LOADER = "usr/lib/systemd/systemd-modules-load"
 _MODULES = "etc/modules-load.d/image.conf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedFile(FileInput):
+    """A file whose owner may be given by name."""
+
+    owner: str = ""  # "USER:GROUP", or a user with the group of that name; "": `uid` and `gid`
 
 
 def users(root: Root, lines: Sequence[str]) -> None:
@@ -79,38 +86,37 @@ def kernel_modules(root: Root, names: Sequence[str]) -> None:
     root.write(_MODULES, "".join(f"{name}\n" for name in names), origin="kernel_modules")
 
 
-def services(root: Root, states: Mapping[str, list[str]], default_target: str) -> None:
+def services(root: Root, states: ServicesInput, default_target: str) -> None:
     """Enables, disables and masks units, and sets the default target."""
-    units.disable(root, "services.disable", names=states.get("disable", []))
-    units.enable(root, "services.enable", names=states.get("enable", []), strict=True)
-    units.mask(root, "services.mask", names=states.get("mask", []))
+    units.disable(root, "services.disable", names=list(states.disable))
+    units.enable(root, "services.enable", names=list(states.enable), strict=True)
+    units.mask(root, "services.mask", names=list(states.mask))
     if default_target:
         units.set_default(root, "default_target", target=default_target)
 
 
-def symlinks(root: Root, items: Sequence[Mapping[str, Any]]) -> None:
-    """Makes symbolic links: "path", "target", and "replace" if it may take the place of a package's file."""
+def symlinks(root: Root, items: Sequence[SymlinkInput]) -> None:
+    """Makes symbolic links."""
     for item in items:
-        path = _free(root, item["path"], "symlinks", replace=bool(item.get("replace")))
-        root.tree.add(path, symlink(item["target"], "symlinks"))
+        path = _free(root, item.path, "symlinks", replace=item.replace)
+        root.tree.add(path, symlink(item.target, "symlinks"))
 
 
-def files(root: Root, items: Sequence[Mapping[str, Any]]) -> None:
-    """Lays files into the tree: "path", "source"; "mode", "owner" or "uid" and "gid", "replace"."""
+def files(root: Root, items: Sequence[OwnedFile]) -> None:
+    """Lays files into the tree."""
     for item in items:
-        path = _free(root, item["path"], "files", replace=bool(item.get("replace")))
-        source = Path(item["source"])
-        stream = source.open("rb")
-        uid, gid = int(item.get("uid", 0)), int(item.get("gid", 0))
-        if item.get("owner"):
-            uid, gid = owner_of(root, item["owner"], f"files: /{path}")
+        path = _free(root, item.path, "files", replace=item.replace)
+        stream = item.source.open("rb")
+        uid, gid = item.uid, item.gid
+        if item.owner:
+            uid, gid = owner_of(root, item.owner, f"files: /{path}")
         inode = Inode(
             Kind.FILE,
-            int(item.get("mode", "0644"), 8),
+            item.bits("files"),
             uid,
             gid,
             content=Span(stream, 0, os.fstat(stream.fileno()).st_size),
-            origin=f"files ({source})",
+            origin=f"files ({item.source})",
         )
         root.tree.add(path, inode)
 

@@ -6,84 +6,81 @@ a root filesystem that it extends does not have.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from tools.sysimage.core import atomic, errors
+from tools.sysimage.core import atomic, errors, json_manifest
+from tools.sysimage.core.content import ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.patterns import Selection
 from tools.sysimage.core.tree import Tree
 from tools.sysimage.debian import dpkg, order, unpack
 from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.effects import alternatives, ledger, tmpfiles
 from tools.sysimage.effects.root import Root
 from tools.sysimage.formats import layer, mtree, tar
 from tools.sysimage.rootfs import configure
+from tools.sysimage.rootfs.configure import OwnedFile
 
 # What stays of /var/lib/dpkg.
 _DATABASES = {"full": None, "status": ("status",), "none": ()}
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class BasePackage:
+    """A package that is in the root filesystem that is extended."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RootfsInput:
     """What the rule hands over; paths in the image have no leading slash."""
 
     architecture: str
-    packages: list[dict[str, str]]  # "deb", and "name", "version", "sha256" to check it by
-    base: str = ""  # the tar of the root filesystem that this one extends
-    base_packages: list[dict[str, str]] = field(default_factory=list)  # "name", "sha256" of what is in it
-    files: list[dict[str, Any]] = field(default_factory=list)  # path, source, mode; owner, replace
-    symlinks: list[dict[str, str]] = field(default_factory=list)  # path, target
-    base_users: list[str] = field(default_factory=list)  # the base's own lines of `users`
-    users: list[str] = field(default_factory=list)  # lines of sysusers.d(5)
+    packages: tuple[LockedPackage, ...]
+    base: Path | None = None  # the tar of the root filesystem that this one extends
+    base_packages: tuple[BasePackage, ...] = ()  # what is in it
+    files: tuple[OwnedFile, ...] = ()
+    symlinks: tuple[SymlinkInput, ...] = ()
+    base_users: tuple[str, ...] = ()  # the base's own lines of `users`
+    users: tuple[str, ...] = ()  # lines of sysusers.d(5)
     hostname: str = ""
-    kernel_modules: list[str] = field(default_factory=list)
-    services: dict[str, list[str]] = field(default_factory=dict)  # enable, disable, mask
+    kernel_modules: tuple[str, ...] = ()
+    services: ServicesInput = field(default_factory=ServicesInput)
     default_target: str = ""
-    exclude: list[str] = field(default_factory=list)
-    include: list[str] = field(default_factory=list)
-    ledger: list[str] = field(default_factory=list)  # further ledgers
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    ledger: tuple[Path, ...] = ()  # further ledgers
     dpkg_database: str = "full"  # "full", "status", "none"
 
-    @classmethod
-    def read(cls, path: Path) -> Manifest:
-        """Reads the manifest. Raises ToolError for what is no manifest, or fields it does not know."""
-        try:
-            data = json.loads(path.read_text())
-        except ValueError as error:
-            raise ToolError(f"{path}: not a manifest of rootfs ({error})") from error
-        data.pop("set", None)
-        unknown = set(data) - set(cls.__slots__)
-        if unknown or not {"architecture", "packages"} <= set(data):
-            raise ToolError(
-                f"{path}: a manifest of rootfs has {', '.join(cls.__slots__)}; not {sorted(unknown)}"
-            )
-        unknown = set(data.get("services", {})) - {"enable", "disable", "mask"}
-        if unknown:
-            raise ToolError(f"{path}: services are under enable, disable or mask, not {sorted(unknown)}")
-        manifest = cls(**{key: value for key, value in data.items() if value is not None})
-        if manifest.dpkg_database not in _DATABASES:
-            raise ToolError(
-                f"{path}: dpkg_database is one of {', '.join(_DATABASES)}; not {manifest.dpkg_database!r}"
-            )
-        return manifest
+
+def parse(path: Path) -> RootfsInput:
+    """Reads the manifest. Raises ToolError for what is none."""
+    given = json_manifest.read(RootfsInput, path)
+    if given.dpkg_database not in _DATABASES:
+        raise ToolError(
+            f"{path}: dpkg_database is one of {', '.join(_DATABASES)}; not {given.dpkg_database!r}"
+        )
+    return given
 
 
 def main(argv: Sequence[str]) -> int:
     """Command line: --manifest FILE --output FILE [--mtree FILE]."""
     parser = argparse.ArgumentParser(prog="rootfs", description=__doc__, fromfile_prefix_chars="@")
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON, see Manifest")
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON, see RootfsInput")
     parser.add_argument("--output", type=Path, required=True, help="the tar to write")
     parser.add_argument("--mtree", type=Path, help="also write an mtree(5) manifest of it")
     arguments = parser.parse_args(argv)
-    manifest = Manifest.read(arguments.manifest)
+    manifest = parse(arguments.manifest)
     tree = build(manifest, arguments.output.parent)
     if manifest.base:
-        tree = layer.difference(_read(Path(manifest.base)), tree)
+        tree = layer.difference(_read(manifest.base), tree)
     with atomic.output(arguments.output) as stream:
         tar.write(tree, stream)
     if arguments.mtree:
@@ -92,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def build(manifest: Manifest, scratch: Path) -> Tree:
+def build(manifest: RootfsInput, scratch: Path) -> Tree:
     """The root filesystem of a manifest. `scratch` is a folder for unnamed temporary files.
 
     The tree's files are spans of those and of the manifest's sources, which stay open.
@@ -100,7 +97,7 @@ def build(manifest: Manifest, scratch: Path) -> Tree:
     packages = dpkg.load_all(manifest.packages)
     _check_set(packages, manifest.architecture)
     # Before anything is unpacked: what the ledger does not cover is what a person has to look at.
-    scripts = _scripts(packages, ledger.Ledger(Path(path) for path in manifest.ledger))
+    scripts = _scripts(packages, ledger.Ledger(manifest.ledger))
     selection = Selection.of(manifest.exclude, manifest.include)
     root = Root(Tree(), manifest.architecture, unpack.Unpacker(Tree()), excluded=selection.excludes)
     root.unpacker.tree = root.tree
@@ -112,7 +109,7 @@ def build(manifest: Manifest, scratch: Path) -> Tree:
         if batch.unpack[0].name not in before:
             # They have the numbers that they have in the base, whatever accounts its extension brings.
             configure.users(root, base_users)
-            base_users = []
+            base_users = ()
         _install(root, batch, scripts, places)
         unpacked += batch.unpack
     configure.users(root, base_users)
@@ -145,17 +142,17 @@ def build(manifest: Manifest, scratch: Path) -> Tree:
     return root.tree
 
 
-def _extended(packages: Sequence[Package], base: Sequence[Mapping[str, str]]) -> frozenset[str]:
+def _extended(packages: Sequence[Package], base: Sequence[BasePackage]) -> frozenset[str]:
     """The names of the packages in the base. Raises ToolError for one that the set does not have."""
     have = {package.name: package.sha256 for package in packages}
     for item in base:
-        if have.get(item["name"]) != item["sha256"]:
-            what = "another version" if item["name"] in have else "none"
+        if have.get(item.name) != item.sha256:
+            what = "another version" if item.name in have else "none"
             raise ToolError(
-                f"base: it has the package {item['name']}, of which the set has {what}; "
+                f"base: it has the package {item.name}, of which the set has {what}; "
                 "let the set extend the base's set, in the manifest of one lock"
             )
-    return frozenset(item["name"] for item in base)
+    return frozenset(item.name for item in base)
 
 
 def _read(path: Path) -> Tree:

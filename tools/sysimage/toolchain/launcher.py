@@ -5,17 +5,17 @@ architecture, and nothing of the host's takes part in making it.
 """
 
 import argparse
-import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import copy, load
 from tools.sysimage.formats import elf
 
@@ -38,11 +38,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--source", type=Path, required=True, help="launcher.c")
     parser.add_argument("--output", type=Path, required=True, help="the launcher")
     options = parser.parse_args(argv)
-    manifest = json.loads(options.manifest.read_text("utf-8"))
-    packages = dpkg.load_all(manifest["packages"])
+    manifest = json_manifest.read(PackagesInput, options.manifest)
+    packages = dpkg.load_all(manifest.packages)
     with tempfile.TemporaryDirectory(dir=options.output.parent) as folder:
         tree = load(packages, Path(folder))
-        tools = Tools(tree, manifest["architecture"], options.architecture, Path(folder))
+        tools = Tools(tree, manifest.architecture, options.architecture, Path(folder))
         program = compile_launcher(tools, options.source)
         with atomic.output(options.output) as stream:
             stream.write(program.read_bytes())

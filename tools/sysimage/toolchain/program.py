@@ -6,15 +6,16 @@ sandbox or a remote executor.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.sysimage.core import json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import Kind
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import copy, load
 
 
@@ -63,9 +64,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--data", action="append", default=[], help="a folder in the packages, for share/")
     parser.add_argument("--output", type=Path, required=True, help="the folder")
     options = parser.parse_args(argv)
-    manifest = json.loads(options.manifest.read_text("utf-8"))
-    packages = dpkg.load_all(manifest["packages"])
-    build(packages, manifest["architecture"], options.program, options.output, options.data)
+    manifest = json_manifest.read(PackagesInput, options.manifest)
+    packages = dpkg.load_all(manifest.packages)
+    build(packages, manifest.architecture, options.program, options.output, options.data)
     return 0
 
 
