@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from tools.sysimage.core.tree import Kind, Tree, file
 from tools.sysimage.debian.dpkg import ADMIN
-from tools.sysimage.formats.deb import parse_fields
+from tools.sysimage.formats import deb822
 
 _INFO, _STATUS_D = f"{ADMIN}/info", f"{ADMIN}/status.d"
-_FIELDS = ("Package", "Status", "Version", "Architecture", "Source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Installed:
 
 def packages(tree: Tree) -> list[Installed]:
     """The installed packages by name; none if there is no database."""
-    found = [_package(paragraph) for path in _statuses(tree) for paragraph in _text(tree, path).split("\n\n")]
+    found = [_package(fields) for path in _statuses(tree) for fields in deb822.paragraphs(_text(tree, path))]
     return sorted((package for package in found if package), key=lambda p: (p.name, p.architecture))
 
 
@@ -37,10 +36,7 @@ def _statuses(tree: Tree) -> list[str]:
     return [path for path in (f"{ADMIN}/status", *parts) if path in tree]
 
 
-def _package(paragraph: str) -> Installed | None:
-    # Descriptions and relations are most of it, and of no interest.
-    lines = [line for line in paragraph.split("\n") if line.startswith(_FIELDS)]
-    fields = parse_fields("\n".join(lines))
+def _package(fields: Mapping[str, str]) -> Installed | None:
     # In status.d all is installed, and says nothing.
     if "Package" not in fields or fields.get("Status", "installed").split()[-1:] != ["installed"]:
         return None

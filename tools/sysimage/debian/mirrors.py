@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats import deb822
 
 VARIABLE = "DEBIAN_MIRRORS"
 SNAPSHOT = "https://snapshot.debian.org/archive"
@@ -57,17 +58,8 @@ def parse_one_line(text: str) -> list[AptSource]:
 def parse_deb822(text: str) -> list[AptSource]:
     """Reads a `.sources` file of apt, sources.list(5): stanzas with Types, URIs, Suites, Enabled."""
     sources = []
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    for stanza in re.split(r"\n(?:[ \t]*\n)+", "\n".join(lines)):
-        fields: dict[str, str] = {}
-        name = ""
-        for line in stanza.splitlines():
-            if line[:1] in (" ", "\t"):
-                fields[name] = f"{fields.get(name, '')} {line}"
-            else:
-                name, _, value = line.partition(":")
-                name = name.strip().lower()
-                fields[name] = value
+    for stanza in deb822.paragraphs(text):
+        fields = {name.lower(): value for name, value in stanza.items()}
         enabled = fields.get("enabled", "yes").strip().lower() not in _DISABLED
         if enabled and "deb" in fields.get("types", "").split():
             sources.append(

@@ -3,7 +3,6 @@
 import gzip
 import io
 import lzma
-import re
 from collections.abc import Callable, Iterator
 from compression import zstd
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import BinaryIO, cast
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import CHUNK
-from tools.sysimage.formats import tar
+from tools.sysimage.formats import deb822, tar
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60  # bytes of an ar member's header
@@ -80,15 +79,7 @@ def open_deb(path: Path) -> Deb:
             }
     if "control" not in control:
         raise ToolError(f"{path}: control.tar has no file 'control'; fetch the package again")
-    return Deb(path, parse_fields(control["control"].decode()), control)
-
-
-def parse_fields(paragraph: str) -> dict[str, str]:
-    """The fields of one deb822 paragraph; a value of several lines keeps its line breaks and indents."""
-    fields: dict[str, str] = {}
-    for match in re.finditer(r"^([^\s:#][^\s:]*):[ \t]*(.*(?:\n[ \t].*)*)", paragraph, re.MULTILINE):
-        fields[match[1]] = match[2].rstrip()
-    return fields
+    return Deb(path, deb822.fields(control["control"].decode()), control)
 
 
 def _members(stream: BinaryIO, path: Path) -> list[Member]:
