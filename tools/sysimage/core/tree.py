@@ -384,6 +384,12 @@ class Tree:
             self._size -= sum(1 for _ in self.walk(path))
             del parent.entries[name]
 
+    def nearest(self, path: str) -> str:
+        """The closest path above `path` that is there, "" for the root."""
+        while (path := path.rpartition("/")[0]) not in self:
+            pass
+        return path
+
     def make_parents(self, path: str, origin: str = "") -> None:
         """Makes the missing directories above `path`, mode 0755, owned by root."""
         missing = []

@@ -133,10 +133,7 @@ class Unpacker:
                 f"/{path} is a directory in package {old.origin} and a {inode.kind.value} in {package.name};"
                 " leave one of them out"
             )
-        if path not in self.tree:
-            parent = path.rpartition("/")[0]
-            if parent not in self.tree or self.tree[parent].kind is not Kind.DIRECTORY:
-                self.tree.make_parents(path, package.name)
+        self.tree.make_parents(path, package.name)
         self.tree.put(path, inode)
         if inode.kind is not Kind.DIRECTORY:
             self.owners[path] = package

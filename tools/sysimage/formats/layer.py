@@ -7,11 +7,11 @@ which names are links to one file. Whiteouts hide only what comes from below, wh
 layer, so they are carried out before the layer's own entries.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Inode, Kind, Tree, check_path, file
+from tools.sysimage.core.tree import Inode, Kind, Tree, check_path, file, order
 from tools.sysimage.formats import mtree
 from tools.sysimage.formats.tar import Entry
 
@@ -61,22 +61,34 @@ def difference(below: Tree, tree: Tree) -> Tree:
 
     Raises ToolError for a name in `tree` that a layer can't hold.
     """
+    for path in tree.paths():
+        if path.rpartition("/")[2].startswith(WHITEOUT):
+            raise ToolError(f"/{path}: a name that begins with {WHITEOUT} can't be in a layer; leave it out")
     found = Tree()
     found.put("", tree[""])
-    for path in tree.paths():
-        name = path.rpartition("/")[2]
-        if name.startswith(WHITEOUT):
-            raise ToolError(f"/{path}: a name that begins with {WHITEOUT} can't be in a layer; leave it out")
-        if path and not _same(below.get(path), tree[path]):
-            _put(found, tree, path, tree[path])
-    for path in below.paths():
-        above, _, name = path.rpartition("/")
+    for path, inode in changes(below, tree, _same):
+        _put(found, tree, path, inode)
+    return found
+
+
+def changes(below: Tree, tree: Tree, same: Callable[[Inode, Inode], bool]) -> Iterator[tuple[str, Inode]]:
+    """What makes `tree` of `below`, parents first: what is new or not the same, but the root, and whiteouts.
+
+    `same` says whether a path has to be named again that has had the first inode and has the second.
+    """
+    found: dict[str, Inode] = {}
+    for path, inode in tree.walk():
+        old = below.get(path)
+        if path and old is not inode and (old is None or not same(old, inode)):
+            found[path] = inode
+    for path, _ in below.walk():
+        above, slash, name = path.rpartition("/")
         parent = tree.get(above)
         # What was below a directory that is gone, or that is something else now, goes with it.
         if path not in tree and parent is not None and parent.kind is Kind.DIRECTORY:
-            hidden = f"{above}/{WHITEOUT}{name}".lstrip("/")
-            _put(found, tree, hidden, file(b"", origin="whiteout"))
-    return found
+            found[above + slash + WHITEOUT + name] = file(b"", origin="whiteout")
+    for path in sorted(found, key=order):
+        yield path, found[path]
 
 
 def _put(found: Tree, tree: Tree, path: str, inode: Inode) -> None:
@@ -89,10 +101,10 @@ def _put(found: Tree, tree: Tree, path: str, inode: Inode) -> None:
     found.put(path, inode)
 
 
-def _same(before: Inode | None, after: Inode) -> bool:
-    if before is None or (before.kind, before.content.size) != (after.kind, after.content.size):
+def _same(old: Inode, new: Inode) -> bool:
+    if (old.kind, old.content.size) != (new.kind, new.content.size):
         return False
-    return mtree.keywords(before) == mtree.keywords(after)
+    return mtree.keywords(old) == mtree.keywords(new)
 
 
 def _new_directories(tree: Tree, added: list[Entry]) -> set[str]:
@@ -170,9 +182,7 @@ def _add(tree: Tree, entry: Entry, where: str) -> None:
     before = tree.get(path)
     if before and not (is_directory and before.kind is Kind.DIRECTORY):
         tree.remove(path)
-    parent = path
-    while (parent := parent.rpartition("/")[0]) and parent not in tree:
-        pass
+    parent = tree.nearest(path)
     if tree[parent].kind is not Kind.DIRECTORY:
         _refuse(where, entry.path, f"its parent {parent!r} is a {tree[parent].kind.value}, not a directory")
     tree.make_parents(path, where)

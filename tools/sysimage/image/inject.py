@@ -1,7 +1,7 @@
 """inject: files, links and unit states that go on top of a base become an overlay, checked against it."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -10,7 +10,7 @@ from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.content import FileInput, ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.files import Files
-from tools.sysimage.core.tree import External, Inode, Kind, Tree, canonical, check_path, file, order, symlink
+from tools.sysimage.core.tree import External, Inode, Kind, Tree, canonical, check_path, symlink
 from tools.sysimage.debian import installed
 from tools.sysimage.formats import layer, tar
 from tools.sysimage.systemd import unit_programs, units
@@ -110,7 +110,7 @@ def inject(overlay: Overlay, base: Path, output: Path) -> None:
         installed.disown(tree, before, [path for path, inode in before.walk() if tree.get(path) is not inode])
         with atomic.output(output) as out:
             writer = tar.Writer(out)
-            for path, inode in difference(before, tree):
+            for path, inode in layer.changes(before, tree, _same_link):
                 writer.add(path, inode)
             writer.close()
 
@@ -140,30 +140,14 @@ def _lay(tree: Tree, before: Tree, overlay: Overlay) -> None:
                 refuse(
                     "the base has this path; name it in replace if it is to be replaced, or choose another"
                 )
-        parent = path
-        while (parent := parent.rpartition("/")[0]) not in tree:
-            pass
+        parent = tree.nearest(path)
         if tree[parent].kind is not Kind.DIRECTORY:
             refuse(f"/{parent} is a {tree[parent].kind.value}, not a directory; choose another path")
         tree.add(path, inode)
 
 
-def difference(before: Tree, tree: Tree) -> Iterator[tuple[str, Inode]]:
-    """What a layer has to hold to make `tree` of `before`, parents first: entries and whiteouts."""
-    entries = {path: inode for path, inode in tree.walk() if not _same(before.get(path), inode)}
-    for path, _ in before.walk():
-        above, slash, name = path.rpartition("/")
-        parent = tree.get(above)
-        if path not in tree and parent and parent.kind is Kind.DIRECTORY:
-            entries[above + slash + layer.WHITEOUT + name] = file(b"")
-    for path in sorted(entries, key=order):
-        yield path, entries[path]
-
-
-def _same(old: Inode | None, new: Inode) -> bool:
-    if old is new:
-        return True
-    return old is not None and old.kind is new.kind is Kind.SYMLINK and old.target == new.target
+def _same_link(old: Inode, new: Inode) -> bool:
+    return old.kind is new.kind is Kind.SYMLINK and old.target == new.target
 
 
 if __name__ == "__main__":
