@@ -1,4 +1,4 @@
-"""Reads what the dynamic loader looks at in 64-bit little-endian ELF files.
+"""Reads 64-bit little-endian ELF files: their sections, and what the dynamic loader looks at.
 
 The format is that of gabi's "Dynamic Linking" and of the LSB's "Symbol Versioning".
 """
@@ -10,13 +10,32 @@ from dataclasses import dataclass
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Inline, Inode, Kind, Span, Tree
 
+HEADER = 64  # bytes
+RELOCATABLE = 1  # e_type ET_REL
 _SHARED = 3  # e_type ET_DYN
+_HEADER = struct.Struct("<16xHH12xQQ6xHHHHH")
+_NOBITS = 8  # sh_type: nothing in the file
 _LOAD, _DYNAMIC, _INTERP, _PROPERTY = 1, 2, 3, 0x6474E553  # p_type
 _END, _NEEDED, _STRTAB, _STRSZ, _SONAME, _RPATH, _RUNPATH = 0, 1, 5, 10, 14, 15, 29  # d_tag
 _VERDEF, _VERDEFNUM, _VERNEED, _VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 _WEAK = 2  # VER_FLG_WEAK: the loader only warns where such a version is missing
 _X86_ISA_NEEDED = 0xC0008002  # GNU_PROPERTY_X86_ISA_1_NEEDED
 _LONGEST = 4096  # bytes of a soname that are read
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of an ELF file: where its tables are, and how many entries of which size they have."""
+
+    kind: int  # e_type
+    machine: int  # e_machine
+    segments: int  # offset of the program header table
+    sections: int  # offset of the section header table
+    segment_size: int
+    segment_count: int
+    section_size: int
+    section_count: int
+    names: int  # the section that has the names of sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +68,28 @@ class Linkage:
     search: tuple[str, ...]  # folders of DT_RUNPATH or DT_RPATH
     wants: Mapping[str, frozenset[str]]  # soname → symbol versions that must be there
     defines: frozenset[str]  # symbol versions
+
+
+def header(data: bytes) -> Header | None:
+    """The header of a file, of which `data` is the beginning; None for what is no such ELF file."""
+    if len(data) < HEADER or data[:6] != b"\x7fELF\x02\x01":
+        return None
+    return Header(*_HEADER.unpack_from(data))
+
+
+def sections(data: bytes) -> dict[str, bytes]:
+    """The sections of a file by name. Raises ValueError or struct.error for what is no such ELF file."""
+    head = header(data)
+    if head is None:
+        raise ValueError("no ELF header")
+    places = range(head.sections, head.sections + head.section_size * head.section_count, head.section_size)
+    table = [struct.unpack_from("<IIQQQQ", data, at) for at in places]
+    names = table[head.names][4]
+    return {
+        data[names + name : data.index(b"\0", names + name)].decode(): data[offset : offset + size]
+        for name, kind, _, _, offset, size in table
+        if kind != _NOBITS
+    }
 
 
 def read(inode: Inode) -> Elf | None:
@@ -174,13 +215,11 @@ def _defines(data: bytes, count: int, names: _Names) -> frozenset[str]:
 
 def _open(inode: Inode) -> tuple[int, int, list[Segment]] | None:
     """e_type, e_machine and the program header table; None for what is no such ELF file."""
-    header = _bytes(inode, 0, 64)
-    if len(header) < 64 or header[:6] != b"\x7fELF\x02\x01":
+    head = header(_bytes(inode, 0, HEADER))
+    if head is None:
         return None
-    kind, machine = struct.unpack_from("<HH", header, 16)
-    (table,) = struct.unpack_from("<Q", header, 32)
-    width, count = struct.unpack_from("<HH", header, 54)
-    return kind, machine, list(_segments(_bytes(inode, table, width * count), width))
+    table = _bytes(inode, head.segments, head.segment_size * head.segment_count)
+    return head.kind, head.machine, list(_segments(table, head.segment_size))
 
 
 def _from(inode: Inode, segments: list[Segment], address: int | None) -> bytes:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.formats import elf
 
 SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
-_SYMTAB, _NOBITS = 2, 8  # sh_type
+_IMAGE = "boot/vmlinuz-"
 _WEAK = 2  # the upper half of st_info
 
 
@@ -53,7 +54,7 @@ def unpacked(data: bytes, path: str) -> bytes:
 def parse(data: bytes, where: str) -> Module:
     """Reads a module. Raises ToolError for what is none."""
     try:
-        sections = _sections(data)
+        sections = elf.sections(data)
         strings = sections[".modinfo"]
         info: dict[str, tuple[str, ...]] = {}
         for item in strings.split(b"\0"):
@@ -72,20 +73,6 @@ def parse(data: bytes, where: str) -> Module:
     return Module(info, crcs, wanted, data)
 
 
-def _sections(data: bytes) -> dict[str, bytes]:
-    if data[:6] != b"\x7fELF\x02\x01":
-        raise KeyError("ELF header")
-    (table,) = struct.unpack_from("<Q", data, 40)
-    size, count, names = struct.unpack_from("<HHH", data, 58)
-    headers = [struct.unpack_from("<IIQQQQ", data, table + size * number) for number in range(count)]
-    start = headers[names][4]
-    return {
-        data[start + name : data.index(b"\0", start + name)].decode(): data[offset : offset + length]
-        for name, kind, _, _, offset, length in headers
-        if kind != _NOBITS
-    }
-
-
 def _undefined(table: bytes, strings: bytes) -> Iterable[str]:
     for name, info, _, section, _, _ in struct.iter_unpack("<IBBHQQ", table):
         if section == 0 and name and info >> 4 != _WEAK:
@@ -100,12 +87,16 @@ def symvers(text: str) -> dict[str, int]:
 
 
 def release_of(tree: Tree) -> str:
-    """The release of the kernel whose modules a tree has. Raises ToolError unless it is one."""
-    found = [path.rpartition("/")[2] for path in tree.children("usr/lib/modules")]
-    found = [name for name in found if tree.get(f"usr/lib/modules/{name}/kernel")]
+    """The release of the kernel whose image or modules a tree has, such as "6.12.118+deb13-cloud-amd64".
+
+    Raises ToolError unless it is one.
+    """
+    images = {path.removeprefix(_IMAGE) for path in tree.children("boot") if path.startswith(_IMAGE)}
+    folders = [path.rpartition("/")[2] for path in tree.children("usr/lib/modules")]
+    found = sorted(images.union(name for name in folders if tree.get(f"usr/lib/modules/{name}/kernel")))
     if len(found) != 1:
         raise ToolError(
-            f"the set has the modules of {len(found)} kernels ({', '.join(found) or 'none'}); "
+            f"the set has {len(found)} kernels ({', '.join(found) or 'none'}); "
             "name a set with one linux-image package"
         )
     return found[0]

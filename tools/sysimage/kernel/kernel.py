@@ -12,6 +12,7 @@ from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import copy, load
+from tools.sysimage.formats import kmod
 from tools.sysimage.kernel import depmod
 from tools.sysimage.kernel.depmod import MODULES
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     manifest = json_manifest.read(PackagesInput, options.manifest)
     with tempfile.TemporaryDirectory(dir=(options.image or options.modules).parent) as scratch:
         tree = load(dpkg.load_all(manifest.packages), Path(scratch))
-        release = release_of(tree)
+        release = kmod.release_of(tree)
         if options.image:
             with atomic.output(options.image) as stream:
                 for chunk in tree[f"boot/vmlinuz-{release}"].content.chunks():
@@ -35,20 +36,6 @@ def main(argv: Sequence[str]) -> int:
         if options.modules:
             index(tree, release, tool_argv(options.depmod), options.modules)
     return 0
-
-
-def release_of(tree: Tree) -> str:
-    """The release of the kernel in a tree, such as "6.12.118+deb13-cloud-amd64".
-
-    Raises ToolError if there is none, or more than one.
-    """
-    found = [path.removeprefix("boot/vmlinuz-") for path in tree.children("boot") if "/vmlinuz-" in path]
-    if len(found) != 1:
-        have = f"{len(found)} ({', '.join(found)})" if found else "none"
-        raise ToolError(
-            f"boot/vmlinuz-RELEASE: one is wanted, the set has {have}; name one linux-image package"
-        )
-    return found[0]
 
 
 def index(tree: Tree, release: str, argv: Sequence[str], folder: Path) -> None:

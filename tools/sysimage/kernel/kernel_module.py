@@ -8,7 +8,6 @@ debuggers read, and the same wherever and whenever it is built.
 import argparse
 import os
 import shutil
-import struct
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,10 +22,10 @@ from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.debian.package_set import load
+from tools.sysimage.formats import elf
 from tools.sysimage.kernel import kbuild
 from tools.sysimage.kernel.kbuild import Workshop
 
-_RELOCATABLE = 1  # e_type ET_REL
 _SHOWN = 60  # lines of what a failed build said
 
 
@@ -209,8 +208,8 @@ def prebuilt(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as stream:
-                head = stream.read(18)
-            if head.startswith(b"\x7fELF") and struct.unpack_from("<H", head, 16)[0] == _RELOCATABLE:
+                header = elf.header(stream.read(elf.HEADER))
+            if header is not None and header.kind == elf.RELOCATABLE:
                 yield path
 
 
