@@ -10,6 +10,7 @@ from tests.testing.roots import make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import ledger
 from tools.sysimage.effects.ledger import Call, Ledger, Uncovered
+from tools.sysimage.effects.registry import EFFECTS, Effect, When
 
 ADDED = "# Automatically added by dh_greet\ngreet\n# End automatically added section\n"
 GREET = f"""[[section]]
@@ -99,6 +100,29 @@ def test_late_effects_with_parameters_are_as_many_as_there_are(tmp_path: Path) -
     ] * 2
     ledger.run(root, Deb("pkg").load(tmp_path), "postinst", calls)
     assert len(root.late) == 3
+
+
+def test_effects_at_the_end_come_by_their_numbers_and_not_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def effect(name: str, order: int) -> Effect:
+        return Effect(name, lambda root, who, **parameters: done.append(name), When.AT_THE_END, order)
+
+    monkeypatch.setattr(ledger, "EFFECTS", {"a": effect("a", 3), "b": effect("b", 1), "c": effect("c", 20)})
+    root = make()
+    ledger.run(root, Deb("pkg").load(tmp_path), "postinst", [Call("c"), Call("a", {"of": "x"}), Call("b")])
+    assert done == []
+    ledger.finish(root)
+    assert done == ["b", "a", "c"]
+
+
+def test_each_effect_at_the_end_has_a_place_of_its_own() -> None:
+    late = [effect for effect in EFFECTS.values() if effect.when is When.AT_THE_END]
+    assert len({effect.order for effect in late}) == len(late)
+    # ldconfig looks for libraries through the links that alternatives make.
+    assert EFFECTS["alternatives_late"].order < EFFECTS["alternatives_link"].order < EFFECTS["ldconfig"].order
 
 
 @pytest.mark.parametrize(

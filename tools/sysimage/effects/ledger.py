@@ -21,7 +21,7 @@ import inspect
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -29,80 +29,16 @@ from typing import Any
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian.dpkg import Package
-from tools.sysimage.effects import (
-    accounts,
-    adduser,
-    alternatives,
-    catalog,
-    certificates,
-    files,
-    initscripts,
-    ldconfig,
-    locales,
-    overrides,
-    pam,
-    shells,
-    tmpfiles,
-    ucf,
-)
+from tools.sysimage.effects.registry import EFFECTS, When
 from tools.sysimage.effects.root import Root
 from tools.sysimage.effects.sections import MARKED, Section
-from tools.sysimage.systemd import units
 
 # The scripts that act when a package is installed; "config" asks questions that nobody answers here.
 SCRIPTS = ("preinst", "postinst")
 _IDLE = re.compile(r"\s*(#.*|set -e[u]?|set -ue|exit 0|:|true)?\s*")
 
-EFFECTS: dict[str, Callable[..., None]] = {
-    "add_member": adduser.add_member,
-    "addgroup": adduser.addgroup,
-    "adduser": adduser.adduser,
-    "alternatives": alternatives.from_script,
-    "apparmor_local": files.apparmor_local,
-    "arch_native": files.arch_native,
-    "base_passwd": accounts.base_passwd,
-    "copy": files.copy,
-    "divert": overrides.divert,
-    "enable": units.enable,
-    "helper_enable": units.helper_enable,
-    "helper_enable_user": units.helper_enable_user,
-    "helper_update_state": units.helper_update_state,
-    "helper_update_state_user": units.helper_update_state_user,
-    "heredoc": files.heredoc,
-    "link": files.link,
-    "locale_gen": locales.locale_gen,
-    "merged_usr": files.merged_usr,
-    "mkdir": files.mkdir,
-    "nginx_modules": files.nginx_modules,
-    "own": files.own,
-    "shadowconfig": adduser.shadowconfig,
-    "statoverride": overrides.statoverride,
-    "sysusers": accounts.sysusers,
-    "tmpfiles": tmpfiles.tmpfiles,
-    "touch": files.touch,
-    "ucf": ucf.ucf,
-    "ucf_calls": ucf.ucf_calls,
-    "update_rc_d": initscripts.update_rc_d,
-    "usrlocal": files.usrlocal,
-}
-# Effects that read their parameters from the script itself.
-_READING = frozenset(
-    ["alternatives", "alternatives_late", "ca_certificates", "heredoc", "locale_gen", "ucf_calls", "usrlocal"]
-)
 # Stands for the effects of the sections among those of the rest, which otherwise come before them all.
 _SECTIONS = "sections"
-# What triggers do, or what looks at all packages: once, when every package is configured.
-# In the order of their names: links before ldconfig looks for libraries.
-LATE: dict[str, Callable[..., None]] = {
-    "alternatives_late": alternatives.collected,
-    "alternatives_link": alternatives.link_if_there,
-    "ca_certificates": certificates.update,
-    "catalog": catalog.update,
-    "ldconfig": ldconfig.update,
-    "not_with": files.not_with,
-    "pam_auth_update": pam.auth_update,
-    "update_shells": shells.update_shells,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +156,7 @@ class Ledger:
         for section in self._sections.get(tool, ()):
             digest, words = section.read(text)
             if digest in section.sha256:
-                if section.effect in _READING:
+                if section.effect and EFFECTS[section.effect].reads_script:
                     return [Call(section.effect, {"text": text})]
                 parameters = {"names": shlex.split(words)} if words else {}
                 return [Call(section.effect, parameters)] if section.effect else []
@@ -234,30 +170,38 @@ def _digest(text: str) -> str:
 
 
 def _with_text(call: Call, text: str) -> Call:
-    return Call(call.effect, call.parameters | {"text": text}) if call.effect in _READING else call
+    effect = EFFECTS.get(call.effect)
+    return Call(call.effect, call.parameters | {"text": text}) if effect and effect.reads_script else call
 
 
 def _check_effect(effect: str, name: str) -> None:
-    if effect not in EFFECTS | LATE and effect != _SECTIONS:
-        known = ", ".join(sorted([*EFFECTS, *LATE]))
+    if effect not in EFFECTS and effect != _SECTIONS:
+        known = ", ".join(sorted(EFFECTS))
         raise ToolError(f"{name}: there is no effect {effect!r}; known are {known}")
 
 
 def run(root: Root, package: Package, script: str, calls: Sequence[Call]) -> None:
-    """Carries out the effects of a script; late ones are remembered in `root.late`."""
+    """Carries out the effects of a script; those at the end are remembered in `root.late`, see `finish`."""
     who = package.name
     for call in calls:
         parameters = dict(call.parameters)
         when = parameters.pop("when", "")
         if when and root.tree.find(when) is None:
             continue
+        effect = EFFECTS[call.effect]
         try:
-            if call.effect in LATE:
-                inspect.signature(LATE[call.effect]).bind(root, who, **parameters)
-                # Triggers act once; what has parameters is another thing for each of them.
-                key = call.effect + "".join(f" {value}" for value in parameters.values())
-                root.late.setdefault(key, functools.partial(LATE[call.effect], who=who, **parameters))
+            if effect.when is When.AT_ONCE:
+                effect.function(root, who, **parameters)
             else:
-                EFFECTS[call.effect](root, who, **parameters)
+                inspect.signature(effect.function).bind(root, who, **parameters)
+                # Triggers act once; what has parameters is another thing for each of them.
+                key = effect.order, "".join(f" {value}" for value in parameters.values())
+                root.late.setdefault(key, functools.partial(effect.function, who=who, **parameters))
         except TypeError as error:
             raise ToolError(f"the ledger's entry for {who} {script}: {error}") from error
+
+
+def finish(root: Root) -> None:
+    """Carries out the effects that wait for all packages to be configured, by their order."""
+    for _, late in sorted(root.late.items(), key=lambda item: item[0]):
+        late(root)

@@ -29,7 +29,8 @@ class Root(Files):
     packages: dict[str, Package] = field(default_factory=dict)  # by name, those unpacked so far
     overrides: dict[str, str] = field(default_factory=dict)  # path → line of statoverride
     alternatives: dict[str, Group] = field(default_factory=dict)
-    late: dict[str, Callable[[Root], None]] = field(default_factory=dict)  # what triggers do at the end
+    # Effects at the end, by their order and their parameters.
+    late: dict[tuple[int, str], Callable[[Root], None]] = field(default_factory=dict)
     excluded: Callable[[str], bool] = field(default=lambda _: False)  # whether the image leaves a path out
 
     def need(self, path: str, who: str) -> Inode:

@@ -113,8 +113,7 @@ def build(manifest: RootfsInput, scratch: Path) -> Tree:
         _install(root, batch, scripts, places)
         unpacked += batch.unpack
     configure.users(root, base_users)
-    for name in sorted(root.late):
-        root.late[name](root)
+    ledger.finish(root)
     alternatives.write_database(root)
     dpkg.write_database(
         root.tree,
