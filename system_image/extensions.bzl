@@ -19,7 +19,7 @@ or none that can be read, `@trixie` has this program alone, and its sets fail wi
 
 load("//system_image/private/lock:repositories.bzl", "hub_repository", "package_repository", "shown")
 
-# Of the locks that are read; tools/sysimage/lock/lockfile.py writes it.
+# Of the locks that are read; tools/sysimage/debian/locked.py has it, too.
 _VERSION = 2
 
 def _debian_impl(mctx):

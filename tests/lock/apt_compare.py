@@ -21,9 +21,10 @@ from typing import BinaryIO
 from tests.lock.apt import Root, preferences
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.debian import mirrors as host
+from tools.sysimage.debian.fetch import Mirrors
 from tools.sysimage.lock import manifest
 from tools.sysimage.lock.archive import fetch_release, read_packages
-from tools.sysimage.lock.fetch import Cache, Mirrors
+from tools.sysimage.lock.cache import Cache
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Manifest, PackageSet, Pin
 from tools.sysimage.lock.packages import Origin

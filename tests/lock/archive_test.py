@@ -17,9 +17,10 @@ import pytest
 
 from tests.lock.archives import KEY, OTHER_KEY, Mirror, fingerprint, packages
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.lock import fetch
+from tools.sysimage.debian import fetch
+from tools.sysimage.debian.fetch import Mirrors
 from tools.sysimage.lock.archive import Release, fetch_release, read_packages
-from tools.sysimage.lock.fetch import Cache, Mirrors
+from tools.sysimage.lock.cache import Cache
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Archive
 from tools.sysimage.lock.signature import Keyring

@@ -10,7 +10,8 @@ from typing import BinaryIO, cast
 import pytest
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.lock.fetch import Cache, Progress
+from tools.sysimage.debian.fetch import Progress
+from tools.sysimage.lock.cache import Cache
 
 DATA = bytes(2_500_000)
 

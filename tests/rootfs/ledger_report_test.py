@@ -35,6 +35,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "archive": "debian",
             "architecture": "amd64",
             "path": path.name,
+            "size": path.stat().st_size,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "version": deb.version,
         }
@@ -43,6 +44,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "packages": {"amd64": packages},
         "sets": {"s": {"packages": {"amd64": sorted(packages)}}},
         "snapshot": "20260101T000000Z",
+        "version": 2,
     }
     (tmp_path / "lock.json").write_text(json.dumps(lock))
     monkeypatch.setenv("DEBIAN_MIRRORS", f"debian=file://{tmp_path}/mirror")
@@ -100,9 +102,7 @@ def test_package_that_is_not_the_locked_one_is_not_taken(archive: Path) -> None:
     lock = json.loads((archive / "lock.json").read_text())
     lock["packages"]["amd64"]["idle"]["sha256"] = "0" * 64
     (archive / "lock.json").write_text(json.dumps(lock))
-    with pytest.raises(
-        ToolError, match=r"idle_1.0-1_amd64.deb: no mirror has it .*another one than the lock's"
-    ):
+    with pytest.raises(ToolError, match=r"idle_1.0-1_amd64.deb: its SHA-256 is .*, but the lock names 000"):
         run(archive)
     assert not list((archive / "cache").iterdir())
 
@@ -111,3 +111,17 @@ def test_what_is_no_lock_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("{}")
     with pytest.raises(ToolError, match="not a lock"):
         download.read_lock(tmp_path / "lock")
+
+
+def test_lock_of_another_version_is_refused(archive: Path) -> None:
+    lock = json.loads((archive / "lock.json").read_text())
+    (archive / "lock.json").write_text(json.dumps({**lock, "version": 1}))
+    with pytest.raises(ToolError, match="its version is 1, and this tool reads 2"):
+        run(archive)
+
+
+def test_package_that_no_mirror_has_leaves_nothing_behind(archive: Path) -> None:
+    (archive / "mirror/idle_1.0-1_amd64.deb").unlink()
+    with pytest.raises(ToolError, match=r"no such file; name a mirror that has it in DEBIAN_MIRRORS"):
+        run(archive)
+    assert not list((archive / "cache").iterdir())

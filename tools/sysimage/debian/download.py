@@ -3,31 +3,33 @@
 For programs that a person runs; build actions get their packages from Bazel.
 """
 
-import hashlib
 import json
 import os
-import urllib.request
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.debian import mirrors
-from tools.sysimage.debian.locked import LockedPackage
-
-_TIMEOUT = 60  # seconds without a byte
+from tools.sysimage.debian.fetch import Mirrors, Progress, save
+from tools.sysimage.debian.locked import LOCK_VERSION, LockedPackage
+from tools.sysimage.debian.mirrors import VARIABLE, host_mirrors
 
 type Lock = Mapping[str, Any]
 
 
 def read_lock(path: Path) -> Lock:
-    """Reads a lock. Raises ToolError for what is none."""
+    """Reads a lock. Raises ToolError for what is none, or of another version."""
     try:
         lock = json.loads(path.read_text())
         lock["sets"], lock["packages"], lock["archives"], lock["snapshot"]
     except (ValueError, KeyError, TypeError) as error:
         raise ToolError(f"{path}: not a lock ({error}); write it with the lock tool") from error
+    if lock.get("version") != LOCK_VERSION:
+        raise ToolError(
+            f"{path}: its version is {lock.get('version')}, and this tool reads {LOCK_VERSION}; "
+            "write it anew with the lock tool"
+        )
     return dict(lock)
 
 
@@ -43,33 +45,25 @@ def fetch(lock: Lock, set_name: str, architecture: str, folder: Path) -> list[Lo
             sorted(f"{name} ({', '.join(entry['packages'])})" for name, entry in lock["sets"].items())
         )
         raise ToolError(f"the lock has no set {set_name} for {architecture}; it has {known}")
-    where = mirrors.host_mirrors(lock["archives"], lock["snapshot"], os.environ)
+    urls = host_mirrors(lock["archives"], lock["snapshot"], os.environ)
+    mirrors = {archive: Mirrors(archive, listed) for archive, listed in urls.items()}
     folder.mkdir(parents=True, exist_ok=True)
     packages = []
     for name in sorted(names):
         entry = lock["packages"][architecture][name]
         path = folder / entry["path"].rpartition("/")[2]
         if not path.exists():
-            _download(entry, where[entry["archive"]], path)
+            _download(entry, mirrors[entry["archive"]], path)
         packages.append(LockedPackage(path, name, entry["version"], entry["sha256"]))
     return packages
 
 
-def _download(entry: Mapping[str, Any], urls: Sequence[str], path: Path) -> None:
-    failures = []
-    for url in urls:
-        try:
-            with urllib.request.urlopen(f"{url}/{entry['path']}", timeout=_TIMEOUT) as response:
-                data: bytes = response.read()
-        except OSError as error:
-            failures.append(f"{url}: {error}")
-            continue
-        if hashlib.sha256(data).hexdigest() == entry["sha256"]:
-            with atomic.output(path) as stream:
-                stream.write(data)
-            return
-        failures.append(f"{url}: another one than the lock's")
-    raise ToolError(
-        f"{path.name}: no mirror has it ({'; '.join(failures)}); name one in {mirrors.VARIABLE}, "
-        "or lock what there is with the lock tool"
+def _download(entry: Mapping[str, Any], mirrors: Mirrors, path: Path) -> None:
+    sha256, size = entry["sha256"], entry["size"]
+    progress = Progress(path.name, size, sys.stderr)
+    mirrors.fetch(
+        path.name,
+        (entry["path"],),
+        lambda stream: save(stream, path, sha256, size, named="the lock", progress=progress),
+        f"name a mirror that has it in {VARIABLE}, or lock what there is with the lock tool",
     )

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+LOCK_VERSION = 2
+"""Of debian.lock.json, as the tools read and write it; extensions.bzl has it, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class LockedPackage:

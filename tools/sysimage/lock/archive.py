@@ -20,8 +20,9 @@ from typing import Any, BinaryIO, cast
 from debian import deb822
 
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.fetch import Mirrors, Progress
 from tools.sysimage.debian.mirrors import is_security
-from tools.sysimage.lock.fetch import Cache, Mirrors, Progress
+from tools.sysimage.lock.cache import Cache
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import Archive, nearest
 from tools.sysimage.lock.packages import Origin

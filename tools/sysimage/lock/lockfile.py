@@ -7,12 +7,11 @@ from typing import Any
 
 from tools.sysimage.core.atomic import output
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.locked import LOCK_VERSION
 from tools.sysimage.lock.archive import Release, iso
 from tools.sysimage.lock.manifest import Manifest
 from tools.sysimage.lock.packages import Origin, Package, parse_stanza
 from tools.sysimage.lock.resolve import Closure
-
-VERSION = 2
 
 # What the resolution and the summary need of a package; the rest of its stanza is in the .deb.
 _CONTROL = (
@@ -62,7 +61,7 @@ def build(
                 entry["depends"] = sorted({*entry["depends"], *closure.depends[name]})
     newest = max(release.date for used in releases.values() for release in used)
     return {
-        "version": VERSION,
+        "version": LOCK_VERSION,
         "manifest_sha256": manifest.sha256,
         "snapshot": newest.strftime("%Y%m%dT%H%M%SZ"),
         "archives": {
@@ -153,9 +152,9 @@ def load(path: Path) -> Lock | None:
     except ValueError as error:
         raise ToolError(f"{path}: not JSON ({error}); restore it or remove it to lock anew") from error
     version = lock.get("version") if isinstance(lock, dict) else None
-    if version != VERSION:
+    if version != LOCK_VERSION:
         raise ToolError(
-            f"{path}: its version is {version}, and this tool writes {VERSION}; remove it to lock anew"
+            f"{path}: its version is {version}, and this tool writes {LOCK_VERSION}; remove it to lock anew"
         )
     return dict(lock)
 

@@ -1,20 +1,18 @@
-"""Downloads from an archive's mirrors, tried in turn, and the cache of indexes between runs."""
+"""Downloads from an archive's mirrors, tried in turn, outside of build actions."""
 
-import errno
 import hashlib
 import http.client
-import os
 import shutil
 import ssl
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError
 
 _TIMEOUT = 30  # seconds without a byte
@@ -151,61 +149,20 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f}"
 
 
-class Cache:
-    """Compressed indexes by their SHA-256, in the user's cache folder; it may be removed at any time."""
+def save(stream: BinaryIO, path: Path, sha256: str, size: int, *, named: str, progress: Progress) -> Path:
+    """Reads `stream` into a file, which is whole or absent. Returns its path.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @classmethod
-    def of_user(cls, environ: Mapping[str, str]) -> Cache:
-        """The cache below XDG_CACHE_HOME, or ~/.cache (XDG Base Directory Specification)."""
-        base = environ.get("XDG_CACHE_HOME", "")
-        # The specification has relative paths ignored.
-        root = Path(base) if base.startswith("/") else Path("~/.cache").expanduser()
-        return cls(root / "rules_system_image" / "indexes")
-
-    def find(self, sha256: str) -> Path | None:
-        """The file with this digest if it is there and whole; a damaged one is removed."""
-        path = self.folder / sha256
-        try:
-            with path.open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
-                    path.touch()
-                    return path
-        except FileNotFoundError:
-            return None
-        path.unlink(missing_ok=True)
-        return None
-
-    def store(self, stream: BinaryIO, sha256: str, size: int, progress: Progress) -> Path:
-        """Reads `stream` into the cache. Raises ToolError if its size or its SHA-256 is not the given."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".part-", dir=self.folder)
-        aside = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as copy:
-                received, found = _copy(stream, copy, size, progress)
-            if received > size:
-                raise ToolError(f"it is longer than the {size} bytes that the Release names")
-            if received < size:
-                raise ToolError(f"it ends after {received} of the {size} bytes that the Release names")
-            if found != sha256:
-                raise ToolError(f"its SHA-256 is {found}, but the Release names {sha256}")
-            return aside.rename(self.folder / sha256)
-        except BaseException as error:
-            aside.unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                # write(2) does not know the name of its file; who reads the message wants the folder.
-                error.filename = str(self.folder)
-            raise
-
-    def prune(self, keep: int) -> None:
-        """Removes all but the `keep` files that were used last."""
-        files = [path for path in self.folder.glob("*") if path.is_file()]
-        files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in files[keep:]:
-            path.unlink(missing_ok=True)
+    Raises ToolError if its size or its SHA-256 is not the given; `named` says in messages who gave them.
+    """
+    with atomic.output(path) as copy:
+        received, found = _copy(stream, copy, size, progress)
+        if received > size:
+            raise ToolError(f"it is longer than the {size} bytes that {named} names")
+        if received < size:
+            raise ToolError(f"it ends after {received} of the {size} bytes that {named} names")
+        if found != sha256:
+            raise ToolError(f"its SHA-256 is {found}, but {named} names {sha256}")
+    return path
 
 
 def _copy(source: BinaryIO, target: BinaryIO, limit: int, progress: Progress) -> tuple[int, str]:
