@@ -53,6 +53,11 @@ _RELATIONS = frozenset(
         "Enhances",
     ]
 )
+# As the lock's reader has it.
+_RELATION = re.compile(
+    r"([a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?"
+    r"(?:\s*\(\s*(<<|<=|=|>=|>>|<|>)\s*([A-Za-z0-9][^\s)]*)\s*\))?"
+)
 # Files of control.tar that go elsewhere: "control" into status, "md5sums" is written after unpacking.
 _NOT_INFO = frozenset(["control", "md5sums"])
 _SCRIPTS = frozenset(["preinst", "postinst", "prerm", "postrm", "config"])
@@ -123,7 +128,7 @@ class Package:
 
     def relation(self, name: str) -> list[list[Alternative]]:
         """A relation field: a list of alternatives, of which one has to hold."""
-        return relation(self.deb.fields.get(name, ""))
+        return relation(self.deb.fields.get(name, ""), f"{self.deb.path}: {name}")
 
     def replaces(self, other: Package) -> bool:
         """Whether Replaces lets this package take over files of the other one."""
@@ -162,23 +167,24 @@ def load_all(items: Iterable[LockedPackage]) -> list[Package]:
     return [load(item.deb, item.name, item.version, item.sha256) for item in items]
 
 
-def relation(text: str) -> list[list[Alternative]]:
-    """Parses a relation field (deb-src-control(5)); architecture qualifiers are dropped."""
-    groups = []
-    for group in text.replace("\n", " ").split(","):
-        alternatives = [
-            Alternative(match[1], match[2] or "", match[3] or "")
-            for match in re.finditer(
-                r"([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*([<>=]+)\s*([^)\s]+)\s*\))?", group
-            )
-        ]
-        if alternatives:
-            groups.append(alternatives)
-    return groups
+def relation(text: str, where: str = "relation") -> list[list[Alternative]]:
+    """Parses a relation field (deb-control(5)); architecture qualifiers are dropped.
+
+    Raises ToolError for what is none; `where` names the field in the message.
+    """
+    groups = [group for group in text.split(",") if group.strip()]
+    return [[_alternative(part.strip(), where) for part in group.split("|")] for group in groups]
+
+
+def _alternative(text: str, where: str) -> Alternative:
+    match = _RELATION.fullmatch(text)
+    if match is None:
+        raise ToolError(f"{where}: {text!r} is no relation to a package; build the package again")
+    return Alternative(match[1], match[2] or "", match[3] or "")
 
 
 def compare(left: str, right: str) -> int:
-    """Compares versions as deb-version(7) defines it: negative, zero or positive."""
+    """Compares versions as deb-version(7) defines it: negative, zero or positive. Raises ToolError."""
     return _compare_parts(_parts(left), _parts(right))
 
 
@@ -186,7 +192,9 @@ def _parts(version: str) -> tuple[int, str, str]:
     epoch, colon, rest = version.partition(":")
     if not colon:
         epoch, rest = "0", version
-    upstream, _, revision = rest.rpartition("-") if "-" in rest else (rest, "", "")
+    upstream, hyphen, revision = rest.rpartition("-") if "-" in rest else (rest, "", "")
+    if not re.fullmatch("[0-9]+", epoch) or not upstream or (hyphen and not revision):
+        raise ToolError(f"{version!r} is no version of a package (deb-version(7)); build the package again")
     return int(epoch), upstream, revision
 
 
@@ -198,7 +206,7 @@ def _compare_parts(left: tuple[int, str, str], right: tuple[int, str, str]) -> i
 
 def _compare_text(left: str, right: str) -> int:
     # Text and numbers alternate, text first; a missing part counts as empty or 0.
-    a, b = re.split(r"(\d+)", left), re.split(r"(\d+)", right)
+    a, b = re.split("([0-9]+)", left), re.split("([0-9]+)", right)
     for index in range(max(len(a), len(b))):
         x, y = (part[index] if index < len(part) else "" for part in (a, b))
         if index % 2:

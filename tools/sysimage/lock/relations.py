@@ -34,9 +34,14 @@ def parse_version(text: str) -> NativeVersion:
     of versions on every host is worth more than the time.
     """
     try:
-        return NativeVersion(text)
+        version = NativeVersion(text)
     except ValueError as error:
         raise ToolError(f"'{text}' is not the version of a package; the index is damaged") from error
+    # What dpkg refuses, and the library takes for a part of the upstream version.
+    upstream, hyphen, revision = (text.partition(":")[2] if ":" in text else text).rpartition("-")
+    if hyphen and not (upstream and revision):
+        raise ToolError(f"'{text}' is not the version of a package; the index is damaged")
+    return version
 
 
 @dataclass(frozen=True, slots=True)
