@@ -19,10 +19,13 @@ class Files:
         return inode.read().decode("utf-8", "surrogateescape")
 
     def write(self, path: str, text: str, mode: int | None = None, origin: str = "") -> None:
+        """Writes a file of text; see `write_bytes`."""
+        self.write_bytes(path, text.encode("utf-8", "surrogateescape"), mode, origin)
+
+    def write_bytes(self, path: str, data: bytes, mode: int | None = None, origin: str = "") -> None:
         """Writes a file; one that is there keeps its mode and owner unless `mode` is given."""
         path = self.tree.resolve(path)
         old = self.tree.get(path)
-        data = text.encode("utf-8", "surrogateescape")
         new = file(data, 0o644 if mode is None else mode, origin=origin)
         if old is not None and mode is None:
             new.mode, new.uid, new.gid = old.mode, old.uid, old.gid

@@ -40,8 +40,7 @@ def update(root: Root, who: str) -> None:
     for identity, language, offset in items:
         data += _ITEM.pack(identity, language.encode(), offset)
     data += table.data
-    root.write(_DATABASE, "", 0o644, who)
-    root.tree[_DATABASE].content = type(root.tree[_DATABASE].content)(bytes(data))  # type: ignore[call-arg]
+    root.write_bytes(_DATABASE, bytes(data), 0o644, who)
 
 
 def _language(name: str) -> str:
@@ -88,7 +87,6 @@ class _Strings:
 
     def __init__(self) -> None:
         self.data = bytearray(b"\0")
-        self._tails: dict[bytes, int] = {b"": 0}
 
     def add(self, text: str) -> int:
         encoded = text.encode("utf-8", "surrogateescape")

@@ -118,7 +118,7 @@ def _expand(text: str) -> str:
 def _apply(root: Root, who: str, line: _Line) -> None:
     if line.type in _GLOBS:
         for path in _glob(root, line.path):
-            _change(root, line, path, who)
+            _change(root, line, path)
     elif line.type in "dDvqQ":
         new = root.tree.find(line.path) is None
         root.mkdir(line.path, 0o755, origin=who)
@@ -168,7 +168,7 @@ def _copy(root: Root, line: _Line, who: str) -> None:
     _permissions(root, line, root.tree[path], new=True, mode=old.mode)
 
 
-def _change(root: Root, line: _Line, path: str, who: str) -> None:
+def _change(root: Root, line: _Line, path: str) -> None:
     inode = root.tree[path]
     if line.type == "e" and inode.kind is Kind.DIRECTORY:
         _permissions(root, line, inode, new=False, mode=0o755)
@@ -189,7 +189,6 @@ def _change(root: Root, line: _Line, path: str, who: str) -> None:
         for name in names:
             if root.tree[name].kind is not Kind.SYMLINK:
                 _acl(root, root.tree[name], line.argument)
-    del who
 
 
 def _permissions(root: Root, line: _Line, inode: Inode, *, new: bool, mode: int | None) -> None:

@@ -39,8 +39,6 @@ class Image:
 def listing(paths: Collection[tuple[str, Inode]], tree: Tree, overlay: Collection[str]) -> str:
     """The part that tells of packages and paths: `paths` are those of `tree`, `overlay` what was injected."""
     owners = installed.owners(tree)
-    # Written once, and not for each of a package's thousand paths.
-    origins = {name: f'"package": {json.dumps(name.partition(":")[0])}' for name in {*owners.values()}}
     sizes: dict[str, int] = {}
     lines = []
     seen: set[Inode] = set()
@@ -48,21 +46,22 @@ def listing(paths: Collection[tuple[str, Inode]], tree: Tree, overlay: Collectio
         size = inode.content.size if inode.kind is Kind.FILE else 0
         package = owners.get(path)
         if path in overlay:
-            origin = '"from": "overlay"'
+            origin = {"from": "overlay"}
         elif package is None:
-            origin = '"from": "base"'
+            origin = {"from": "base"}
         else:
-            origin = origins[package]
+            origin = {"package": package.partition(":")[0]}
             # Of hard links, the first counts.
             if inode not in seen:
                 sizes[package] = sizes.get(package, 0) + size
                 seen.add(inode)
-        lines.append(f'{json.dumps(path)}: {{"type": "{inode.kind.value}", "size": {size}, {origin}}}')
-    packages = [
-        json.dumps({**asdict(package), "size": sizes.get(name, 0) + sizes.get(package.name, 0)})
-        for package in installed.packages(tree)
-        for name in [f"{package.name}:{package.architecture}"]
-    ]
+        entry = {"type": inode.kind.value, "size": size, **origin}
+        lines.append(f"{json.dumps(path)}: {json.dumps(entry)}")
+    packages = []
+    for found in installed.packages(tree):
+        # Of several architectures, each has its own files.
+        size = sizes.get(f"{found.name}:{found.architecture}", 0) + sizes.get(found.name, 0)
+        packages.append(json.dumps({**asdict(found), "size": size}))
     return f'"packages": [\n{",\n".join(packages)}\n],\n"paths": {{\n{",\n".join(lines)}\n}}'
 
 

@@ -74,12 +74,6 @@ class Package:
         """`no`, `same`, `foreign` or `allowed`, deb-control(5)."""
         return self.fields.get("multi-arch", "no")
 
-    @property
-    def installed_size(self) -> int:
-        """Bytes that it takes when it is unpacked, as dpkg estimates them; 0 if it does not say."""
-        kibibytes = self.fields.get("installed-size", "")
-        return int(kibibytes) * 1024 if kibibytes.isdecimal() else 0
-
     def relations(self, *fields: str) -> tuple[Alternatives, ...]:
         """The parsed relations of `fields` (`pre-depends`, `depends`…), in that order. Raises ToolError."""
         where = f"{self} in {self.origin}"
