@@ -61,9 +61,7 @@ def test_bazel_gets_every_adapter_and_no_lock_file(
     assert "common --spawn_strategy=linux-sandbox,local" in lines
 
 
-@pytest.mark.parametrize(
-    "name", ["a b", "a\tb", "a#b", "a #b", "a'b", 'a"b', "a\\", "a\\ b", '\\"', "%a%", "ä"]
-)
+@pytest.mark.parametrize("name", ["a b", "a\tb", "a#b", "a #b", "a'b", 'a"b', "a\\", "a\\ b", '\\"'])
 def test_a_path_reaches_bazel_whole_whatever_it_is_made_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
