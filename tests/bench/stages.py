@@ -68,7 +68,10 @@ def main() -> int:
         )
         print(f"{'stage':10}{'wall s':>8}{'cpu s':>8}{'MiB':>6}")
         for stage, arguments in commands(Path(scratch)).items():
-            argv = [str(next(tools.glob(f"*/{stage}"))), *(argument.replace("DEBIAN", hub) for argument in arguments)]
+            argv = [
+                str(next(tools.glob(f"*/{stage}"))),
+                *(argument.replace("DEBIAN", hub) for argument in arguments),
+            ]
             cost = measure(argv, folder=Path(scratch))
             largest = max(largest, cost.memory)
             print(f"{stage:10}{cost.wall:8.1f}{cost.cpu:8.1f}{cost.memory:6.0f}")

@@ -1,1 +1,1 @@
-"""What every phase uses: the tree, errors, whole-or-absent files, architectures. It imports no other phase."""
+"""What every phase uses: the tree, errors, whole-or-absent files, architectures. It imports no phase."""

@@ -116,7 +116,8 @@ def read(path: Path) -> Pins:
 def pins_file(pins: Pins, command: str) -> str:
     """The file that BUILD files load, as buildifier formats it."""
     lines = [
-        f'"""Base images in registries, for --//system_image/settings:bases=pinned. `{command}` writes this file."""',
+        '"""Base images in registries, for --//system_image/settings:bases=pinned. '
+        f'`{command}` writes this file."""',
         "",
     ]
     lines.append("PINS = {")
