@@ -173,7 +173,13 @@ class Action:
 
 def actions(query: str) -> list[Action]:
     """What aquery answers."""
-    command = [HERE / "tools/bazel", "aquery", "--output=jsonproto", "--include_file_write_contents", query]
+    command = [
+        str(HERE / "tools/bazel"),
+        "aquery",
+        "--output=jsonproto",
+        "--include_file_write_contents",
+        query,
+    ]
     done = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, check=True)
     graph: dict[str, Any] = json.loads(done.stdout)
     fragments = {item["id"]: item for item in graph["pathFragments"]}

@@ -1,5 +1,6 @@
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,8 +71,8 @@ def test_an_ordinary_user_gets_the_line_to_run_where_namespaces_are_refused(
     toolbox = _toolbox(tmp_path / "toolbox")
     own = _bwrap(tmp_path, "echo 'setting up uid map: Permission denied' >&2; exit 1")
     monkeypatch.setattr(Toolbox, "command", lambda *_: own)
-    monkeypatch.setattr(enter.shutil, "which", lambda _: None)
-    monkeypatch.setattr(enter.os, "getuid", lambda: 1000)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
     with pytest.raises(ToolError, match=r"Permission denied\), run: sudo apt-get install bubblewrap$"):
         enter.find_bwrap(toolbox)
 
@@ -84,7 +85,7 @@ def test_the_hosts_bubblewrap_serves_where_the_toolboxs_may_not(
     (tmp_path / "host").mkdir()
     (host,) = _bwrap(tmp_path / "host", "exit 0")
     monkeypatch.setattr(Toolbox, "command", lambda *_: own)
-    monkeypatch.setattr(enter.shutil, "which", lambda _: host)
+    monkeypatch.setattr(shutil, "which", lambda _: host)
     assert enter.find_bwrap(toolbox) == [host]
 
 
@@ -94,7 +95,7 @@ def test_a_host_that_lets_nobody_mount_is_told_what_to_allow(
     toolbox = _toolbox(tmp_path / "toolbox")
     own = _bwrap(tmp_path, "echo 'No permissions to create new namespace' >&2; exit 1")
     monkeypatch.setattr(Toolbox, "command", lambda *_: own)
-    monkeypatch.setattr(enter.shutil, "which", lambda _: own[0])
+    monkeypatch.setattr(shutil, "which", lambda _: own[0])
     with pytest.raises(ToolError, match=r"No permissions to create.*CAP_SYS_ADMIN\), or install bazelisk$"):
         enter.find_bwrap(toolbox)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.airgap import apt, toolbox, unpack
+from tools.airgap import apt, recipe, toolbox, unpack
 from tools.airgap.errors import ToolError
 
 
@@ -65,7 +65,7 @@ def test_the_users_umask_holds_for_bazel_and_not_for_the_toolbox(
 
 def test_another_recipe_is_another_toolbox(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = toolbox.find_or_make()
-    monkeypatch.setattr(toolbox.recipe, "digest", lambda _: "changed")
+    monkeypatch.setattr(recipe, "digest", lambda _: "changed")
     assert toolbox.find_or_make().root == cache / "toolbox-changed" != first.root
 
 

@@ -13,6 +13,7 @@ import dataclasses
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,14 @@ def boot(vm: machine.Machine) -> Run:
         memory = Path(folder, "memory")
         backend = f"memory-backend-file,id=memory,size={vm.memory}M,mem-path={memory},share=on"
         options = ["-object", backend, "-machine", "memory-backend=memory"]
-        seen = check.watch(vm, check.Wanted((READY,), status=0), Path(folder), LIMIT, options)
-        for problem in check.problems(seen, check.Wanted((READY,), status=0), LIMIT):
+        seen = check.watch(vm, machine.Wanted((READY,), status=0), Path(folder), LIMIT, options)
+        for problem in check.problems(seen, machine.Wanted((READY,), status=0), LIMIT):
             sys.exit(f"{vm.name}: {problem}\n{check.details(seen)}")
         ready = next(at for at, line in zip(seen.times, seen.console, strict=True) if READY in line)
         return Run(ready, memory.stat().st_blocks * 512 / 2**20)
 
 
-def main(argv: list[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Prints a row an image."""
     parser = argparse.ArgumentParser(prog="boot", description=__doc__)
     parser.add_argument("--vm", type=Path, required=True)

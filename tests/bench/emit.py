@@ -47,14 +47,20 @@ def main(argv: Sequence[str]) -> int:
         program = Path(sys.executable).read_bytes()[: 4 << 20]
         (folder / "overlay.tar").write_bytes(tar(entry("usr/bin/orchestrator", program, mode=0o755)))
         (folder / "tool.json").write_text(json.dumps({"argv": programs.argv(_XZ.resolve())}))
-        base = ["--base", folder / "base.tar", "--tool", folder / "tool.json"]
+        base: list[str | Path] = ["--base", folder / "base.tar", "--tool", folder / "tool.json"]
         made = [folder / "base.tar.xz", folder / "index.json"]
         whole = measure(
             [*PYTHON, "tools.sysimage.image.compress", *base, "--output", made[0], "--index", made[1]],
             environ=ENVIRON,
         )
         print(f"compressing the base: {whole.wall:.1f} s, {made[0].stat().st_size >> 20} MiB", flush=True)
-        command = [*PYTHON, "tools.sysimage.image.emit", *base, "--overlay", folder / "overlay.tar"]
+        command: list[str | Path] = [
+            *PYTHON,
+            "tools.sysimage.image.emit",
+            *base,
+            "--overlay",
+            folder / "overlay.tar",
+        ]
         command += ["--compressed", made[0], "--index", made[1]]
         outputs = {name: folder / f"image.{name}" for name in _OUTPUTS}
         for option, path in outputs.items():

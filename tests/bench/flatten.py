@@ -161,14 +161,29 @@ def commands(folder: Path) -> dict[str, Callable[[], list[Cost]]]:
     layout = folder / "layout"
 
     def flatten() -> list[Cost]:
-        words = ["--layout", layout, "--output", folder / "flat.tar"]
+        words: list[str | Path] = ["--layout", layout, "--output", folder / "flat.tar"]
         return [measure([*PYTHON, "tools.sysimage.image.flatten", *words], environ=ENVIRON)]
 
     def umoci() -> list[Cost]:
         bundle = folder / "bundle"
         rootless = [] if os.geteuid() == 0 else ["--rootless"]
-        unpack = [*programs.argv(_UMOCI.resolve()), "unpack", *rootless, "--image", f"{layout}:bench", bundle]
-        archive = ["tar", "--create", "--file", folder / "flat.tar", "--directory", bundle / "rootfs", "."]
+        unpack: list[str | Path] = [
+            *programs.argv(_UMOCI.resolve()),
+            "unpack",
+            *rootless,
+            "--image",
+            f"{layout}:bench",
+            bundle,
+        ]
+        archive: list[str | Path] = [
+            "tar",
+            "--create",
+            "--file",
+            folder / "flat.tar",
+            "--directory",
+            bundle / "rootfs",
+            ".",
+        ]
         try:
             return [measure(unpack), measure(archive)]
         finally:

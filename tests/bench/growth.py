@@ -54,7 +54,8 @@ def package(number: int, chance: random.Random) -> Deb:
 def cost(manifest: Path) -> Cost:
     """What the stage costs, in a process of its own."""
     out = Path(f"{manifest}.tar")
-    words = [sys.executable, "-m", "tools.sysimage.rootfs.rootfs", "--manifest", manifest, "--output", out]
+    words = [sys.executable, "-m", "tools.sysimage.rootfs.rootfs"]
+    words += ["--manifest", str(manifest), "--output", str(out)]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     found = measure(words, environ=environ)
     out.unlink()

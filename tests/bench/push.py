@@ -43,7 +43,7 @@ def main() -> int:
             registry = Registry(folder).start()
             where = f"{registry.host}/base"
             if client == "push":
-                argv = [RUNFILES / "tests/bench/push_large", "--repository", where]
+                argv: list[str | Path] = [RUNFILES / "tests/bench/push_large", "--repository", where]
             else:
                 options = ["--insecure-policy", "copy", "--preserve-digests", "--dest-tls-verify=false"]
                 argv = [*SKOPEO, *options, f"oci:{layout}", f"docker://{where}:copy"]

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ def vm(folder: Path, script: str, kvm: str = NO_KVM) -> machine.Machine:
     loader.parent.mkdir(parents=True)
     loader.write_text(f"#!/bin/sh\n{kvm}\n{script}\n")
     loader.chmod(0o755)
-    parts = {name: folder / name for name in ("qemu", "kernel", "initramfs", "image")}
+    parts: dict[str, Any] = {name: folder / name for name in ("qemu", "kernel", "initramfs", "image")}
     return machine.Machine("vm", "amd64", host="amd64", digest="0" * 64, memory=64, cpus=1, **parts)
 
 

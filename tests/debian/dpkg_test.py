@@ -87,7 +87,7 @@ def test_md5sums_are_made_for_a_package_without_them_conffiles_left_out(tmp_path
 def test_triggers_are_recorded_by_file_and_by_name(tmp_path: Path) -> None:
     tree = Tree()
     text = "interest-noawait /usr/lib/x # why\ninterest ldconfig\nactivate other\n"
-    dpkg.write_database(tree, [Deb("a", control={"triggers": text}).load(tmp_path)], "amd64", [], [])
+    dpkg.write_database(tree, [Deb("a", control={"triggers": text}).load(tmp_path)], "amd64", [], {})
     assert tree["var/lib/dpkg/triggers/File"].read() == b"/usr/lib/x a/noawait\n"
     assert tree["var/lib/dpkg/triggers/ldconfig"].read() == b"a\n"
     assert "var/lib/dpkg/triggers/other" not in tree
@@ -97,7 +97,7 @@ def test_diversions_are_in_the_order_of_dpkgs_hash_table() -> None:
     # As dpkg-divert of trixie wrote them.
     paths = ["/lib64/ld-linux-x86-64.so.2", "/libx32", "/lib32", "/libo32"]
     tree = Tree()
-    dpkg.write_database(tree, [], "amd64", [(path, f"{path}.x", "p") for path in sorted(paths)], [])
+    dpkg.write_database(tree, [], "amd64", [(path, f"{path}.x", "p") for path in sorted(paths)], {})
     assert tree["var/lib/dpkg/diversions"].read().decode().splitlines()[::3] == paths
 
 

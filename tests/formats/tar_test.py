@@ -5,6 +5,7 @@ import io
 import os
 import random
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -350,7 +351,7 @@ def test_large_files_are_copied_whole_whether_the_kernel_can_do_it_or_not(
     source = tar(entry("before", b"b"), entry("large", data), entry("small", b"s"))
     (tmp_path / "in.tar").write_bytes(source)
     if not in_kernel:
-        calls = iter([4096, OSError(errno.EXDEV, "")])
+        calls: Iterator[int | OSError] = iter([4096, OSError(errno.EXDEV, "")])
 
         def copy(source: int, sink: int, count: int, offset: int) -> int:
             if isinstance(step := next(calls), OSError):

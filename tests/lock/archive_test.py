@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_a_file_that_is_listed_without_a_sha256_is_not_in_the_release(
     ],
 )
 def test_a_suite_has_the_priority_that_apt_gives_it(
-    mirror: Mirror, keyring: Keyring, fields: dict[str, str], priority: int
+    mirror: Mirror, keyring: Keyring, fields: dict[str, Any], priority: int
 ) -> None:
     mirror.publish("a", **fields)
     assert release(keyring, mirror.url).priority == priority

@@ -51,7 +51,7 @@ def test_libraries_and_firmware_are_of_the_kernel_module_s_version(tree: Tree) -
 
 
 def test_every_library_finds_what_it_needs(tree: Tree, layer: Tree) -> None:
-    problems = []
+    problems: list[str] = []
     found = programs(layer)
     for path, inode in found:
         inode.origin = path

@@ -81,8 +81,24 @@ SMALL = '#include <linux/module.h>\nMODULE_LICENSE("GPL");\nMODULE_DESCRIPTION("
 def test_nothing_of_the_host_is_started_or_read(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     strace = Path(os.environ["STRACE"]).absolute()
     trace = workshop.folder / "trace"
-    tracer = [strace / "lib/ld-linux-x86-64.so.2", "--library-path", strace / "lib", strace / "bin/strace"]
-    options = ["-f", "-qq", "-A", "-z", "-s", "4096", "-e", "trace=execve,open,openat", "-o", trace]
+    tracer: list[str | Path] = [
+        strace / "lib/ld-linux-x86-64.so.2",
+        "--library-path",
+        strace / "lib",
+        strace / "bin/strace",
+    ]
+    options: list[str | Path] = [
+        "-f",
+        "-qq",
+        "-A",
+        "-z",
+        "-s",
+        "4096",
+        "-e",
+        "trace=execve,open,openat",
+        "-o",
+        trace,
+    ]
     plain = Workshop.run
 
     def traced(self: Workshop, command: Sequence[str | Path], where: Path, log: Path) -> int:
@@ -163,7 +179,16 @@ def test_signature_is_that_of_the_key(workshop: Workshop, tmp_path: Path) -> Non
     length = int.from_bytes(data[end + 8 : end + 12])
     (tmp_path / "signature").write_bytes(data[end - length : end])
     (tmp_path / "content").write_bytes(data[: end - length])
-    verify = ["cms", "-verify", "-binary", "-noverify", "-inform", "DER", "-in", tmp_path / "signature"]
+    verify: list[str | Path] = [
+        "cms",
+        "-verify",
+        "-binary",
+        "-noverify",
+        "-inform",
+        "DER",
+        "-in",
+        tmp_path / "signature",
+    ]
     verify += ["-content", tmp_path / "content", "-certificate", certificate, "-out", "/dev/null"]
     verify[verify.index("-certificate")] = "-certfile"
     openssl(verify)
@@ -186,7 +211,12 @@ def test_key_that_is_none_is_refused(workshop: Workshop, tmp_path: Path) -> None
 
 def openssl(arguments: Sequence[str | Path]) -> None:
     folder = Path(os.environ["OPENSSL"])
-    loader = [folder / "lib/ld-linux-x86-64.so.2", "--library-path", folder / "lib", folder / "bin/openssl"]
+    loader: list[str | Path] = [
+        folder / "lib/ld-linux-x86-64.so.2",
+        "--library-path",
+        folder / "lib",
+        folder / "bin/openssl",
+    ]
     subprocess.run([*loader, *arguments], check=True, capture_output=True)
 
 

@@ -90,7 +90,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def pushed(registry: Registry, name: str) -> str:
-    argv = [RUNFILES / "tests/publish/push" / name, "--repository", f"{registry.host}/base"]
+    argv: list[str | Path] = [RUNFILES / "tests/publish/push" / name, "--repository", f"{registry.host}/base"]
     done = run(argv, environment())
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -121,9 +121,9 @@ def index(registry: Registry, tmp_path: Path, *references: str) -> str:
         f"{registry.host}/base:index",
         str(tmp_path / "index.json"),
     ]
-    said = run(argv, environment())
-    assert said.returncode == 0, said.stderr
-    return f"{registry.host}/base@" + said.stdout.partition("Digest: ")[2].strip()
+    done = run(argv, environment())
+    assert done.returncode == 0, done.stderr
+    return f"{registry.host}/base@" + done.stdout.partition("Digest: ")[2].strip()
 
 
 def test_an_image_is_pinned_for_its_architecture(registry: Registry, workspace: Path) -> None:

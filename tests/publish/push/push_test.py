@@ -35,15 +35,12 @@ def locked_registry(tmp_path: Path) -> Iterator[Registry]:
     made.stop()
 
 
-def push(
-    name: str, host: str, *more: str, home: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def push(name: str, host: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs //tests/publish/push:NAME as `bazel run` does."""
-    argv = [RUNFILES / "tests/publish/push" / name, "--repository", f"{host}/base", *more]
+    argv: list[str | Path] = [RUNFILES / "tests/publish/push" / name, "--repository", f"{host}/base", *more]
     return run(
         argv,
-        {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nowhere"), "RUNFILES_DIR": str(RUNFILES.parent)}
-        | environment,
+        {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "RUNFILES_DIR": str(RUNFILES.parent)} | environment,
     )
 
 
@@ -320,7 +317,7 @@ def test_a_push_that_is_interrupted_ends_its_client_and_can_be_repeated(
     registry: Registry, name: str, number: signal.Signals
 ) -> None:
     cutter = Cutter(registry, 500_000, stall=True)
-    argv = [RUNFILES / "tests/publish/push" / name, "--repository", f"{cutter.host}/base"]
+    argv: list[str | Path] = [RUNFILES / "tests/publish/push" / name, "--repository", f"{cutter.host}/base"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "RUNFILES_DIR": str(RUNFILES.parent)}
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
         assert cutter.cut.wait(30)
