@@ -13,7 +13,8 @@ import pytest
 
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Inode, Kind, Sparse, Tree, directory, file
+from tools.sysimage.core.span import Sparse
+from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file
 from tools.sysimage.core.tree import symlink as symlink_inode
 from tools.sysimage.formats import tar as sysimage_tar
 from tools.sysimage.formats import tarformat

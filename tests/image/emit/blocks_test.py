@@ -4,7 +4,8 @@ import hashlib
 import io
 from pathlib import Path
 
-from tools.sysimage.core.tree import Inode, Kind, Span, Tree, file, symlink
+from tools.sysimage.core.span import Span
+from tools.sysimage.core.tree import Inode, Kind, Tree, file, symlink
 from tools.sysimage.formats import tar
 from tools.sysimage.image import blocks
 

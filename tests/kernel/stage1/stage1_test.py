@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Content, Inline, Inode, Kind, Tree, file, symlink
+from tools.sysimage.core.span import Content, Inline
+from tools.sysimage.core.tree import Inode, Kind, Tree, file, symlink
 from tools.sysimage.formats import cpio
 from tools.sysimage.kernel import stage1
 

@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from tools.sysimage.core.tree import External, Kind, Tree
+from tools.sysimage.core.span import External
+from tools.sysimage.core.tree import Kind, Tree
 
 
 def write(tree: Tree, folder: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import CHUNK, Inode, Kind, Tree
+from tools.sysimage.core.span import CHUNK
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.formats import tar

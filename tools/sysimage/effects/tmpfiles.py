@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.patterns import Pattern
-from tools.sysimage.core.tree import Inline, Inode, Kind
+from tools.sysimage.core.span import Inline
+from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.effects.root import Root
 
 _FOLDERS = ("etc/tmpfiles.d", "run/tmpfiles.d", "usr/local/lib/tmpfiles.d", "usr/lib/tmpfiles.d")

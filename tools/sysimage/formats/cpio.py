@@ -7,7 +7,8 @@ import stat
 from typing import BinaryIO
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Inline, Inode, Kind, Tree
+from tools.sysimage.core.span import Inline
+from tools.sysimage.core.tree import Inode, Kind, Tree
 
 _TYPES = {
     Kind.FILE: stat.S_IFREG,

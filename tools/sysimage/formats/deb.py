@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import CHUNK
+from tools.sysimage.core.span import CHUNK
 from tools.sysimage.formats import deb822, tar
 
 _MAGIC = b"!<arch>\n"

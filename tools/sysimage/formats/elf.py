@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Inline, Inode, Kind, Span, Tree
+from tools.sysimage.core.span import Inline, Span
+from tools.sysimage.core.tree import Inode, Kind, Tree
 
 HEADER = 64  # bytes
 RELOCATABLE = 1  # e_type ET_REL

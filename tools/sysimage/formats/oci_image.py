@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Sparse, Tree
+from tools.sysimage.core.span import Sparse
+from tools.sysimage.core.tree import Tree
 from tools.sysimage.formats import layer, oci, tar
 from tools.sysimage.formats.blob import Budget, Layer, LimitError, engine, open_blob, unpack
 

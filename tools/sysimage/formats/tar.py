@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import CHUNK, Content, Inline, Inode, Kind, Span, Sparse, Tree, canonical, copy
+from tools.sysimage.core.span import CHUNK, Content, Inline, Span, Sparse, copy
+from tools.sysimage.core.tree import Inode, Kind, Tree, canonical
 from tools.sysimage.formats import tarformat
 from tools.sysimage.formats.tarformat import BLOCK, ZEROS, DamagedError, Header
 

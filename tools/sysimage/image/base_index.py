@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Inline, Inode, Kind, Span, Tree
+from tools.sysimage.core.span import Inline, Span
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import tar
 from tools.sysimage.image import blocks
 from tools.sysimage.image.codec import Payload, Written

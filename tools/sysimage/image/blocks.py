@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import CHUNK, Inode, Kind, Span
+from tools.sysimage.core.span import CHUNK, Span
+from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.formats import tar
 from tools.sysimage.formats.tarformat import BLOCK
 

@@ -15,7 +15,8 @@ from typing import Any, BinaryIO, cast
 
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.core.tree import External, Inode, Kind, Tree, canonical, directory, file
+from tools.sysimage.core.span import External
+from tools.sysimage.core.tree import Inode, Kind, Tree, canonical, directory, file
 from tools.sysimage.formats import oci, oci_image, tar
 
 _ROOTFS = "rootfs"

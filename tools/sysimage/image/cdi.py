@@ -14,7 +14,8 @@ from typing import Any
 from tools.sysimage.core import atomic
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.core.tree import Inline, Inode, Kind, Tree
+from tools.sysimage.core.span import Inline
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import elf, layer, tar
 
 PATH = "usr/share/nvidia/cdi.json"

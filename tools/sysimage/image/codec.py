@@ -18,7 +18,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol, Self, cast
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Content, Span, copy
+from tools.sysimage.core.span import Content, Span, copy
 from tools.sysimage.formats import xz
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import run
+from tools.sysimage.core.span import Inline
 from tools.sysimage.core.tool import tool_argv
-from tools.sysimage.core.tree import Inline
 from tools.sysimage.formats import tar
 from tools.sysimage.image import base_index, blocks
 from tools.sysimage.image.codec import CODECS, Compressor, Program, write_container

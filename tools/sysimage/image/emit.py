@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.span import Content, Inline, Span
 from tools.sysimage.core.tool import tool_argv
-from tools.sysimage.core.tree import Content, Inline, Inode, Kind, Span
+from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.formats import layer, mtree, tar
 from tools.sysimage.image import base_index, blocks, contents
 from tools.sysimage.image.codec import (

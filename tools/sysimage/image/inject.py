@@ -10,7 +10,8 @@ from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.content import FileInput, ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.files import Files
-from tools.sysimage.core.tree import External, Inode, Kind, Tree, canonical, check_path, symlink
+from tools.sysimage.core.span import External
+from tools.sysimage.core.tree import Inode, Kind, Tree, canonical, check_path, symlink
 from tools.sysimage.debian import installed
 from tools.sysimage.formats import layer, tar
 from tools.sysimage.systemd import unit_programs, units

@@ -19,7 +19,8 @@ from pathlib import Path
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.materialize import write
-from tools.sysimage.core.tree import Inline, Inode, Kind, Tree
+from tools.sysimage.core.span import Inline
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.debian.package_set import copy, load
 from tools.sysimage.formats import elf

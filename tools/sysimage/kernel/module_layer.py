@@ -12,8 +12,9 @@ from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.span import External
 from tools.sysimage.core.tool import tool_argv
-from tools.sysimage.core.tree import External, Inode, Kind, Tree
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import copy, load

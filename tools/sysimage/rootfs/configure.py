@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tools.sysimage.core.content import FileInput, ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Inode, Kind, Span, canonical, symlink
+from tools.sysimage.core.span import Span
+from tools.sysimage.core.tree import Inode, Kind, canonical, symlink
 from tools.sysimage.effects import accounts
 from tools.sysimage.effects.files import owner_of
 from tools.sysimage.effects.root import Root

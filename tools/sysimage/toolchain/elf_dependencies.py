@@ -12,7 +12,8 @@ from typing import BinaryIO, cast
 
 from tools.sysimage.core.architecture import BY_ELF_MACHINE
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.core.tree import External, Inode, Kind, Tree
+from tools.sysimage.core.span import External
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import elf, oci, oci_image, tar
 
 

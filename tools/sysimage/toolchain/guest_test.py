@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.sysimage.core.tree import External, Inode, Kind
+from tools.sysimage.core.span import External
+from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.formats import elf
 
 

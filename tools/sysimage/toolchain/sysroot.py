@@ -24,7 +24,8 @@ from tools.sysimage.core import atomic
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.materialize import write
-from tools.sysimage.core.tree import External, Inline, Inode, Kind, Tree, symlink
+from tools.sysimage.core.span import External, Inline
+from tools.sysimage.core.tree import Inode, Kind, Tree, symlink
 from tools.sysimage.formats import elf, oci, oci_image, tar
 
 # Program → where it is, of which {t} is the triplet it compiles for and {g} the version of gcc.
