@@ -12,7 +12,7 @@ from tests.testing.tars import Entry, entry, hardlink, symlink, tar
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.formats import mtree
 from tools.sysimage.image import base_index, blocks, compress, emit
-from tools.sysimage.image.codec import CODECS, Program
+from tools.sysimage.image.codec import CODECS, CompressionCommand
 
 # Python's encoder in the locked xz's place; each run leaves a line in the file that is named first.
 _XZ = """
@@ -54,7 +54,7 @@ class Bench:
         self.folder, self.log = folder, folder / "log"
         self.base, self.image, self.index = folder / "base.tar", folder / "base.tar.xz", folder / "index.json"
         self.base.write_bytes(tar(*BASE))
-        self.program = Program(CODECS["xz"], (sys.executable, "-c", _XZ, str(self.log)), 2)
+        self.program = CompressionCommand(CODECS["xz"], (sys.executable, "-c", _XZ, str(self.log)), 2)
 
     def compress(self) -> None:
         """Runs the stage."""

@@ -19,7 +19,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.formats import tar as sysimage_tar
 from tools.sysimage.image import blocks, emit
-from tools.sysimage.image.codec import CODECS, Compressor, Program
+from tools.sysimage.image.codec import CODECS, CompressionCommand, Compressor
 
 # Stands in for the locked xz: the arguments are those of the real one, the encoder is Python's.
 _XZ = """
@@ -312,13 +312,15 @@ def test_a_compressor_that_is_not_there(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(tar())
     outputs = emit.Outputs(*(tmp_path / name for name in ("image", "sha256", "sha384", "mtree", "contents")))
     with pytest.raises(ToolError, match="none/xz: can't be started"):
-        emit.emit(tmp_path / "base", tmp_path / "overlay", Program(CODECS["xz"], ("none/xz",)), outputs)
+        emit.emit(
+            tmp_path / "base", tmp_path / "overlay", CompressionCommand(CODECS["xz"], ("none/xz",)), outputs
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "overlay"]
 
 
 def test_no_compressor_at_all() -> None:
     with pytest.raises(ToolError, match="no program for the compression zstd; give --tool"):
-        Compressor(Program(CODECS["zstd"]), Path())
+        Compressor(CompressionCommand(CODECS["zstd"]), Path())
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"argv": []}', '{"argv": [1]}'])
@@ -344,7 +346,9 @@ def test_a_base_that_is_cut_off(run: Run) -> None:
     (run.folder / "overlay.tar").write_bytes(tar())
     outputs = emit.Outputs(*(run.out / name for name in ("image", "sha256", "sha384", "mtree", "contents")))
     with pytest.raises(ToolError, match=r"base\.tar: not a whole tar archive"):
-        emit.emit(run.folder / "base.tar", run.folder / "overlay.tar", Program(CODECS["none"]), outputs)
+        emit.emit(
+            run.folder / "base.tar", run.folder / "overlay.tar", CompressionCommand(CODECS["none"]), outputs
+        )
     assert not list(run.out.iterdir())
 
 

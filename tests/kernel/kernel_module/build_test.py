@@ -16,7 +16,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree, directory, file
 from tools.sysimage.debian.dpkg import load_all
 from tools.sysimage.kernel import kbuild
-from tools.sysimage.kernel.kbuild import Workshop
+from tools.sysimage.kernel.kbuild import BuildDirectory
 from tools.sysimage.kernel.kernel_module import Build, KernelModuleInput, subtree
 
 SIGNED = b"~Module signature appended~\n"
@@ -46,11 +46,11 @@ def given(folder: Path, **fields: Any) -> KernelModuleInput:
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildDirectory]:
     folder = tmp_path_factory.mktemp("workshop")
     fields = given(folder)
     yield kbuild.make(
-        kbuild.Parts(
+        kbuild.KernelHeaders(
             architecture=fields.architecture,
             headers=load_all(fields.headers),
             host=fields.host,
@@ -62,7 +62,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     shutil.rmtree(folder)
 
 
-def build(workshop: Workshop, sources: Mapping[str, str], **fields: Any) -> Build:
+def build(workshop: BuildDirectory, sources: Mapping[str, str], **fields: Any) -> Build:
     """A build of these files, ready for make."""
     shutil.rmtree(workshop.folder / "source", ignore_errors=True)
     items = []
@@ -78,7 +78,9 @@ def build(workshop: Workshop, sources: Mapping[str, str], **fields: Any) -> Buil
 SMALL = '#include <linux/module.h>\nMODULE_LICENSE("GPL");\nMODULE_DESCRIPTION("small");\n'
 
 
-def test_nothing_of_the_host_is_started_or_read(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_the_host_is_started_or_read(
+    workshop: BuildDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     strace = Path(os.environ["STRACE"]).absolute()
     trace = workshop.folder / "trace"
     tracer: list[str | Path] = [
@@ -99,12 +101,12 @@ def test_nothing_of_the_host_is_started_or_read(workshop: Workshop, monkeypatch:
         "-o",
         trace,
     ]
-    plain = Workshop.run
+    plain = BuildDirectory.run
 
-    def traced(self: Workshop, command: Sequence[str | Path], where: Path, log: Path) -> int:
+    def traced(self: BuildDirectory, command: Sequence[str | Path], where: Path, log: Path) -> int:
         return plain(self, [*tracer, *options, *command], where, log)
 
-    monkeypatch.setattr(Workshop, "run", traced)
+    monkeypatch.setattr(BuildDirectory, "run", traced)
     made = build(workshop, {"small.c": SMALL}, modules=["small"])
     made.make(2)
     assert made.finish("small").read_bytes()
@@ -119,7 +121,7 @@ def test_nothing_of_the_host_is_started_or_read(workshop: Workshop, monkeypatch:
 
 
 def test_failed_build_shows_the_compiler_s_words(
-    workshop: Workshop, capfd: pytest.CaptureFixture[str]
+    workshop: BuildDirectory, capfd: pytest.CaptureFixture[str]
 ) -> None:
     made = build(workshop, {"small.c": SMALL + "int wrong = nothing;\n"}, modules=["small"])
     with pytest.raises(ToolError, match=r"make \(status 2\); what it said is above"):
@@ -127,7 +129,9 @@ def test_failed_build_shows_the_compiler_s_words(
     assert "small.c:4:13: error: 'nothing' undeclared" in capfd.readouterr().err
 
 
-def test_patch_that_does_not_fit_is_refused_whatever_its_context(workshop: Workshop, tmp_path: Path) -> None:
+def test_patch_that_does_not_fit_is_refused_whatever_its_context(
+    workshop: BuildDirectory, tmp_path: Path
+) -> None:
     patch = tmp_path / "some.patch"
     patch.write_text(
         '--- a/small.c\n+++ b/small.c\n@@ -1,2 +1,2 @@\n #include "other.h"\n-MODULE_LICENSE("GPL");\n+\n'
@@ -138,7 +142,7 @@ def test_patch_that_does_not_fit_is_refused_whatever_its_context(workshop: Works
     assert (made.source / "small.c").read_text() == SMALL
 
 
-def test_patch_is_applied(workshop: Workshop, tmp_path: Path) -> None:
+def test_patch_is_applied(workshop: BuildDirectory, tmp_path: Path) -> None:
     patch = tmp_path / "some.patch"
     patch.write_text(
         'Why.\n\n--- a/small.c\n+++ b/small.c\n@@ -3,1 +3,1 @@\n-MODULE_DESCRIPTION("small");\n+/* */\n'
@@ -148,14 +152,16 @@ def test_patch_is_applied(workshop: Workshop, tmp_path: Path) -> None:
     assert (made.source / "small.c").read_text() == SMALL.replace('MODULE_DESCRIPTION("small");', "/* */")
 
 
-def test_module_that_the_source_does_not_make_is_named_with_those_that_it_makes(workshop: Workshop) -> None:
+def test_module_that_the_source_does_not_make_is_named_with_those_that_it_makes(
+    workshop: BuildDirectory,
+) -> None:
     made = build(workshop, {"small.c": SMALL, "Kbuild": "obj-m := small.o\n"}, modules=["large"])
     made.make(2)
     with pytest.raises(ToolError, match="modules: large is not among those that the source makes: small"):
         made.finish("large")
 
 
-def test_signature_is_that_of_the_key(workshop: Workshop, tmp_path: Path) -> None:
+def test_signature_is_that_of_the_key(workshop: BuildDirectory, tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     request = [
         "req",
@@ -197,7 +203,7 @@ def test_signature_is_that_of_the_key(workshop: Workshop, tmp_path: Path) -> Non
         openssl(verify)
 
 
-def test_key_that_is_none_is_refused(workshop: Workshop, tmp_path: Path) -> None:
+def test_key_that_is_none_is_refused(workshop: BuildDirectory, tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     key.write_text("no key")
     fields = {"signing_key": str(key), "signing_certificate": str(key)}

@@ -112,7 +112,7 @@ class Budget:
         self._stopped = True
 
 
-def engine(blob: BinaryIO) -> _Engine | None:
+def decompressor(blob: BinaryIO) -> _Engine | None:
     """What decompresses a layer, by its first bytes; None if it is plain."""
     blob.seek(0)
     head = blob.read(tarformat.BLOCK)
@@ -138,7 +138,7 @@ def unpack(blob: BinaryIO, layer: Layer, budget: Budget, out: BinaryIO | None) -
     then has what came before.
     """
     raw = checked(blob, layer.descriptor, layer.where)
-    decompress = engine(blob)
+    decompress = decompressor(blob)
     known = decompress is None and layer.diff_id == layer.descriptor.digest
     digest = None if known else hashlib.new(layer.diff_id.partition(":")[0])
     for chunk in decompress(raw, layer.where) if decompress else raw:

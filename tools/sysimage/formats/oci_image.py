@@ -12,7 +12,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.span import Sparse
 from tools.sysimage.core.tree import Tree
 from tools.sysimage.formats import layer, oci, tar
-from tools.sysimage.formats.blob import Budget, Layer, LimitError, engine, open_blob, unpack
+from tools.sysimage.formats.blob import Budget, Layer, LimitError, decompressor, open_blob, unpack
 
 LIMIT = 64 << 30  # bytes
 
@@ -42,7 +42,9 @@ def _unpacked(
     """Each layer with its tar, checked, in a file that can be sought: its blob, or a temporary file."""
     sources = [files.enter_context(open_blob(item.blob, item.descriptor, item.where)) for item in layers]
     tars = [
-        cast(BinaryIO, files.enter_context(tempfile.TemporaryFile(dir=scratch))) if engine(source) else source
+        cast(BinaryIO, files.enter_context(tempfile.TemporaryFile(dir=scratch)))
+        if decompressor(source)
+        else source
         for source in sources
     ]
     with ThreadPoolExecutor(os.process_cpu_count()) as pool:

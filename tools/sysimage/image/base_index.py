@@ -26,7 +26,7 @@ from tools.sysimage.core.span import Inline, Span
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import tar
 from tools.sysimage.image import blocks
-from tools.sysimage.image.codec import Payload, Written
+from tools.sysimage.image.codec import Payload, WrittenFile
 
 _VERSION = 2
 _HARD = "hard"
@@ -51,7 +51,7 @@ def plain(stream: BinaryIO, where: str) -> Base:
     return Base(tree, entries, [(block, None) for block in blocks.cut(entries, blocks.SIZE)], None, {})
 
 
-def dump(base: Base, flat: BinaryIO, compression: str, written: Written) -> bytes:
+def dump(base: Base, flat: BinaryIO, compression: str, written: WrittenFile) -> bytes:
     """The index of a base, open as `flat`, after its blocks and the end marker are written.
 
     Raises ToolError for an entry that is not as flatten writes it.

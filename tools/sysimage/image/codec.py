@@ -32,18 +32,18 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
-class Quick:
+class FastPiece:
     """A piece that somebody waits for: compressed in a fraction of the time, and a little worse."""
 
     content: Content
 
 
-type Piece = Content | Quick | Payload
+type Piece = Content | FastPiece | Payload
 
 _SKIPPABLE, _SEEK_TABLE = 0x184D2A5E, 0x8F92EAB1  # magic numbers
 
 
-class Container(Protocol):
+class Framing(Protocol):
     """How a file is made of payloads: `head`, each of them between its two halves of `block`, `tail`."""
 
     def head(self) -> bytes:
@@ -56,7 +56,7 @@ class Container(Protocol):
         """What the file ends with."""
 
 
-class _Bare:
+class _Unframed:
     """Nothing around the payloads: no compression."""
 
     def head(self) -> bytes:
@@ -101,12 +101,12 @@ def _zstd(size: int, quick: bool) -> list[str]:
 class Codec:
     """A compression: its name, the arguments of its program, its container.
 
-    The arguments are those for so many bytes, and for a piece that is `Quick` or not.
+    The arguments are those for so many bytes, and for a piece that is `FastPiece` or not.
     """
 
     name: str
     arguments: Callable[[int, bool], Sequence[str]] | None
-    container: Callable[[], Container]
+    container: Callable[[], Framing]
 
 
 CODECS = {
@@ -114,13 +114,13 @@ CODECS = {
     for codec in (
         Codec("xz", lambda _size, quick: xz.arguments(quick=quick), xz.Stream),
         Codec("zstd", _zstd, _Frames),
-        Codec("none", None, _Bare),
+        Codec("none", None, _Unframed),
     )
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class CompressionCommand:
     """A codec, the command that starts its program, and how many of them run at once (None: one a core)."""
 
     codec: Codec
@@ -134,7 +134,7 @@ class Compressor:
     As a context, it has `run` stop at the end, which another thread may be consuming.
     """
 
-    def __init__(self, program: Program, folder: Path) -> None:
+    def __init__(self, program: CompressionCommand, folder: Path) -> None:
         """Raises ToolError if the codec needs a program and none is given."""
         self._codec, self._argv, self._folder = program.codec, program.argv, folder
         self._jobs = program.jobs or os.process_cpu_count() or 1
@@ -162,8 +162,8 @@ class Compressor:
                     if isinstance(piece, Payload):
                         waiting.append(piece)
                         continue
-                    quick = isinstance(piece, Quick)
-                    content = piece.content if isinstance(piece, Quick) else piece
+                    quick = isinstance(piece, FastPiece)
+                    content = piece.content if isinstance(piece, FastPiece) else piece
                     if arguments is None:
                         waiting.append(Payload(content, content.size, 0))
                     else:
@@ -236,7 +236,7 @@ class Compressor:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenFile:
     """A written file: its bytes; of each payload offset, length, what it holds, CRC32."""
 
     size: int
@@ -245,10 +245,10 @@ class Written:
 
 def write_container(
     stream: BinaryIO,
-    container: Container,
+    container: Framing,
     payloads: Iterable[Payload],
     grown: Callable[[int], None] = lambda _size: None,
-) -> Written:
+) -> WrittenFile:
     """Writes the file that a container makes of payloads; says to `grown` how many bytes it has by now."""
     position = 0
     found = []
@@ -269,4 +269,4 @@ def write_container(
         grown(position)
     write(container.tail())
     grown(position)
-    return Written(position, tuple(found))
+    return WrittenFile(position, tuple(found))

@@ -14,7 +14,7 @@ from tools.sysimage.core.span import Inline
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.formats import tar
 from tools.sysimage.image import base_index, blocks
-from tools.sysimage.image.codec import CODECS, Compressor, Program, write_container
+from tools.sysimage.image.codec import CODECS, CompressionCommand, Compressor, write_container
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,12 +27,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--index", type=Path, required=True, help="JSON to write: where its blocks are")
     parser.add_argument("--jobs", type=int, help="compressors at a time; default: one a core")
     options = parser.parse_args(argv)
-    program = Program(CODECS[options.compression], tool_argv(options.tool), options.jobs)
+    program = CompressionCommand(CODECS[options.compression], tool_argv(options.tool), options.jobs)
     compress(options.base, program, options.output, options.index)
     return 0
 
 
-def compress(base: Path, program: Program, output: Path, known: Path) -> None:
+def compress(base: Path, program: CompressionCommand, output: Path, known: Path) -> None:
     """Writes the compressed base and its index `known`, both or none. Raises ToolError as emit does."""
     with (
         base.open("rb") as stream,

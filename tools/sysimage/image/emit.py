@@ -18,11 +18,11 @@ from tools.sysimage.formats import layer, mtree, tar
 from tools.sysimage.image import base_index, blocks, contents
 from tools.sysimage.image.codec import (
     CODECS,
+    CompressionCommand,
     Compressor,
+    FastPiece,
     Payload,
     Piece,
-    Program,
-    Quick,
     write_container,
 )
 
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     emit(
         options.base,
         options.overlay,
-        Program(CODECS[options.compression], tool_argv(options.tool), options.jobs),
+        CompressionCommand(CODECS[options.compression], tool_argv(options.tool), options.jobs),
         Outputs(options.output, options.sha256, options.sha384, options.mtree, options.contents),
         Compressed(options.compressed, options.index) if options.compressed and options.index else None,
     )
@@ -84,7 +84,7 @@ class Outputs:
 def emit(
     base: Path,
     overlay: Path,
-    program: Program,
+    program: CompressionCommand,
     outputs: Outputs,
     compressed: Compressed | None = None,
 ) -> None:
@@ -110,7 +110,7 @@ def emit(
 
 
 def _write(
-    base: base_index.Base, paths: Sequence[tuple[str, Inode]], program: Program, outputs: Outputs
+    base: base_index.Base, paths: Sequence[tuple[str, Inode]], program: CompressionCommand, outputs: Outputs
 ) -> None:
     before = {entry.path: entry for entry in base.entries}
     added = {path for path, inode in paths if path not in before or before[path].inode is not inode}
@@ -211,7 +211,7 @@ def _pieces(
         for block in blocks.cut_overlay([entries[path] for path, _ in added])
     ]
     quick = sum(piece.size for piece in overlay) * _SMALL <= size
-    yield from (Quick(piece) if quick else piece for piece in overlay)
+    yield from (FastPiece(piece) if quick else piece for piece in overlay)
     yield base.end or Inline(tar.END)
 
 

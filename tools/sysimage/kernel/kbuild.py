@@ -33,7 +33,7 @@ _KBUILD = "usr/lib/linux-kbuild-"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class KernelHeaders:
     """What a workshop is made of."""
 
     architecture: str  # of the kernel: "amd64" or "arm64"
@@ -44,7 +44,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BuildDirectory:
     """The folder, ready for use."""
 
     folder: Path  # absolute
@@ -82,7 +82,7 @@ class Workshop:
         return done.returncode
 
 
-def make(parts: Parts, folder: Path) -> Workshop:
+def make(parts: KernelHeaders, folder: Path) -> BuildDirectory:
     """Fills the folder. Raises ToolError if the packages lack something."""
     folder = folder.resolve()
     headers = load(parts.headers, folder)
@@ -99,7 +99,7 @@ def make(parts: Parts, folder: Path) -> Workshop:
     launcher = folder / "launcher"
     shutil.copyfile(parts.launcher, launcher)
     launcher.chmod(0o755)
-    starter = Starter(folder, launcher, tools, parts.host)
+    starter = ProgramWrapper(folder, launcher, tools, parts.host)
     _split(tree, starter, parts.architecture)
     write(tree, folder)
     starter.link_kbuild()
@@ -113,7 +113,7 @@ def make(parts: Parts, folder: Path) -> Workshop:
             raise ToolError(
                 f"{name}: no package of the kernel's headers or of the tools has it; add its package"
             )
-    return Workshop(folder, release, folder / build)
+    return BuildDirectory(folder, release, folder / build)
 
 
 def _release(headers: Tree) -> tuple[str, str]:
@@ -141,7 +141,7 @@ def _relocate(tree: Tree, build: str, folder: Path) -> None:
     tree.put(path, Inode(Kind.FILE, 0o644, content=Inline(text.encode())))
 
 
-class Starter:
+class ProgramWrapper:
     """Puts launchers in the place of programs, and the programs where the launchers look for them."""
 
     def __init__(self, folder: Path, launcher: Path, packages: Tree, host: str) -> None:
@@ -183,7 +183,7 @@ class Starter:
             copy(inode, self._folder / "tools/usr/libexec/lib" / name)
 
 
-def _split(tree: Tree, starter: Starter, architecture: str) -> None:
+def _split(tree: Tree, starter: ProgramWrapper, architecture: str) -> None:
     """Takes the programs out of the kernel's build, and puts launchers in their place."""
     for path in tree.paths():
         if (

@@ -24,7 +24,7 @@ from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.debian.package_set import load
 from tools.sysimage.formats import elf
 from tools.sysimage.kernel import kbuild
-from tools.sysimage.kernel.kbuild import Workshop
+from tools.sysimage.kernel.kbuild import BuildDirectory
 
 _SHOWN = 60  # lines of what a failed build said
 
@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(dir=options.output.parent, prefix=".build-") as name:
         folder = Path(name).resolve()
         workshop = kbuild.make(
-            kbuild.Parts(
+            kbuild.KernelHeaders(
                 architecture=manifest.architecture,
                 headers=dpkg.load_all(manifest.headers),
                 host=manifest.host,
@@ -92,7 +92,7 @@ def main(argv: Sequence[str]) -> int:
 class Build:
     """One build, in the folder of a workshop."""
 
-    def __init__(self, workshop: Workshop, manifest: KernelModuleInput) -> None:
+    def __init__(self, workshop: BuildDirectory, manifest: KernelModuleInput) -> None:
         self.source = workshop.folder / "source"
         self._workshop, self._manifest = workshop, manifest
         self._log = workshop.folder / "log"

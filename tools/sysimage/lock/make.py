@@ -25,7 +25,7 @@ _CACHED_FILES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class LockResult:
     """A new lock, and what it can be compared with."""
 
     manifest: Manifest
@@ -79,7 +79,7 @@ def make(
     environ: Mapping[str, str],
     *,
     rollback: bool = False,
-) -> Made:
+) -> LockResult:
     """Locks `manifest`, whose folder is `folder`. Raises ToolError.
 
     What `old` locks stays at its version: all of it if `update` is None, all but the packages in `update`,
@@ -118,7 +118,7 @@ def make(
                 )
     _check_pins(manifest, indexes)
     cached.prune(_CACHED_FILES)
-    return Made(manifest, old, lockfile.build(manifest, releases, closures, old), indexes)
+    return LockResult(manifest, old, lockfile.build(manifest, releases, closures, old), indexes)
 
 
 def _release_date(lock: lockfile.Lock | None, archive: str, suite: str) -> datetime | None:

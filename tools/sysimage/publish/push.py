@@ -52,7 +52,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class PushOptions:
     """What the command line says."""
 
     repository: Repository
@@ -61,7 +61,7 @@ class Wishes:
     plain_http: bool
 
 
-def push(settings: Settings, wishes: Wishes) -> Reference:
+def push(settings: Settings, wishes: PushOptions) -> Reference:
     """Pushes by digest, then tags. Raises ToolError if that fails, or if a tag names something else."""
     index = json.loads((settings.layout / "index.json").read_text("utf-8"))
     reference = Reference(wishes.repository, index["manifests"][0]["digest"])
@@ -112,7 +112,7 @@ def main(argv: Sequence[str]) -> int:
     for tag in options.tag:
         if not TAG.fullmatch(tag):
             raise ToolError(f"{tag!r}: not a tag; use letters, digits and ._-, 128 at most")
-    wishes = Wishes(Repository.parse(repository), options.tag, options.replace_tag, options.plain_http)
+    wishes = PushOptions(Repository.parse(repository), options.tag, options.replace_tag, options.plain_http)
     # Where the user is; `bazel run` is elsewhere.
     target = (
         options.reference_file
