@@ -1,6 +1,8 @@
 """Stage lock: with the wrong mirrors nothing can be locked, or from somewhere that nobody chose."""
 
+import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,53 +36,20 @@ def test_a_word_of_the_variable_that_is_no_mirror_is_refused(word: str) -> None:
         parse_variable(word)
 
 
-def test_one_line_sources() -> None:
-    text = """
-# deb http://commented.example/debian trixie main
-deb http://a.example/debian trixie main contrib # and more
-deb-src http://source.example/debian trixie main
-deb [signed-by=/k.gpg arch=amd64] http://b.example/debian trixie-security main
-\tdeb\thttp://c.example/debian\ttrixie\tmain
-deb http://incomplete.example/debian
-"""
-    assert parse_one_line(text) == [
-        AptSource(("http://a.example/debian",), ("trixie",)),
-        AptSource(("http://b.example/debian",), ("trixie-security",)),
-        AptSource(("http://c.example/debian",), ("trixie",)),
-    ]
+def shared_cases() -> dict[str, Any]:
+    """The table that the rules' own reader is tested with, too."""
+    module = ast.parse(Path(__file__).with_name("mirrors_cases.bzl").read_text("utf-8"))
+    assignment = next(node for node in module.body if isinstance(node, ast.Assign))
+    cases = ast.literal_eval(assignment.value)
+    assert isinstance(cases, dict)
+    return cases
 
 
-def test_deb822_sources() -> None:
-    text = """\
-# a comment
-Types: deb deb-src
-# in between
-URIs: http://a.example/debian
-  http://b.example/debian
-SUITES: trixie trixie-updates
-Components: main
-
-Enabled: no
-Types: deb
-URIs: http://disabled.example/debian
-Suites: trixie
-
-Types: deb-src
-URIs: http://source.example/debian
-Suites: trixie
- \t
-Types: deb
-URIs: http://c.example/debian
-Suites: trixie
-Signed-By:
- -----BEGIN PGP PUBLIC KEY BLOCK-----
- .
- URIs: http://key.example/debian
-"""
-    assert parse_deb822(text) == [
-        AptSource(("http://a.example/debian", "http://b.example/debian"), ("trixie", "trixie-updates")),
-        AptSource(("http://c.example/debian",), ("trixie",)),
-    ]
+@pytest.mark.parametrize("case", shared_cases())
+def test_both_readers_of_sources_say_the_same(case: str) -> None:
+    kind, text, expected = shared_cases()[case]
+    parse = {"deb822": parse_deb822, "one_line": parse_one_line}[kind]
+    assert serve(parse(text), ARCHIVES) == {name: mirrors for name, mirrors in expected.items() if mirrors}
 
 
 def test_an_archive_is_the_last_segment_of_the_path_or_known_by_its_suites() -> None:
