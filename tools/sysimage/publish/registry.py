@@ -26,6 +26,8 @@ _PROGRESS = re.compile(
     r"[0-9/]{10} [0-9:]{8} (?P<crane>(pushed|mounted|existing) (blob|manifest): \S+)"
     r"|(?P<oras>(Copied|Exists|Skipped|Mounted|Uploaded) +[0-9a-f]{12} .*)"
 )
+# oras has one exit status for all errors: this is errdef.ErrNotFound of oras-go, behind what was asked for.
+_ABSENT = re.compile(r"Error( response from registry)?: .*: not found")
 _MAX_REASON = 400  # characters of what a registry says
 
 _REMEDIES = (
@@ -48,6 +50,10 @@ _REMEDIES = (
     ),
 )
 _OTHER_REMEDY = "the registry's log may say why (a full disk?); run this again when it is mended"
+
+
+class NotFoundError(ToolError):
+    """A registry answers, and does not have what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +153,17 @@ def send(argv: Sequence[str], what: str, host: str) -> None:
 
 
 def ask(argv: Sequence[str], what: str, host: str) -> str:
-    """Runs a client that asks the registry `host` something; returns the answer. Fails as `send` does."""
+    """Runs a client that asks the registry `host` something; returns the answer.
+
+    Fails as `send` does; with a NotFoundError if the registry has no such thing.
+    """
     done = subprocess.run(
         argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
-        raise ToolError(failure(what, [line.strip() for line in done.stderr.splitlines()], host))
+        lines = [line.strip() for line in done.stderr.splitlines()]
+        absent = any(_ABSENT.fullmatch(line) for line in lines)
+        raise (NotFoundError if absent else ToolError)(failure(what, lines, host))
     return done.stdout.strip()
 
 
@@ -192,10 +203,8 @@ class Oras:
                 what,
                 repository.host,
             )
-        except ToolError as error:
-            if "not found" in str(error).partition(";")[0]:
-                return None
-            raise
+        except NotFoundError:
+            return None
         return said
 
     def manifest(self, reference: Reference) -> dict[str, Any]:
