@@ -1,0 +1,178 @@
+"""Tokens of a shell program (XCU 2.3), as dash reads them."""
+
+import enum
+from collections.abc import Callable
+
+from tools.sysimage.scripts.marked import plain
+from tools.sysimage.scripts.source import Nesting, Source, fail
+from tools.sysimage.scripts.syntax import HereDocument, Node, Redirect, Word
+from tools.sysimage.scripts.words import BASE, DOUBLE, SINGLE, WordReader
+
+
+class Kind(enum.Enum):
+    """The kind of a token; the value is its name in messages."""
+
+    END = "end of file"
+    NEWLINE = "newline"
+    SEMICOLON = '";"'
+    BACKGROUND = '"&"'
+    AND = '"&&"'
+    OR = '"||"'
+    PIPE = '"|"'
+    LEFT = '"("'
+    RIGHT = '")"'
+    END_CASE = '";;"'
+    REDIRECT = "redirection"
+    WORD = "word"
+    NOT = '"!"'
+    CASE = '"case"'
+    DO = '"do"'
+    DONE = '"done"'
+    ELIF = '"elif"'
+    ELSE = '"else"'
+    ESAC = '"esac"'
+    FI = '"fi"'
+    FOR = '"for"'
+    IF = '"if"'
+    IN = '"in"'
+    THEN = '"then"'
+    UNTIL = '"until"'
+    WHILE = '"while"'
+    BEGIN = '"{"'
+    FINISH = '"}"'
+
+
+_FIRST_KEYWORD = list(Kind).index(Kind.NOT)
+KEYWORDS = {kind.value.strip('"'): kind for kind in list(Kind)[_FIRST_KEYWORD:]}
+LIST_ENDS = frozenset(
+    [
+        *(Kind.END, Kind.RIGHT, Kind.END_CASE, Kind.DO, Kind.DONE, Kind.ELIF, Kind.ELSE, Kind.ESAC, Kind.FI),
+        *(Kind.THEN, Kind.FINISH),
+    ]
+)
+_DOUBLED = {"&": (Kind.BACKGROUND, Kind.AND), "|": (Kind.PIPE, Kind.OR), ";": (Kind.SEMICOLON, Kind.END_CASE)}
+
+type Substitute = Callable[[bool, bool], Node | None]
+
+
+class Lexer:
+    """Reads tokens. `kind`, `word`, `quoted` and `redirect` are those of the last one."""
+
+    def __init__(self, source: Source, nesting: Nesting, substitute: Substitute) -> None:
+        self.source = source
+        self.nesting = nesting
+        self.documents: list[HereDocument] = []  # those whose bodies are still to come
+        self.kind = Kind.NEWLINE
+        self.word: Word = ()
+        self.quoted = False
+        self.redirect = Redirect("<", 0)
+        self.pushed = False  # the last token is to be read again
+        self._substitute = substitute
+
+    def next(self, *, keywords: bool = False, newlines: bool = False, delimiter: bool = False) -> Kind:
+        """Reads a token.
+
+        `keywords` is whether a reserved word may stand here, `newlines` whether newlines before it are
+        skipped, `delimiter` whether it is the delimiter of a here-document.
+        """
+        kind = self._token(delimiter)
+        if newlines:
+            while kind is Kind.NEWLINE:
+                self.read_documents()
+                kind = self._token(False)
+        if kind is Kind.WORD and keywords and not self.quoted and len(self.word) == 1:
+            part = self.word[0]
+            if isinstance(part, str):
+                self.kind = kind = KEYWORDS.get(part, kind)
+        return kind
+
+    def read_documents(self) -> None:
+        """Reads the bodies of the here-documents that began in the line before."""
+        documents, self.documents = self.documents, []
+        for document in documents:
+            reader = WordReader(
+                self.source,
+                self.nesting,
+                self._substitute,
+                syntax=SINGLE if document.quoted else DOUBLE,
+                delimiter=document.delimiter,
+                tabs=document.tabs,
+            )
+            document.body = reader.read().word
+
+    def _token(self, delimiter: bool) -> Kind:
+        if self.pushed:
+            self.pushed = False
+            return self.kind
+        source = self.source
+        char = self._skip_blanks()
+        if char == "\n":
+            self.kind = Kind.NEWLINE
+        elif not char:
+            self.kind = Kind.END
+        elif char in _DOUBLED:
+            after = source.joined()
+            if after != char:
+                source.unget(after)
+            self.kind = _DOUBLED[char][after == char]
+        elif char in "()":
+            self.kind = Kind.LEFT if char == "(" else Kind.RIGHT
+        else:
+            source.unget(char)
+            self.kind = self._word(delimiter)
+        return self.kind
+
+    def _skip_blanks(self) -> str:
+        source = self.source
+        while True:
+            char = source.joined()
+            if char == "#":
+                end = source.text.find("\n", source.position)
+                source.position = len(source.text) if end < 0 else end
+            elif char not in (" ", "\t"):
+                return char
+
+    def _word(self, delimiter: bool) -> Kind:
+        text = WordReader(self.source, self.nesting, self._substitute, syntax=BASE, literal=delimiter).read()
+        self.word, self.quoted = text.word, text.quoted
+        if text.after and text.after in "<>" and not text.quoted and self._descriptor(text.word) is not None:
+            self.redirect = self._redirection(self._descriptor(text.word) or "")
+            return Kind.REDIRECT
+        return Kind.WORD
+
+    @staticmethod
+    def _descriptor(word: Word) -> str | None:
+        """Returns the digit before a redirection, "" without one, None if it is a word."""
+        if not word:
+            return ""
+        first = word[0]
+        return first if len(word) == 1 and isinstance(first, str) and first in set("0123456789") else None
+
+    def _redirection(self, digit: str) -> Redirect:
+        source = self.source
+        first = source.get()
+        after = source.joined()
+        operator = first + after
+        if operator not in (">>", ">|", ">&", "<<", "<&", "<>"):
+            source.unget(after)
+            operator = first
+        fd = int(digit) if digit else int(first == ">")
+        if operator != "<<":
+            return Redirect(operator, fd)
+        after = source.joined()
+        if after != "-":
+            source.unget(after)
+        return Redirect(operator, fd, (), HereDocument("", False, after == "-"))
+
+    def redirection(self) -> Redirect:
+        """Reads what follows a redirection operator. Raises ShellSyntaxError."""
+        redirect = self.redirect
+        if self.next(delimiter=redirect.document is not None) is not Kind.WORD:
+            raise fail(self.source, f"{self.kind.value} unexpected")
+        document = redirect.document
+        if document is not None:
+            document.quoted = self.quoted
+            document.delimiter = plain("".join(part for part in self.word if isinstance(part, str)))
+            self.documents.append(document)
+            return redirect
+        return Redirect(redirect.operator, redirect.fd, self.word)

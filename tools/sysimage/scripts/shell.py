@@ -1,0 +1,61 @@
+"""The shell: gives a machine its evaluator and runs scripts."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tools.sysimage.scripts.execute import evaluate
+from tools.sysimage.scripts.failures import Refused, deep
+from tools.sysimage.scripts.files import Files
+from tools.sysimage.scripts.limits import Limits
+from tools.sysimage.scripts.machine import Machine, Programs
+from tools.sysimage.scripts.marked import inward
+from tools.sysimage.scripts.streams import Sink, Stream
+
+
+def shell(
+    files: Files,
+    programs: Programs,
+    *,
+    variables: Mapping[str, str],
+    directory: str = "/",
+    home: Callable[[str], str | None] = lambda _name: None,
+    limits: Limits | None = None,
+    stdin: Stream | None = None,
+) -> Machine:
+    """Returns a shell.
+
+    `programs` gives the function that stands for a command, by the name that the script has for it, or None
+    if there is no such command. `variables` are exported; `home` gives a user's home for `~user`.
+    """
+    return Machine(
+        files,
+        programs,
+        evaluate,
+        variables=variables,
+        directory=directory,
+        home=home,
+        limits=limits,
+        stdin=stdin,
+    )
+
+
+def run(machine: Machine, script: bytes, name: str, arguments: Sequence[str] = ()) -> int:
+    """Runs a script to its end and returns its status.
+
+    Raises Refused, one line with the script's name, the line in it and the last command, if a bound is
+    exceeded or something is asked for that this shell refuses.
+    """
+    machine.name = machine.meter.file = inward(name)
+    machine.arguments = [inward(argument) for argument in arguments]
+    try:
+        with deep():
+            return machine.conclude(lambda: machine.run_file(script.decode("latin-1")))
+    except Refused as error:
+        if machine.meter.file in str(error):
+            raise
+        raise machine.meter.refused(*str(error).rsplit("; ", 1)) from None
+
+
+def output(machine: Machine, descriptor: int) -> bytes:
+    """Returns what was written to descriptor 1 or 2, as it was at the start."""
+    stream = machine.started[descriptor]
+    return stream.getvalue() if isinstance(stream, Sink) else b""
