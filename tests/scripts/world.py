@@ -133,15 +133,14 @@ def _cat(machine: Machine, memory: Memory, argv: Sequence[str]) -> int:
     status = 0
     for name in argv[1:] or ["-"]:
         if name == "-":
-            stream = machine.descriptors.get(0)
-            data = read_all(stream) if stream else b""
+            data = read_all(machine.stream(0))
         else:
             try:
                 data = bytes(memory.find(machine.path(name)).data)
             except OSError:
                 status = 1
                 continue
-        machine.write(data.decode("latin-1"))
+        machine.stream(1).write(data)
     return status
 
 
@@ -225,7 +224,7 @@ def interpret(script: bytes, arguments: Sequence[str] = (), limits: Limits | Non
     machine = shells.shell(
         memory,
         programs,
-        variables={"PATH": "/bin", "HOME": "/home/me", "LC_ALL": "C"},
+        variables={"PATH": "/bin", "HOME": "/nonexistent/me", "LC_ALL": "C"},
         directory="/work",
         limits=limits,
         stdin=Source(b"one\ntwo words\nthree\n"),

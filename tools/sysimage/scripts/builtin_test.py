@@ -8,6 +8,7 @@ from tools.sysimage.scripts.files import Kind, Status
 from tools.sysimage.scripts.machine import Machine
 
 _KINDS = {kind.value: kind for kind in Kind} | {"h": Kind.SYMLINK}
+_BITS = {"u": 0o4000, "g": 0o2000, "k": 0o1000}
 _UNARY = frozenset("-" + letter for letter in "rwxefdcbpugkhLSsOGtzn")
 _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "-eq": lambda left, right: left == right,
@@ -176,19 +177,15 @@ class _Expression:
         return status is not None and _has(status, letter)
 
 
-def _has(status: Status, letter: str) -> bool:  # noqa: PLR0911 - a return a case
+def _has(status: Status, letter: str) -> bool:
     """Returns whether a file has what a unary operator asks for; the shell is root's."""
     if letter in _KINDS:
         return status.kind is _KINDS[letter]
-    match letter:
-        case "x":
-            return status.kind is Kind.DIRECTORY or bool(status.mode & 0o111)
-        case "u" | "g" | "k":
-            return bool(status.mode & {"u": 0o4000, "g": 0o2000, "k": 0o1000}[letter])
-        case "s":
-            return status.size > 0
-        case "O":
-            return status.uid == 0
-        case "G":
-            return status.gid == 0
-    return True
+    if letter in _BITS:
+        return bool(status.mode & _BITS[letter])
+    owners = {"O": status.uid, "G": status.gid}
+    if letter in owners:
+        return owners[letter] == 0
+    if letter == "x":
+        return status.kind is Kind.DIRECTORY or bool(status.mode & 0o111)
+    return status.size > 0 or letter != "s"

@@ -166,7 +166,7 @@ def _known(machine: Machine, name: str) -> bool:
 def _type(machine: Machine, argv: list[str], _tested: bool) -> int:
     status = 0
     for name in argv[1:]:
-        status |= _describe(machine, name, verbose=True, path=None)
+        status |= _describe(machine, name, verbose=True)
     return status
 
 
@@ -176,17 +176,17 @@ def _command(machine: Machine, argv: list[str], _tested: bool) -> int:
     given = {letter for letter, _ in letters}
     if not operands or not given & {"v", "V"}:
         return 0
-    return _describe(machine, operands[0], verbose="V" in given, path=None)
+    return _describe(machine, operands[0], verbose="V" in given)
 
 
-def _describe(machine: Machine, name: str, *, verbose: bool, path: str | None) -> int:
+def _describe(machine: Machine, name: str, *, verbose: bool) -> int:
     if name in KEYWORDS:
         what = " is a shell keyword"
     elif name in machine.functions:
         what = " is a shell function"
     elif name in BUILTINS:
         what = f" is a {'special ' if name in SPECIAL_BUILTINS else ''}shell builtin"
-    elif found := machine.find(name, path):
+    elif found := machine.find(name):
         machine.write(f"{name} is {found}\n" if verbose else f"{found}\n")
         return 0
     else:

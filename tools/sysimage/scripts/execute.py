@@ -28,8 +28,11 @@ from tools.sysimage.scripts.syntax import (
 
 
 def evaluate(machine: Machine, node: Node | None, tested: bool) -> int:
-    """Executes commands, returns their status; `tested` is whether `set -e` lets them fail (XCU 2.14 set)."""
-    if node is None:
+    """Executes commands and returns their status.
+
+    `tested` is whether `set -e` lets them fail, as it does in the condition of `if` (XCU 2.14 set).
+    """
+    if node is None or "n" in machine.options:
         return machine.status
     machine.depth += 1
     machine.meter.nest(machine.depth)
@@ -177,6 +180,7 @@ def _in_child(child: Machine, body: Node | None, redirects: tuple[Redirect, ...]
 
     def action() -> int:
         redirect.apply(child, redirect.expand(child, redirects))
+        child.redirections.clear()  # they last until the subshell ends
         return child.evaluate(body, tested)
 
     child.depth += 1

@@ -63,6 +63,7 @@ class Expander:
         buffer.expand(word, _FULL | _TILDE)
         found = split(buffer.text(), buffer.regions, self._ifs())
         self._shell.meter.fields(len(found))
+        self._shell.meter.step(len(found) >> 2)
         if self._shell.option("f"):
             return [plain(field) for field in found]
         return [name for field in found for name in self._glob.names(field)]
@@ -140,8 +141,14 @@ class _Buffer:
                 for number, piece in enumerate(pieces):
                     last = number + 1 == len(pieces)
                     if piece:
-                        ends = last and not rest
-                        equals = self._literal(piece, flags, breaks and not quoted, tilde, equals, ends)
+                        equals = self._literal(
+                            piece,
+                            flags,
+                            breaks=breaks and not quoted,
+                            tilde=bool(tilde),
+                            equals=equals,
+                            ends=last and not rest,
+                        )
                     tilde = 0
                     if last:
                         break
@@ -163,7 +170,7 @@ class _Buffer:
                 self._arithmetic(part, flags | quoted)
             tilde = 0
 
-    def _literal(self, text: str, flags: int, breaks: bool, tilde: int, equals: bool, ends: bool) -> bool:  # noqa: PLR0917 - as the grammar has them
+    def _literal(self, text: str, flags: int, *, breaks: bool, tilde: bool, equals: bool, ends: bool) -> bool:
         """Adds text of the program. Returns whether an assignment's `=` is still to come."""
         if flags & _DISCARD:
             return equals
@@ -298,7 +305,7 @@ class _Buffer:
         self._shell.assign(part.name, text)
         return self._value(Parameter(part.name), flags)
 
-    def _value(self, part: Parameter, flags: int) -> str | None:  # noqa: PLR0911 - a return a case
+    def _value(self, part: Parameter, flags: int) -> str | None:
         """Returns a parameter's value, None if it is unset."""
         shell, name = self._shell, part.name
         if part.operator == "bad":
@@ -306,22 +313,24 @@ class _Buffer:
                 return None
             raise ShellError("Bad substitution")
         if name in ("@", "*"):
-            return self._all_arguments(name, flags)
-        if name[0] in "0123456789":
-            index = int(name) if len(name) < 10 else len(shell.arguments) + 1
-            if index > len(shell.arguments):
-                return None
-            return shell.arguments[index - 1] if index else shell.name
-        if name == "#":
-            return str(len(shell.arguments))
-        if name == "?":
-            return str(shell.status)
-        if name == "-":
-            return "".join(letter for letter in _OPTION_LETTERS if shell.option(letter))
-        if name in ("$", "!"):
-            process = shell.process(name)
-            return None if process is None else str(process)
-        return shell.value(name)
+            # A length counts what stands between the arguments in one text.
+            return self._all_arguments(name, 0 if part.operator == "length" else flags)
+        if name[0].isalpha() or name[0] == "_":
+            return shell.value(name)
+        if name.isdigit():
+            return self._argument(int(name[:9]))
+        process = shell.process(name) if name in "$!" else None
+        return {
+            "#": str(len(shell.arguments)),
+            "?": str(shell.status),
+            "-": "".join(letter for letter in _OPTION_LETTERS if shell.option(letter)),
+        }.get(name, None if process is None else str(process))
+
+    def _argument(self, index: int) -> str | None:
+        arguments = self._shell.arguments
+        if index > len(arguments):
+            return None
+        return arguments[index - 1] if index else self._shell.name
 
     def _all_arguments(self, name: str, flags: int) -> str:
         shell = self._shell

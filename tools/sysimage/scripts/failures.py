@@ -10,7 +10,12 @@ _FRAMES = 40_000  # Python's frames; the machine's own bound on nesting is reach
 
 
 class Refused(ToolError):
-    """A script that is beyond what this shell does: a bound is exceeded, or a builtin is refused."""
+    """A script that is beyond what this shell does: a bound is exceeded, or a builtin is refused.
+
+    `placed` is whether the message says the script, the line and the last command.
+    """
+
+    placed = False
 
 
 class ShellError(Exception):

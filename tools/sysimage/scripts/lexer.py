@@ -44,12 +44,10 @@ class Kind(enum.Enum):
 
 _FIRST_KEYWORD = list(Kind).index(Kind.NOT)
 KEYWORDS = {kind.value.strip('"'): kind for kind in list(Kind)[_FIRST_KEYWORD:]}
-LIST_ENDS = frozenset(
-    [
-        *(Kind.END, Kind.RIGHT, Kind.END_CASE, Kind.DO, Kind.DONE, Kind.ELIF, Kind.ELSE, Kind.ESAC, Kind.FI),
-        *(Kind.THEN, Kind.FINISH),
-    ]
-)
+LIST_ENDS = frozenset((
+    Kind.END, Kind.RIGHT, Kind.END_CASE, Kind.DO, Kind.DONE, Kind.ELIF, Kind.ELSE, Kind.ESAC, Kind.FI,
+    Kind.THEN, Kind.FINISH,
+))  # fmt: skip
 _DOUBLED = {"&": (Kind.BACKGROUND, Kind.AND), "|": (Kind.PIPE, Kind.OR), ";": (Kind.SEMICOLON, Kind.END_CASE)}
 
 type Substitute = Callable[[bool, bool], Node | None]

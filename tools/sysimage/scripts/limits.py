@@ -13,13 +13,13 @@ class Limits:
     all words together, `variables` of what variables hold, `output` of all that is written.
     """
 
-    steps: int = 500_000
+    steps: int = 400_000
     depth: int = 1_000
     word: int = 4 << 20
     expanded: int = 128 << 20
     fields: int = 200_000
     variables: int = 32 << 20
-    output: int = 64 << 20
+    output: int = 32 << 20
 
 
 class Meter:
@@ -39,7 +39,9 @@ class Meter:
         """Returns the one line that ends a script, with what was executed last."""
         last = self.last if len(self.last) <= 200 else self.last[:200] + "…"
         executed = f" (last command: {last})" if last else ""
-        return Refused(f"{self.file}: line {self.line}: {what}{executed}; {remedy}")
+        error = Refused(f"{self.file}: line {self.line}: {what}{executed}; {remedy}")
+        error.placed = True
+        return error
 
     def step(self, count: int = 1) -> None:
         """Counts steps."""

@@ -1,6 +1,7 @@
 """The state of a shell: what it has of its own, and what its subshells get a copy of (XCU 2.12)."""
 
 import copy
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -64,12 +65,12 @@ class Machine:
         variables: Mapping[str, str],
         directory: str = "/",
         home: Callable[[str], str | None] = lambda _name: None,
-        limits: Limits | None = None,
+        meter: Meter | None = None,
         stdin: Stream | None = None,
     ) -> None:
         self.files = files
         self.programs = programs
-        self.meter = Meter(limits or Limits())
+        self.meter = meter or Meter(Limits())
         self.home = home
         self.name = "sh"
         self.arguments: Sequence[str] = ()
@@ -160,11 +161,11 @@ class Machine:
         except OSError:
             return []
 
-    def find(self, name: str, path: str | None = None) -> str | None:
+    def find(self, name: str) -> str | None:
         """Searches PATH for a program (XCU 2.9.1.4). Returns its path, None if there is none."""
         if "/" in name:
             return name if self._is_program(name) else None
-        for folder in (path if path is not None else self.value("PATH") or "").split(":"):
+        for folder in (self.value("PATH") or "").split(":"):
             candidate = f"{folder}/{name}" if folder else name
             if self._is_program(candidate):
                 return candidate
@@ -185,12 +186,15 @@ class Machine:
     # Output.
 
     def write(self, text: str, descriptor: int = 1) -> None:
-        """Writes text. Raises OSError if the descriptor is closed or not for writing."""
+        """Writes the shell's text. Raises OSError as `stream` and `Stream.write` do."""
+        self.stream(descriptor).write(text.encode("latin-1"))
+
+    def stream(self, descriptor: int) -> Stream:
+        """Returns what a descriptor refers to. Raises OSError if it is closed."""
         stream = self.descriptors.get(descriptor)
         if stream is None:
-            raise OSError(9, "Bad file descriptor")
-        if text:
-            stream.write(text.encode("latin-1"))
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        return stream
 
     def warn(self, message: str, line: int | None = None) -> None:
         """Writes a message of the shell to descriptor 2, if it is open."""
@@ -233,6 +237,7 @@ class Machine:
 
     def subshell(self) -> Machine:
         """Returns a copy whose changes stay its own; files and what is counted are shared."""
+        self.meter.step(2 + (len(self.functions) >> 4))
         child = copy.copy(self)
         child.flow = copy.copy(self.flow)
         child.getopts = copy.copy(self.getopts)
@@ -262,6 +267,7 @@ class Machine:
     def run_text(self, text: str, *, tested: bool) -> int:
         """Executes text, line by line, as `eval` does. Returns its status."""
         status = 0
+        self.meter.step(1 + (len(text) >> 5))
         parser = Parser(text)
         while True:
             try:
@@ -285,7 +291,7 @@ class Machine:
         return status
 
     def conclude(self, action: Callable[[], int]) -> int:
-        """Does what is a shell's last, then its EXIT trap. Returns the shell's status (XCU 2.14 exit)."""
+        """Does what is a shell's last, then its EXIT trap (XCU 2.14 exit). Returns the shell's status."""
         try:
             action()
         except ShellExit as end:

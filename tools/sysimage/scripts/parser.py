@@ -4,7 +4,7 @@ import re
 
 from tools.sysimage.scripts.failures import ShellSyntaxError, deep
 from tools.sysimage.scripts.lexer import LIST_ENDS, Kind, Lexer
-from tools.sysimage.scripts.marked import quote
+from tools.sysimage.scripts.marked import MARK
 from tools.sysimage.scripts.source import Nesting, Source, fail
 from tools.sysimage.scripts.syntax import (
     AndOr,
@@ -27,28 +27,13 @@ from tools.sysimage.scripts.syntax import (
     Word,
 )
 
-SPECIAL_BUILTINS = frozenset(
-    [
-        *(
-            ".",
-            ":",
-            "break",
-            "continue",
-            "eval",
-            "exec",
-            "exit",
-            "export",
-            "local",
-            "readonly",
-            "return",
-            "set",
-        ),
-        *("shift", "times", "trap", "unset"),
-    ]
-)
+SPECIAL_BUILTINS = frozenset((
+    ".", ":", "break", "continue", "eval", "exec", "exit", "export", "local", "readonly", "return", "set",
+    "shift", "times", "trap", "unset",
+))  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-_ALL_ARGUMENTS: Word = ("\u0200", Parameter("@"), "\u0200")
+_ALL_ARGUMENTS: Word = (MARK, Parameter("@"), MARK)
 
 
 class Parser:
@@ -355,11 +340,6 @@ def parse(text: str) -> tuple[Node, ...]:
 def is_assignment(word: Word) -> bool:
     """Returns whether a word is `name=…` (XCU 2.9.1)."""
     return bool(word) and isinstance(word[0], str) and _ASSIGNMENT.match(word[0]) is not None
-
-
-def prompt_word(text: str) -> Word:
-    """Returns a word of quoted text alone."""
-    return (quote(text),)
 
 
 def _sequence(items: list[Node | None]) -> Node | None:

@@ -57,6 +57,8 @@ def matches(glob: str, text: str) -> bool:
 
 def trim(glob: str, text: str, operator: str) -> str:
     """Returns the text without the prefix or suffix of `#`, `##`, `%` or `%%` (XCU 2.6.2)."""
+    if "\0" in text:
+        return _trim_fields(glob, text.split("\0"), operator)
     tokens, data = _compile(glob), text.encode("latin-1")
     if operator[0] == "%":
         tokens, data = tokens[::-1], data[::-1]
@@ -66,6 +68,25 @@ def trim(glob: str, text: str, operator: str) -> str:
     longest = len(operator) == 2
     size = reach.bit_length() - 1 if longest else (reach & -reach).bit_length() - 1
     return text[size:] if operator[0] == "#" else text[: len(text) - size]
+
+
+def _trim_fields(glob: str, fields: list[str], operator: str) -> str:
+    """Trims `"$@"`: to dash, a field's end is the end of the text, but what follows it is cut off with it."""
+    if operator[0] == "#":
+        if operator == "##" and matches(glob, fields[0]):
+            return ""
+        return "\0".join([trim(glob, fields[0], operator), *fields[1:]])
+    # The longest suffix is looked for in the first field alone, the shortest from the last one on.
+    for index in [0] if operator == "%%" else range(len(fields) - 1, -1, -1):
+        found = _suffix(glob, fields[index], operator)
+        if found is not None:
+            return "\0".join([*fields[:index], found])
+    return "\0".join(fields)
+
+
+def _suffix(glob: str, text: str, operator: str) -> str | None:
+    """Returns text without a suffix, None if none matches."""
+    return trim(glob, text, operator) if _reach(_compile(glob)[::-1], text.encode("latin-1")[::-1]) else None
 
 
 def cost(glob: str, text: str) -> int:

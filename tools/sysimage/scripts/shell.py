@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from tools.sysimage.scripts.execute import evaluate
 from tools.sysimage.scripts.failures import Refused, deep
 from tools.sysimage.scripts.files import Files
-from tools.sysimage.scripts.limits import Limits
+from tools.sysimage.scripts.limits import Limits, Meter
 from tools.sysimage.scripts.machine import Machine, Programs
-from tools.sysimage.scripts.marked import inward
+from tools.sysimage.scripts.marked import inward, outward
 from tools.sysimage.scripts.streams import Sink, Stream
 
 
@@ -33,7 +33,7 @@ def shell(
         variables=variables,
         directory=directory,
         home=home,
-        limits=limits,
+        meter=Meter(limits or Limits()),
         stdin=stdin,
     )
 
@@ -50,9 +50,39 @@ def run(machine: Machine, script: bytes, name: str, arguments: Sequence[str] = (
         with deep():
             return machine.conclude(lambda: machine.run_file(script.decode("latin-1")))
     except Refused as error:
-        if machine.meter.file in str(error):
+        if error.placed:
             raise
         raise machine.meter.refused(*str(error).rsplit("; ", 1)) from None
+
+
+def run_program(machine: Machine, script: bytes, argv: Sequence[str]) -> int:
+    """Runs a program that is a shell script, for a shell that has called it, and returns its status.
+
+    It has the exported variables, the directory, the umask and the open files of its caller, and counts
+    with it.
+    """
+    child = Machine(
+        machine.files,
+        machine.programs,
+        evaluate,
+        variables=machine.environment(),
+        directory=outward(machine.directory),
+        home=machine.home,
+        meter=machine.meter,
+    )
+    child.descriptors = dict(machine.descriptors)
+    child.umask = machine.umask
+    child.traps = {name: action for name, action in machine.traps.items() if not action}
+    child.depth = machine.depth + 1
+    machine.meter.nest(child.depth)
+    child.name = inward(argv[0])
+    child.arguments = [inward(argument) for argument in argv[1:]]
+    outer = machine.meter.file, machine.meter.line
+    machine.meter.file = child.name
+    status = child.conclude(lambda: child.run_file(script.decode("latin-1")))
+    machine.meter.file, machine.meter.line = outer
+    child.variables.release()
+    return status
 
 
 def output(machine: Machine, descriptor: int) -> bytes:

@@ -80,7 +80,9 @@ class Nesting:
         """Goes a level deeper. Raises Refused if it is one too many."""
         self.levels += 1
         if self.levels > _NESTING:
-            raise Refused(f"line {source.line}: more than {_NESTING} levels of nesting; nest the script less")
+            raise Refused(
+                f"more than {_NESTING} levels of nesting in line {source.line} of the text; nest it less"
+            )
 
     def leave(self) -> None:
         """Comes back."""

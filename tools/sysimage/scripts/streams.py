@@ -90,9 +90,8 @@ class Source:
         end = self._data.find(b"\n", self._offset) + 1
         return self.read((end or len(self._data)) - self._offset)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:  # noqa: ARG002
         """Refuses."""
-        del data
         raise OSError(errno.EBADF, "Bad file descriptor")
 
 
@@ -103,9 +102,8 @@ class Sink:
         self._meter = meter
         self._data = bytearray()
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes:  # noqa: ARG002
         """Refuses."""
-        del size
         raise OSError(errno.EBADF, "Bad file descriptor")
 
     def readline(self) -> bytes:
@@ -125,9 +123,8 @@ class Sink:
 class Null:
     """/dev/null."""
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes:  # noqa: ARG002
         """Is at its end."""
-        del size
         return b""
 
     def readline(self) -> bytes:
@@ -141,7 +138,6 @@ class Null:
 class Full(Null):
     """/dev/full."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:  # noqa: ARG002
         """Fails as a full disk does."""
-        del data
         raise OSError(errno.ENOSPC, "No space left on device")

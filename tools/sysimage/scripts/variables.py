@@ -43,11 +43,16 @@ class Variables:
         result._frames = [list(frame) for frame in self._frames]
         # What the subshell holds anew is small: the values are shared.
         self._meter.hold(len(self._variables))
+        self._meter.step(len(self._variables) >> 4)
         return result
 
     def forget(self) -> None:
         """Says that these variables are gone, with their subshell."""
         self._meter.hold(-len(self._variables))
+
+    def release(self) -> None:
+        """Says that all values are gone, with their shell."""
+        self._meter.hold(-sum(len(variable.value or "") for variable in self._variables.values()))
 
     def get(self, name: str) -> str | None:
         """Returns a value, None if it is unset."""

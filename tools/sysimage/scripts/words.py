@@ -1,4 +1,4 @@
-"""Words as dash reads them: quoting, parameters, substitutions, bodies of here-documents (XCU 2.2, 2.6).
+"""Words as dash reads them: quoting, parameters, substitutions, here-documents (XCU 2.2, 2.6, 2.7.4).
 
 What dash makes of braces and quotation marks within each other is a machine with a stack; this is the
 same machine, so that odd programs are read as dash reads them.
@@ -243,6 +243,7 @@ class WordReader:
         self._top = self._stack[-1]
 
     def _begin(self, parameter: Parameter | None) -> None:
+        self._nesting.enter(self._source)
         self._flush()
         self._open.append(_Open(parameter, self._parts))
         self._parts = []
@@ -252,6 +253,7 @@ class WordReader:
         opened = self._open.pop() if self._open else None
         if opened is None or brace != (opened.parameter is not None):
             raise fail(self._source, "Bad substitution")
+        self._nesting.leave()
         inner, self._parts = tuple(self._parts), opened.parts
         if opened.parameter is None:
             self._parts.append(Arithmetic(inner))
