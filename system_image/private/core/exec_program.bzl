@@ -1,28 +1,15 @@
 """Programs and tests of the macros: tools of ours that run on the machine that builds, whatever platform it is for."""
 
-load(":runfiles.bzl", "runfiles_path")
-
-# What a test or another script starts it with is in its own runfiles.
-_LAUNCHER = """\
-#!/bin/sh
-runfiles=$0.runfiles
-[ -d "$runfiles" ] || runfiles=$RUNFILES_DIR
-export RUNFILES_DIR="$runfiles"
-exec "$runfiles/{program}" "$@"
-"""
+load("@bazel_skylib//lib:shell.bzl", "shell")
+load(":runfiles.bzl", "tool_launcher")
+load(":tool.bzl", "tool_attr")
 
 def _exec_program_impl(ctx):
-    launcher = ctx.actions.declare_file(ctx.label.name)
-    ctx.actions.write(
-        launcher,
-        _LAUNCHER.format(program = runfiles_path(ctx, ctx.executable._program)),
-        is_executable = True,
-    )
     runfiles = ctx.runfiles(ctx.files.data + ctx.files.tools).merge_all([
         target[DefaultInfo].default_runfiles
         for target in ctx.attr.data + ctx.attr.tools + [ctx.attr._program]
     ])
-    return [DefaultInfo(executable = launcher, runfiles = runfiles)]
+    return [DefaultInfo(executable = tool_launcher(ctx), runfiles = runfiles)]
 
 def exec_program(program, doc, test = False):
     """Makes a rule for `bazel run`, or for `bazel test`, of a tool of ours.
@@ -48,14 +35,21 @@ def exec_program(program, doc, test = False):
                 allow_files = True,
                 cfg = "exec",
             ),
-            "_program": attr.label(
-                default = program,
-                cfg = "exec",
-                executable = True,
-            ),
+            "_program": tool_attr(program),
         },
         executable = True,
         test = test,
         # Without it, Bazel 9 runs a test where the target platform's programs run.
         exec_groups = {"test": exec_group()} if test else {},
     )
+
+def argument(text):
+    """A word of `args`, which are expanded like a Makefile's variables and then split like a shell's words.
+
+    Args:
+      text: string, as the tool is to get it.
+
+    Returns:
+      A string.
+    """
+    return shell.quote(text).replace("$", "$$")

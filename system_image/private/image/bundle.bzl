@@ -2,6 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load(":layout.bzl", "IMAGE", "image_layout")
 
@@ -52,11 +53,7 @@ _bundle = rule(
             doc = "The program, for the guest.",
             allow_single_file = True,
         ),
-        _bundle = attr.label(
-            default = Label("//tools/sysimage/image:bundle"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _bundle = tool_attr(Label("//tools/sysimage/image:bundle")),
     ),
 )
 

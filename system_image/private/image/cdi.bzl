@@ -1,6 +1,7 @@
 """Stage cdi: what a root filesystem with NVIDIA's driver has for containers."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 
 def _cdi_impl(ctx):
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
@@ -33,10 +34,6 @@ cdi = rule(
             mandatory = True,
             allow_single_file = [".tar"],
         ),
-        _cdi = attr.label(
-            default = Label("//tools/sysimage/image:cdi"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _cdi = tool_attr(Label("//tools/sysimage/image:cdi")),
     ),
 )

@@ -1,5 +1,6 @@
 """Stage compress: a flat base is compressed once, in blocks that every image on it can take over."""
 
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
 load(":flat_base.bzl", "FLAT_BASE")
@@ -41,11 +42,7 @@ compress = rule(
     attrs = dict(
         COMPRESSION_ATTRS,
         base = FLAT_BASE,
-        _compress = attr.label(
-            default = Label("//tools/sysimage/image:compress"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _compress = tool_attr(Label("//tools/sysimage/image:compress")),
     ),
     provides = [CompressedBaseInfo],
 )

@@ -1,5 +1,6 @@
 """Stage emit: base and overlay become the system image, with its digest and its manifest."""
 
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
@@ -83,11 +84,7 @@ emit = rule(
             mandatory = True,
             allow_single_file = [".tar"],
         ),
-        _emit = attr.label(
-            default = Label("//tools/sysimage/image:emit"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _emit = tool_attr(Label("//tools/sysimage/image:emit")),
     ),
     provides = [SystemImageInfo],
 )

@@ -1,6 +1,7 @@
 """Stage flatten: an OCI image becomes one deterministic tar."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load(":compression.bzl", "two_cores")
 load(":layout.bzl", "IMAGE", "image_layout")
 
@@ -39,10 +40,6 @@ flatten = rule(
             doc = "MiB that the image's layers may unpack to, all together; more is taken for a decompression bomb.",
             default = 65536,
         ),
-        _flatten = attr.label(
-            default = Label("//tools/sysimage/image:flatten"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _flatten = tool_attr(Label("//tools/sysimage/image:flatten")),
     ),
 )

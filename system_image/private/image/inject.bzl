@@ -2,6 +2,7 @@
 
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load(":flat_base.bzl", "FLAT_BASE")
 
 def _inject_impl(ctx):
@@ -29,11 +30,7 @@ _inject = rule(
     attrs = dict(
         CONTENT_ATTRS,
         base = FLAT_BASE,
-        _inject = attr.label(
-            default = Label("//tools/sysimage/image:inject"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _inject = tool_attr(Label("//tools/sysimage/image:inject")),
     ),
 )
 

@@ -1,6 +1,7 @@
 """Stage kernel: the kernel of a package set, and the tree of its modules."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
@@ -55,11 +56,7 @@ kernel = rule(
             mandatory = True,
             providers = [DebianPackagesInfo],
         ),
-        _kernel = attr.label(
-            default = Label("//tools/sysimage/kernel"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _kernel = tool_attr(Label("//tools/sysimage/kernel")),
     ),
     provides = [KernelInfo],
 )

@@ -3,6 +3,7 @@
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "package_inputs", "write_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/private/image:compression.bzl", "two_cores")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
@@ -122,11 +123,7 @@ _kernel_module = rule(
         "_allowlist_function_transition": attr.label(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),
-        "_kernel_module": attr.label(
-            default = Label("//tools/sysimage/kernel:kernel_module"),
-            cfg = "exec",
-            executable = True,
-        ),
+        "_kernel_module": tool_attr(Label("//tools/sysimage/kernel:kernel_module")),
         "_launcher": attr.label(
             default = Label("//system_image/tools:launcher"),
             cfg = "exec",

@@ -1,6 +1,7 @@
 """Stage module_layer: a layer with modules of a kernel, its own and others, as modprobe finds them."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
 
@@ -46,10 +47,6 @@ module_layer = rule(
             mandatory = True,
             providers = [DebianPackagesInfo],
         ),
-        _module_layer = attr.label(
-            default = Label("//tools/sysimage/kernel:module_layer"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _module_layer = tool_attr(Label("//tools/sysimage/kernel:module_layer")),
     ),
 )

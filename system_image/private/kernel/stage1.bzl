@@ -1,6 +1,7 @@
 """Stage stage1: the initramfs that measures a system image, unpacks it into memory and starts it."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 
@@ -62,10 +63,6 @@ stage1 = rule(
             default = Label("//system_image/stage1:init"),
             allow_single_file = True,
         ),
-        "_stage1": attr.label(
-            default = Label("//tools/sysimage/kernel:stage1"),
-            cfg = "exec",
-            executable = True,
-        ),
+        "_stage1": tool_attr(Label("//tools/sysimage/kernel:stage1")),
     },
 )

@@ -1,7 +1,6 @@
 """Stage lock: the program that writes a lock. It runs outside of build actions, by `bazel run`."""
 
-load("@bazel_skylib//lib:shell.bzl", "shell")
-load("//system_image/private/core:exec_program.bzl", "exec_program")
+load("//system_image/private/core:exec_program.bzl", "argument", "exec_program")
 
 _program = exec_program(
     Label("//tools/sysimage/lock:lock"),
@@ -19,12 +18,8 @@ def lock_program(name, manifest, lock, **kwargs):
     """
     _program(
         name = name,
-        args = [_word("--manifest=" + manifest), _word("--lock=" + lock)],
+        args = [argument("--manifest=" + manifest), argument("--lock=" + lock)],
         # `bazel build //...` need not fetch the tool's libraries.
         tags = ["manual"],
         **kwargs
     )
-
-def _word(text):
-    # `args` are expanded like a Makefile's variables, and then split like a shell's words.
-    return shell.quote(text).replace("$", "$$")

@@ -1,5 +1,7 @@
 """Stage lock_fits: before anything is made of a lock, whether it fits its manifest."""
 
+load("//system_image/private/core:tool.bzl", "tool_attr")
+
 LOCK_FITS_ATTRS = {
     "lock": attr.label(doc = "The lock.", mandatory = True, allow_single_file = [".json"]),
     "lock_label": attr.string(doc = "Where the user has the lock, for the message.", mandatory = True),
@@ -7,11 +9,7 @@ LOCK_FITS_ATTRS = {
     "manifest_label": attr.string(doc = "Where the user has the manifest, for the message.", mandatory = True),
     "relock": attr.string(doc = "The command that writes the lock anew, for the message.", mandatory = True),
     "set": attr.string(doc = "The set's name.", mandatory = True),
-    "_lock_fits": attr.label(
-        default = Label("//tools/sysimage/lock:lock_fits"),
-        cfg = "exec",
-        executable = True,
-    ),
+    "_lock_fits": tool_attr(Label("//tools/sysimage/lock:lock_fits")),
 }
 
 def lock_fits(ctx):

@@ -1,6 +1,7 @@
 """Stage annotate: what an image or an artifact in a registry says about where it comes from."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 
 def _annotate_impl(ctx):
     annotations = ctx.actions.declare_file(ctx.label.name + ".txt")
@@ -46,11 +47,7 @@ annotate = rule(
             mandatory = True,
             allow_single_file = [".json"],
         ),
-        "_annotate": attr.label(
-            default = Label("//tools/sysimage/publish:annotate"),
-            cfg = "exec",
-            executable = True,
-        ),
+        "_annotate": tool_attr(Label("//tools/sysimage/publish:annotate")),
         "_source": attr.label(default = Label("//system_image/settings:source")),
     },
 )

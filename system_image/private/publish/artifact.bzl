@@ -1,6 +1,7 @@
 """Stage artifact: a system image and what belongs to it as one OCI artifact."""
 
 load("//system_image/private/core:manifest.bzl", "write_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 
 _TYPE = "application/vnd.system-image.v1"
@@ -71,10 +72,6 @@ artifact = rule(
             doc = "File that says something about the image → its media type.",
             allow_files = True,
         ),
-        "_artifact": attr.label(
-            default = Label("//tools/sysimage/publish:artifact"),
-            cfg = "exec",
-            executable = True,
-        ),
+        "_artifact": tool_attr(Label("//tools/sysimage/publish:artifact")),
     },
 )

@@ -2,7 +2,8 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path")
-load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "program_attr", "registry_program")
+load("//system_image/private/core:tool.bzl", "tool_attr")
+load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "registry_program")
 
 def _pin_impl(ctx):
     return [registry_program(
@@ -29,7 +30,7 @@ _pin = rule(
         names = attr.string_list(doc = "What can be pinned.", mandatory = True),
         pins = attr.string(doc = "Path of the file of pins.", mandatory = True),
         prefix = attr.string(doc = "What the names of repositories start with.", mandatory = True),
-        _program = program_attr(Label("//tools/sysimage/publish:pin")),
+        _program = tool_attr(Label("//tools/sysimage/publish:pin")),
     ),
     executable = True,
 )

@@ -3,9 +3,10 @@
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_push")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load(":annotate.bzl", "annotate")
 load(":artifact.bzl", "artifact")
-load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "program_attr", "registry_program")
+load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "registry_program")
 
 def _push_impl(ctx):
     oci_push = ctx.executable.oci_push
@@ -35,7 +36,7 @@ _push = rule(
             cfg = "target",
             executable = True,
         ),
-        _program = program_attr(Label("//tools/sysimage/publish:push")),
+        _program = tool_attr(Label("//tools/sysimage/publish:push")),
         _repository = attr.label(default = Label("//system_image/settings:repository")),
     ),
     executable = True,

@@ -1,16 +1,7 @@
 """Programs for `bazel run` that talk to registries: they run on the host, whatever platform an image is for."""
 
-load("//system_image/private/core:runfiles.bzl", "runfiles_path")
+load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
-
-# What a test or another script starts it with is in its own runfiles.
-_LAUNCHER = """\
-#!/bin/sh
-runfiles=$0.runfiles
-[ -d "$runfiles" ] || runfiles=$RUNFILES_DIR
-export RUNFILES_DIR="$runfiles"
-exec "$runfiles/{program}" --runfiles "$runfiles" --settings "{settings}" "$@"
-"""
 
 # What a rule that calls `registry_program` has among its attributes, beside `_program`.
 REGISTRY_PROGRAM_ATTRS = {
@@ -20,21 +11,6 @@ REGISTRY_PROGRAM_ATTRS = {
         providers = [LockedProgramInfo],
     ),
 }
-
-def program_attr(label):
-    """The attribute `_program` of such a rule.
-
-    Args:
-      label: Label of the tool.
-
-    Returns:
-      An attribute.
-    """
-    return attr.label(
-        default = label,
-        cfg = "exec",
-        executable = True,
-    )
 
 def registry_program(ctx, settings, files = [], targets = []):
     """Makes the executable of such a rule: the tool, with its settings and a client.
@@ -55,17 +31,11 @@ def registry_program(ctx, settings, files = [], targets = []):
         for word in oras.argv
     ]
     ctx.actions.write(manifest, json.encode_indent(dict(settings, oras = argv)))
-    launcher = ctx.actions.declare_file(ctx.label.name)
-    ctx.actions.write(
-        launcher,
-        _LAUNCHER.format(
-            program = runfiles_path(ctx, ctx.executable._program),
-            settings = runfiles_path(ctx, manifest),
-        ),
-        is_executable = True,
-    )
     runfiles = ctx.runfiles([manifest, oras.folder] + files).merge_all([
         target[DefaultInfo].default_runfiles
         for target in [ctx.attr._program] + targets
     ])
-    return DefaultInfo(executable = launcher, runfiles = runfiles)
+    return DefaultInfo(
+        executable = tool_launcher(ctx, '--runfiles "$runfiles" --settings "{}"'.format(runfiles_path(ctx, manifest))),
+        runfiles = runfiles,
+    )

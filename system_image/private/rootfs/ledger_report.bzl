@@ -1,7 +1,6 @@
 """Stage rootfs: the program that tells what stands for the maintainer scripts of a set. Run by `bazel run`."""
 
-load("@bazel_skylib//lib:shell.bzl", "shell")
-load("//system_image/private/core:exec_program.bzl", "exec_program")
+load("//system_image/private/core:exec_program.bzl", "argument", "exec_program")
 
 _program = exec_program(
     Label("//tools/sysimage/rootfs:ledger_report"),
@@ -19,11 +18,7 @@ def ledger_program(name, lock, ledger = [], **kwargs):
     """
     _program(
         name = name,
-        args = [_word("--lock=" + lock)] + [_word("--ledger=" + path) for path in ledger],
+        args = [argument("--lock=" + lock)] + [argument("--ledger=" + path) for path in ledger],
         tags = ["manual"],
         **kwargs
     )
-
-def _word(text):
-    # `args` are expanded like a Makefile's variables, and then split like a shell's words.
-    return shell.quote(text).replace("$", "$$")

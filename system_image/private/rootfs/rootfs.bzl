@@ -2,6 +2,7 @@
 
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:rootfs_info.bzl", "RootfsInfo")
 
@@ -119,11 +120,7 @@ _rootfs = rule(
             providers = [DebianPackagesInfo],
         ),
         users = attr.string_list(doc = "Users and groups to make, as lines of sysusers.d(5)."),
-        _rootfs = attr.label(
-            default = Label("//tools/sysimage/rootfs"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _rootfs = tool_attr(Label("//tools/sysimage/rootfs")),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 
 def _launcher_impl(ctx):
@@ -43,10 +44,6 @@ launcher = rule(
             mandatory = True,
             allow_single_file = [".c"],
         ),
-        _launcher = attr.label(
-            default = Label("//tools/sysimage/toolchain:launcher"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _launcher = tool_attr(Label("//tools/sysimage/toolchain:launcher")),
     ),
 )

@@ -2,6 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load("//system_image/private/core:manifest.bzl", "packages_manifest", "write_manifest")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
@@ -76,11 +77,7 @@ locked_program = rule(
             doc = "The program's path in the packages, such as `usr/bin/xz`.",
             mandatory = True,
         ),
-        "_program": attr.label(
-            default = Label("//tools/sysimage/toolchain:program"),
-            cfg = "exec",
-            executable = True,
-        ),
+        "_program": tool_attr(Label("//tools/sysimage/toolchain:program")),
     },
     provides = [LockedProgramInfo],
 )

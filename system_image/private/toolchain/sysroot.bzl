@@ -1,6 +1,7 @@
 """Stage sysroot: what compiling for an image needs, extracted from the image."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/private/image:layout.bzl", "IMAGE", "image_layout")
 load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
 
@@ -115,11 +116,7 @@ sysroot = rule(
             default = Label("//system_image/tools:launcher"),
             allow_single_file = True,
         ),
-        _sysroot = attr.label(
-            default = Label("//tools/sysimage/toolchain:sysroot"),
-            cfg = "exec",
-            executable = True,
-        ),
+        _sysroot = tool_attr(Label("//tools/sysimage/toolchain:sysroot")),
     ),
     provides = [SysrootInfo],
 )
