@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.sysimage.core import span
 from tools.sysimage.core.tree import Inode, Tree
 from tools.sysimage.debian import unpack
 from tools.sysimage.debian.dpkg import Package
@@ -24,6 +25,5 @@ def copy(inode: Inode, path: Path) -> None:
     """Writes a file to disk, with the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream:
-        for chunk in inode.content.chunks():
-            stream.write(chunk)
+        span.copy(inode.content, stream)
     path.chmod(inode.mode & 0o777)

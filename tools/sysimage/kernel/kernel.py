@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.sysimage.core import atomic, json_manifest
+from tools.sysimage.core import atomic, json_manifest, span
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Kind, Tree
@@ -31,8 +31,7 @@ def main(argv: Sequence[str]) -> int:
         release = kmod.release_of(tree)
         if options.image:
             with atomic.output(options.image) as stream:
-                for chunk in tree[f"boot/vmlinuz-{release}"].content.chunks():
-                    stream.write(chunk)
+                span.copy(tree[f"boot/vmlinuz-{release}"].content, stream)
         if options.modules:
             index(tree, release, tool_argv(options.depmod), options.modules)
     return 0
