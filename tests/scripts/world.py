@@ -267,6 +267,8 @@ def snapshot_of_host(folder: str) -> dict[str, str]:
             elif name in folders:
                 result[key] = "dir"
             else:
+                mode = os.stat(path).st_mode & 0o7777  # noqa: PTH116
+                os.chmod(path, 0o600)  # noqa: PTH101 (who is not root reads no file of mode 0)
                 with open(path, "rb") as file:  # noqa: PTH123
-                    result[key] = f"{os.fstat(file.fileno()).st_mode & 0o7777:o} {file.read()!r}"
+                    result[key] = f"{mode:o} {file.read()!r}"
     return dict(sorted(result.items()))
