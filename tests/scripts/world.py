@@ -217,7 +217,7 @@ def interpret(script: bytes, arguments: Sequence[str] = (), limits: Limits | Non
     memory = Memory()
     memory.root.entries["work"] = Inode(Kind.DIRECTORY, 0o755)
 
-    def programs(name: str) -> Callable[[Machine, Sequence[str]], int] | None:
+    def programs(_machine: Machine, name: str) -> Callable[[Machine, Sequence[str]], int] | None:
         main = PROGRAMS.get(name)
         return None if main is None else lambda machine, argv: main(machine, memory, argv)
 
@@ -237,7 +237,7 @@ def complaints(script: bytes) -> bytes:
     """Returns what a script writes to descriptor 2."""
     memory = Memory()
     memory.root.entries["work"] = Inode(Kind.DIRECTORY, 0o755)
-    machine = shells.shell(memory, lambda _name: None, variables={}, directory="/work")
+    machine = shells.shell(memory, lambda _machine, _name: None, variables={}, directory="/work")
     shells.run(machine, script, "script")
     return shells.output(machine, 2)
 

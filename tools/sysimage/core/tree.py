@@ -246,6 +246,19 @@ class Tree:
             self._size -= sum(1 for _ in self.walk(path))
             del parent.entries[name]
 
+    def move(self, old: str, new: str) -> None:
+        """Gives `old`, with all that is below it, the path `new`, of which there is none yet.
+
+        The directory above `new` has to be there.
+        """
+        above, _, name = old.rpartition("/")
+        source = self._node(above)
+        above, _, last = new.rpartition("/")
+        target = self._node(above)
+        if not isinstance(source, _Directory) or not isinstance(target, _Directory):
+            raise KeyError(old)
+        target.entries[sys.intern(last)] = source.entries.pop(name)
+
     def nearest(self, path: str) -> str:
         """The closest path above `path` that is there, "" for the root."""
         while (path := path.rpartition("/")[0]) not in self:

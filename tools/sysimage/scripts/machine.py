@@ -21,7 +21,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 type Execute = Callable[[Machine, Node | None, bool], int]
 type Program = Callable[[Machine, Sequence[str]], int]
-type Programs = Callable[[str], Program | None]
+type Programs = Callable[[Machine, str], Program | None]
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ def run_program(machine: Machine, argv: Sequence[str]) -> int:
     """Executes a command that is not the shell's own. One that can't write, or read its input, has failed."""
     machine.meter.step()
     world = [outward(argument) for argument in argv]
-    program = machine.programs(world[0])
+    program = machine.programs(machine, world[0])
     if program is None:
         machine.warn(f"{argv[0]}: not found")
         return 127

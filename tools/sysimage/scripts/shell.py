@@ -23,8 +23,8 @@ def shell(
 ) -> Machine:
     """Returns a shell.
 
-    `programs` gives the function that stands for a command, by the name that the script has for it, or None
-    if there is no such command. `variables` are exported; `home` gives a user's home for `~user`.
+    `programs` gives the function that stands for a command, for a machine and the name that its script has for
+    it, or None if there is no such command. `variables` are exported; `home` gives a user's home for `~user`.
     """
     return Machine(
         files,

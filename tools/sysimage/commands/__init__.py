@@ -1,0 +1,1 @@
+"""What maintainer scripts call: commands over a tree, by family, and how dpkg starts a script."""

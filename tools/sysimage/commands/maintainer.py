@@ -1,0 +1,102 @@
+"""How dpkg calls a maintainer script (deb-maintscripts(7)), and which programs the script finds."""
+
+import re
+from collections.abc import Sequence
+
+from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.commands.registry import COMMANDS
+from tools.sysimage.commands.world import World
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian import dpkg
+from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.scripts import shell
+from tools.sysimage.scripts.machine import Machine, Program
+from tools.sysimage.scripts.marked import inward
+
+_SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:sh|dash)(?:[ \t]+-(\w+))?[ \t]*\n")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_VERSION = "1.22.21"  # what DPKG_RUNNING_VERSION says where dpkg is not in the set
+_PREINST = "/var/lib/dpkg/tmp.ci/preinst"
+_MESSAGE = 400  # bytes of a script's complaints that an error shows
+
+
+def run(world: World, package: Package, script: str, arguments: Sequence[str]) -> None:
+    """Runs a maintainer script of a package, if it has one.
+
+    Raises ToolError if it fails, or does what nothing here can do.
+    """
+    data = package.deb.control.get(script)
+    if data is None:
+        return
+    options = _SHELL.match(data)
+    if options is None:
+        first = data.partition(b"\n")[0].decode("utf-8", "replace")
+        raise ToolError(
+            f"{package.name}: {script} is no shell script ({first!r}); say by an entry what it does"
+        )
+    name = f"/{dpkg.info_prefix(package)}.{script}" if script != "preinst" else _PREINST
+    world.package, world.script, world.files.origin = package, script, package.name
+    machine = shell.shell(world.files, Programs(world).find, variables=_environment(world, package, script))
+    if options[1]:
+        machine.options = frozenset(options[1].decode())
+    try:
+        status = shell.run(machine, data, name, arguments)
+    except ToolError as error:
+        raise ToolError(f"{package.name}: {error}") from error
+    if status:
+        said = shell.output(machine, 2)[-_MESSAGE:].decode("utf-8", "replace").strip()
+        raise ToolError(
+            f"{package.name}: {script} {' '.join(arguments)} ended with {status} at line {machine.meter.line}"
+            f" (last command: {machine.meter.last}){': ' + said if said else ''}; say by an entry what it is"
+            " to do"
+        )
+
+
+def _environment(world: World, package: Package, script: str) -> dict[str, str]:
+    own = world.root.packages.get("dpkg")
+    return {
+        "PATH": _PATH,
+        "HOME": "/root",
+        "LC_ALL": "C.UTF-8",
+        "DEBIAN_FRONTEND": "noninteractive",
+        "DEBCONF_NONINTERACTIVE_SEEN": "true",
+        "DPKG_MAINTSCRIPT_PACKAGE": package.name,
+        "DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT": "1",
+        "DPKG_MAINTSCRIPT_ARCH": package.architecture,
+        "DPKG_MAINTSCRIPT_NAME": script,
+        "DPKG_MAINTSCRIPT_DEBUG": "0",
+        "DPKG_RUNNING_VERSION": own.version if own else _VERSION,
+        "DPKG_ADMINDIR": "/var/lib/dpkg",
+        "DPKG_ROOT": "",
+    }
+
+
+class Programs:
+    """The programs that a script finds: those of the tree."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def find(self, machine: Machine, name: str) -> Program | None:
+        """Returns what stands for a program, None if the tree has none of this name."""
+        found = machine.find(inward(name))
+        if found is None:
+            command = COMMANDS.get(name) if self._world.bootstrap else None
+            return self._program(command) if command else None
+        path, inode = self._world.files.lookup(machine.path(found))
+        command = COMMANDS.get(name.rpartition("/")[2]) or COMMANDS.get(path.rpartition("/")[2])
+        if command is not None:
+            return self._program(command)
+        data = inode.read() if inode else b""
+        if _SHELL.match(data):
+            return lambda machine, argv: shell.run_program(machine, data, [f"/{path}", *argv[1:]])
+
+        def unknown(machine: Machine, _argv: Sequence[str]) -> int:
+            raise machine.meter.refused(
+                f"nothing here knows what /{path} does", "say by an entry [[command]] what it does"
+            )
+
+        return unknown
+
+    def _program(self, command: Command) -> Program:
+        return lambda machine, argv: Call(self._world, machine, argv).run(command)

@@ -1,0 +1,22 @@
+"""All commands by name."""
+
+from collections.abc import Mapping
+
+from tools.sysimage.commands import basic
+from tools.sysimage.commands.call import Command
+
+_FAMILIES: tuple[Mapping[str, Command], ...] = (basic.COMMANDS,)
+
+
+def _merged() -> dict[str, Command]:
+    found: dict[str, Command] = {}
+    for family in _FAMILIES:
+        for name, command in family.items():
+            if name in found:
+                raise ValueError(f"two families have the command {name}")
+            found[name] = command
+    return found
+
+
+COMMANDS: Mapping[str, Command] = _merged()
+"""Commands by the name that scripts call them by."""

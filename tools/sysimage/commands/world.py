@@ -1,0 +1,44 @@
+"""What all maintainer scripts of a build share: the root filesystem, dpkg's records, debconf's answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tools.sysimage.commands.tree_files import TreeFiles
+from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.effects.root import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Something that a script would have done, and that is left for the guest."""
+
+    kind: str  # of the table in `left.py`
+    package: str
+    script: str
+    command: str
+
+
+@dataclass(slots=True)
+class World:
+    """A root filesystem while its packages are configured, with what their scripts can ask and change."""
+
+    root: Root
+    answers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # of debconf's questions
+    kernel: str = "6.12.0"  # what `uname -r` says
+    package: Package | None = None  # whose script runs
+    script: str = ""  # "preinst", "config", "postinst"
+    bootstrap: bool = False  # while the essential packages are installed: they were all extracted before
+    configured: set[str] = field(default_factory=set)  # names of packages, as `dpkg -s` has them
+    left: list[Left] = field(default_factory=list)
+    triggered: dict[str, list[str]] = field(default_factory=dict)  # package → its pending triggers, in order
+    state: dict[str, object] = field(default_factory=dict)  # what a family of commands keeps, by its name
+    files: TreeFiles = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.files = TreeFiles(self.root.tree)
+
+    @property
+    def who(self) -> str:
+        """The name of the package whose script runs."""
+        return self.package.name if self.package else ""
