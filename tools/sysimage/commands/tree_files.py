@@ -218,7 +218,7 @@ class TreeFiles:
         replace_content(inode, data)
 
     def add(self, where: str, inode: Inode) -> None:
-        """Puts a new inode at a path of the tree's; a directory with S_ISGID hands its group on (inode(7))."""
+        """Puts a new inode at a path of the tree's; S_ISGID of its directory gives it a group (inode(7))."""
         above = self.tree[where.rpartition("/")[0]]
         if above.mode & 0o2000:
             inode.gid = above.gid
