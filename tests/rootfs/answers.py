@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
         ours = folder / "ours.tar"
         with ours.open("wb") as stream:
             manifest = rootfs.parse(arguments.work / "manifest.json")
-            tar.write(rootfs.build(manifest, folder), stream)
+            tar.write(rootfs.build(manifest, folder).tree, stream)
         unpack(ours, folder / "ours")
         unpack(arguments.work / "real.tar", folder / "real")
         real, our = list(answers(folder / "real")), list(answers(folder / "ours"))

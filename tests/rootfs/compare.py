@@ -132,7 +132,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--set", default="vanilla", help="which entries of differences.toml count")
     parser.add_argument("--golden", type=Path, help="write what effects make, as the real one has it")
     arguments = parser.parse_args(argv)
-    our = rootfs.build(rootfs.parse(arguments.work / "manifest.json"), arguments.work)
+    our = rootfs.build(rootfs.parse(arguments.work / "manifest.json"), arguments.work).tree
     known = explanations(arguments.set)
     used = set()
     left = explained = 0

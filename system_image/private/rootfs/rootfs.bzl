@@ -21,7 +21,11 @@ def _rootfs_impl(ctx):
         made = _make(ctx, packages, fields_of_layer, depset([base.whole], transitive = [inputs]), ctx.label.name)
     return [
         DefaultInfo(files = depset([made.tar])),
-        OutputGroupInfo(mtree = depset([made.mtree]), whole = depset([whole])),
+        OutputGroupInfo(
+            effects = depset([made.effects]),
+            mtree = depset([made.mtree]),
+            whole = depset([whole]),
+        ),
         RootfsInfo(fields = fields, inputs = inputs, packages = packages, whole = whole),
     ]
 
@@ -35,6 +39,7 @@ def _fields(ctx):
         fields,
         base_packages = [],
         base_users = [],
+        debconf = ctx.attr.debconf,
         default_target = ctx.attr.default_target,
         dpkg_database = ctx.attr.dpkg_database,
         exclude = ctx.attr.exclude,
@@ -55,6 +60,7 @@ def _extended(base, own):
             {"name": package.package, "sha256": package.sha256}
             for package in base.packages.packages
         ],
+        debconf = dict(base.fields["debconf"], **own["debconf"]),
         base_users = base.fields["base_users"] + base.fields["users"],
         services = {
             state: base.fields["services"][state] + own["services"][state]
@@ -74,20 +80,22 @@ def _make(ctx, packages, fields, inputs, name):
     manifest = packages_manifest(ctx, packages, fields, name)
     tar = ctx.actions.declare_file(name + ".tar")
     mtree = ctx.actions.declare_file(name + ".mtree")
+    effects = ctx.actions.declare_file(name + ".effects.json")
     args = ctx.actions.args()
     args.add("--manifest", manifest.file)
     args.add("--output", tar)
     args.add("--mtree", mtree)
+    args.add("--effects", effects)
     ctx.actions.run(
         executable = ctx.executable._rootfs,
         arguments = [args],
         inputs = depset(manifest.inputs, transitive = [inputs]),
-        outputs = [tar, mtree],
+        outputs = [tar, mtree, effects],
         mnemonic = "SystemImageRootfs",
         progress_message = "Making the root filesystem %{label}",
         toolchain = None,
     )
-    return struct(mtree = mtree, tar = tar)
+    return struct(effects = effects, mtree = mtree, tar = tar)
 
 _rootfs = rule(
     implementation = _rootfs_impl,
@@ -99,6 +107,7 @@ _rootfs = rule(
             doc = "Another `rootfs`, for what it does not have alone.",
             providers = [RootfsInfo],
         ),
+        debconf = attr.string_dict(doc = "Answers to debconf's questions, \"package/question\" → answer."),
         default_target = attr.string(doc = "The unit that `default.target` leads to; \"\" leaves it alone."),
         dpkg_database = attr.string(
             default = "full",
@@ -139,6 +148,7 @@ def rootfs(
         disable = [],
         mask = [],
         default_target = "",
+        debconf = {},
         hostname = "",
         kernel_modules = [],
         exclude = [],
@@ -148,8 +158,9 @@ def rootfs(
         **kwargs):
     """Makes a root filesystem, `NAME.tar`, as Debian's own installation of the packages would leave it.
 
-    No script of a package is run: their effects are reproduced from the packages' data. The output group
-    `mtree` has a manifest of the tree, `whole` the whole tree of one that extends another.
+    No script of a package is run by a shell: they are interpreted, over a tree in memory. The output group
+    `mtree` has a manifest of the tree, `effects` what scripts changed and what is left for the guest, `whole` the
+    whole tree of one that extends another.
 
     Args:
       name: name of the target.
@@ -169,6 +180,9 @@ def rootfs(
       disable: list of units to disable.
       mask: list of units to mask.
       default_target: the unit to boot into, such as "multi-user.target".
+      debconf: dict, question such as "postfix/main_mailer_type" → answer, as `debconf-set-selections` has them. A
+        question that no package asks is an error, and so is an answer to one of type password: a secret in the
+        repository would be a secret of nobody.
       hostname: what /etc/hostname says.
       kernel_modules: list of modules of the kernel to load at boot, such as "virtio_net".
       exclude: list of patterns of paths to leave out: `*` matches within a name, `**` across names. A
@@ -183,6 +197,7 @@ def rootfs(
     _rootfs(
         name = name,
         base = base,
+        debconf = debconf,
         default_target = default_target,
         disable = disable,
         dpkg_database = dpkg_database,

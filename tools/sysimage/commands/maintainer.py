@@ -1,22 +1,26 @@
 """How dpkg calls a maintainer script (deb-maintscripts(7)), and which programs the script finds."""
 
 import re
+import sys
 from collections.abc import Sequence
 
 from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.commands.journal import Change
 from tools.sysimage.commands.registry import COMMANDS
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.effects import ledger
 from tools.sysimage.scripts import shell
 from tools.sysimage.scripts.machine import Machine, Program
-from tools.sysimage.scripts.marked import inward
+from tools.sysimage.scripts.marked import inward, outward
 
 _SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:sh|dash)(?:[ \t]+-(\w+))?[ \t]*\n")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _VERSION = "1.22.21"  # what DPKG_RUNNING_VERSION says where dpkg is not in the set
 _PREINST = "/var/lib/dpkg/tmp.ci/preinst"
+_REMEDY = "say by an entry [[command]] what it does"
 _MESSAGE = 400  # bytes of a script's complaints that an error shows
 
 
@@ -39,10 +43,15 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
     machine = shell.shell(world.files, Programs(world).find, variables=_environment(world, package, script))
     if options[1]:
         machine.options = frozenset(options[1].decode())
+    world.journal.begin(package.name, script, machine.meter)
+    if package.name in world.traced:
+        _trace(world, machine)
     try:
         status = shell.run(machine, data, name, arguments)
     except ToolError as error:
         raise ToolError(f"{package.name}: {error}") from error
+    finally:
+        world.journal.listener = None
     if status:
         said = shell.output(machine, 2)[-_MESSAGE:].decode("utf-8", "replace").strip()
         raise ToolError(
@@ -50,6 +59,19 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
             f" (last command: {machine.meter.last}){': ' + said if said else ''}; say by an entry what it is"
             " to do"
         )
+
+
+def _trace(world: World, machine: Machine) -> None:
+    """Has each command of a script printed, and below it what it changes."""
+
+    def command(line: int, words: Sequence[str]) -> None:
+        print(f"{machine.meter.file}:{line}: {' '.join(map(outward, words))}", file=sys.stderr)
+
+    def changed(change: Change) -> None:
+        print(f"    /{change.path}: {change.what}", file=sys.stderr)
+
+    machine.observer = command
+    world.journal.listener = changed
 
 
 def _environment(world: World, package: Package, script: str) -> dict[str, str]:
@@ -79,6 +101,31 @@ class Programs:
 
     def find(self, machine: Machine, name: str) -> Program | None:
         """Returns what stands for a program, None if the tree has none of this name."""
+        program = self._known(machine, name)
+        return self._told(program, name) if self._world.told else program
+
+    def _told(self, program: Program | None, name: str) -> Program | None:
+        """Asks the entries of persons first."""
+        world = self._world
+        entries = [entry for entry in world.told if entry.command.partition(" ")[0] in (name, "*")]
+        if not entries:
+            return program
+
+        def run(machine: Machine, argv: Sequence[str]) -> int:
+            entry = next((entry for entry in entries if entry.fits(world.who, argv)), None)
+            if entry is not None:
+                machine.stream(1).write(entry.output.encode("utf-8", "surrogateescape"))
+                if world.package is not None:
+                    ledger.run(world.root, world.package, world.script, entry.calls)
+                return entry.status
+            if program is None:
+                machine.warn(f"{argv[0]}: not found")
+                return 127
+            return program(machine, argv)
+
+        return run
+
+    def _known(self, machine: Machine, name: str) -> Program | None:
         found = machine.find(inward(name))
         if found is None:
             command = COMMANDS.get(name) if self._world.bootstrap else None
@@ -92,9 +139,7 @@ class Programs:
             return lambda machine, argv: shell.run_program(machine, data, [f"/{path}", *argv[1:]])
 
         def unknown(machine: Machine, _argv: Sequence[str]) -> int:
-            raise machine.meter.refused(
-                f"nothing here knows what /{path} does", "say by an entry [[command]] what it does"
-            )
+            raise machine.meter.refused(f"nothing here knows what /{path} does", _REMEDY)
 
         return unknown
 

@@ -1,11 +1,13 @@
 """What all maintainer scripts of a build share: the root filesystem, dpkg's records, debconf's answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from tools.sysimage.commands.journal import Journal
 from tools.sysimage.commands.tree_files import TreeFiles
 from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.effects.ledger import CommandEntry
 from tools.sysimage.effects.root import Root
 
 
@@ -25,11 +27,14 @@ class World:
 
     root: Root
     answers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # of debconf's questions
+    told: Sequence[CommandEntry] = ()  # what persons say of commands
     kernel: str = "6.12.0"  # what `uname -r` says
     package: Package | None = None  # whose script runs
     script: str = ""  # "preinst", "config", "postinst"
     bootstrap: bool = False  # while the essential packages are installed: they were all extracted before
     configured: set[str] = field(default_factory=set)  # names of packages, as `dpkg -s` has them
+    journal: Journal = field(default_factory=Journal)
+    traced: frozenset[str] = frozenset()  # packages whose scripts' commands are printed
     left: list[Left] = field(default_factory=list)
     triggered: dict[str, list[str]] = field(default_factory=dict)  # package → its pending triggers, in order
     state: dict[str, object] = field(default_factory=dict)  # what a family of commands keeps, by its name

@@ -9,7 +9,7 @@ are not UTF-8 use surrogate escapes (PEP 383).
 
 import enum
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -148,6 +148,8 @@ class Tree:
     def __init__(self) -> None:
         self._root = _Directory(directory())
         self._size = 1
+        self.observer: Callable[[str, str], None] | None = None
+        """Is told each path that is put, removed or moved, and what happened to it."""
 
     def __contains__(self, path: str) -> bool:
         return self._node(path) is not None
@@ -232,6 +234,8 @@ class Tree:
         # The same few names are in many directories.
         parent.entries[sys.intern(name)] = _Directory(inode) if is_directory else inode
         self._size += old is None
+        if self.observer:
+            self.observer(path, "made" if old is None else "replaced")
 
     def add(self, path: str, inode: Inode) -> None:
         """Sets what `path` names, and makes the missing directories above it."""
@@ -245,6 +249,8 @@ class Tree:
         if path and isinstance(parent, _Directory) and name in parent.entries:
             self._size -= sum(1 for _ in self.walk(path))
             del parent.entries[name]
+            if self.observer:
+                self.observer(path, "removed")
 
     def move(self, old: str, new: str) -> None:
         """Gives `old`, with all that is below it, the path `new`, of which there is none yet.
@@ -258,6 +264,8 @@ class Tree:
         if not isinstance(source, _Directory) or not isinstance(target, _Directory):
             raise KeyError(old)
         target.entries[sys.intern(last)] = source.entries.pop(name)
+        if self.observer:
+            self.observer(old, f"moved to {new}")
 
     def nearest(self, path: str) -> str:
         """The closest path above `path` that is there, "" for the root."""

@@ -10,11 +10,22 @@ nothing needs no entry; any other is identified by its SHA-256 and has one in `l
     effects = [{ do = "statoverride", path = "…", owner = "root:messagebus", mode = 0o4754 }]
     ignore = "why there is nothing to do"  # instead of effects
 
+An entry [[command]] says what one command does in the scripts of a package (of any, without `package`) that
+nothing here understands; `command` is a pattern (`*`, `?`) for its words as they are executed:
+
+    [[command]]
+    package = "frob"
+    command = "frobnicate --init *"
+    status = 0                # and output = "…": what the script gets; 0 and nothing, if not given
+    effects = [{ do = "touch", path = "var/lib/frob/ready" }]  # may be left out
+    reason = "why that is what it does"
+
 Effects of the rest come before those of the sections, as most scripts have it; { do = "sections" } among
 them is the place of the sections. An effect with `when = "PATH"` is left out if there is no such path, with
 which scripts ask whether a program is installed.
 """
 
+import fnmatch
 import functools
 import hashlib
 import inspect
@@ -47,6 +58,22 @@ class Call:
 
     effect: str
     parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """What one command does, told by a person."""
+
+    package: str  # "": any
+    command: str  # a pattern for the words, joined by spaces
+    status: int
+    output: str
+    calls: Sequence[Call]
+    reason: str
+
+    def fits(self, package: str, argv: Sequence[str]) -> bool:
+        """Whether the entry is about this command of a package's script."""
+        return self.package in ("", package) and fnmatch.fnmatchcase(" ".join(argv), self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +119,7 @@ class Ledger:
         self._sections: dict[str, list[Section]] = {}  # by tool
         self._entries: dict[tuple[str, str, str], list[Call]] = {}
         self._reasons: dict[tuple[str, str, str], str] = {}
+        self.commands: list[CommandEntry] = []
         for name in ("sections.toml", "ledger.toml"):
             self._read((here / name).read_text(), name)
         for path in extra:
@@ -121,6 +149,8 @@ class Ledger:
             for digest in entry["sha256"]:
                 key = entry["package"], entry["script"], digest
                 self._entries[key], self._reasons[key] = calls, reason
+
+        self.commands += [_command(entry, where) for entry in data.get("command", [])]
 
     def calls(self, package: Package, script: str) -> tuple[list[Call], list[Uncovered]]:
         """The effects that stand for a script of a package, in order, and the parts that nothing covers."""
@@ -163,6 +193,24 @@ class Ledger:
             if words:
                 lacking = Section(tool, [digest], section.names)
         return lacking
+
+
+def _command(entry: dict[str, Any], where: str) -> CommandEntry:
+    name = f"{where}: command {entry.get('command')!r}"
+    known = {"package", "command", "status", "output", "effects", "reason"}
+    if set(entry) - known or not entry.get("command") or not entry.get("reason"):
+        raise ToolError(
+            f"{name}: an entry has command and reason, and may have package, status, output and effects"
+        )
+    if entry["reason"].startswith("…"):
+        raise ToolError(f"{name}: reason is still the draft's; say what the command does")
+    calls = [Call(call.pop("do", ""), call) for call in map(dict, entry.get("effects", []))]
+    for call in calls:
+        _check_effect(call.effect, name)
+    status, output = entry.get("status", 0), entry.get("output", "")
+    if not isinstance(status, int) or not isinstance(output, str):
+        raise ToolError(f"{name}: status is a number and output a text")
+    return CommandEntry(entry.get("package", ""), entry["command"], status, output, calls, entry["reason"])
 
 
 def _digest(text: str) -> str:

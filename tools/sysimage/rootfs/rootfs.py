@@ -1,17 +1,17 @@
 """The stage rootfs: the packages of a set become a root filesystem, and no script of theirs is run.
 
-Unpacks the packages as dpkg does, carries out the effects that the ledger names for their maintainer
-scripts, lays the user's files over them, and writes one deterministic tar: the whole tree, or as a layer what
+Unpacks the packages as dpkg does, interprets their maintainer scripts or carries out what a ledger says of
+them, lays the user's files over them, and writes one deterministic tar: the whole tree, or as a layer what
 a root filesystem that it extends does not have.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
+from tools.sysimage.commands.world import World
 from tools.sysimage.core import atomic, errors, json_manifest
 from tools.sysimage.core.content import ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError
@@ -23,8 +23,9 @@ from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.effects import alternatives, ledger, tmpfiles
 from tools.sysimage.effects.root import Root
 from tools.sysimage.formats import layer, mtree, tar
-from tools.sysimage.rootfs import configure
+from tools.sysimage.rootfs import configure, report
 from tools.sysimage.rootfs.configure import OwnedFile
+from tools.sysimage.rootfs.installation import Installation
 
 # What stays of /var/lib/dpkg.
 _DATABASES = {"full": None, "status": ("status",), "none": ()}
@@ -57,6 +58,7 @@ class RootfsInput:
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     ledger: tuple[Path, ...] = ()  # further ledgers
+    debconf: Mapping[str, str] = field(default_factory=dict)  # answers by question, "package/question"
     dpkg_database: str = "full"  # "full", "status", "none"
 
 
@@ -71,14 +73,21 @@ def parse(path: Path) -> RootfsInput:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Command line: --manifest FILE --output FILE [--mtree FILE]."""
+    """Command line: --manifest FILE --output FILE [--mtree FILE] [--effects FILE]."""
     parser = argparse.ArgumentParser(prog="rootfs", description=__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON, see RootfsInput")
     parser.add_argument("--output", type=Path, required=True, help="the tar to write")
     parser.add_argument("--mtree", type=Path, help="also write an mtree(5) manifest of it")
+    parser.add_argument("--effects", type=Path, help="also write what scripts changed, as JSON")
     arguments = parser.parse_args(argv)
     manifest = parse(arguments.manifest)
-    tree = build(manifest, arguments.output.parent)
+    built = build(manifest, arguments.output.parent)
+    tree = built.tree
+    for line in report.left(built.world):
+        print(line, file=sys.stderr)
+    if arguments.effects:
+        with atomic.output(arguments.effects) as stream:
+            stream.write(report.effects(built.world))
     if manifest.base:
         tree = layer.difference(_read(manifest.base), tree)
     with atomic.output(arguments.output) as stream:
@@ -89,31 +98,42 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def build(manifest: RootfsInput, scratch: Path) -> Tree:
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A root filesystem, and what the scripts of its packages did."""
+
+    tree: Tree
+    world: World
+
+
+def build(manifest: RootfsInput, scratch: Path, traced: Collection[str] = ()) -> Built:
     """The root filesystem of a manifest. `scratch` is a folder for unnamed temporary files.
+
+    Each command of the scripts of packages in `traced` is printed to standard error.
 
     The tree's files are spans of those and of the manifest's sources, which stay open.
     """
     packages = dpkg.load_all(manifest.packages)
     _check_set(packages, manifest.architecture)
-    # Before anything is unpacked: what the ledger does not cover is what a person has to look at.
-    scripts = _scripts(packages, ledger.Ledger(manifest.ledger))
     selection = Selection.of(manifest.exclude, manifest.include)
     root = Root(Tree(), manifest.architecture, unpack.Unpacker(Tree()), excluded=selection.excludes)
     root.unpacker.tree = root.tree
+    book = ledger.Ledger(manifest.ledger)
+    world = World(root, manifest.debconf, told=book.commands, traced=frozenset(traced))
+    installation = Installation(world, book)
     places = unpack.spool(packages, scratch)
     unpacked: list[Package] = []
     before = _extended(packages, manifest.base_packages)
     base_users = manifest.base_users
-    for batch in order.batches(packages, before):
+    for number, batch in enumerate(order.batches(packages, before)):
         if batch.unpack[0].name not in before:
             # They have the numbers that they have in the base, whatever accounts its extension brings.
             configure.users(root, base_users)
             base_users = ()
-        _install(root, batch, scripts, places)
+        installation.install(batch, places, bootstrap=not number)
         unpacked += batch.unpack
     configure.users(root, base_users)
-    ledger.finish(root)
+    installation.finish()
     alternatives.write_database(root)
     dpkg.write_database(
         root.tree,
@@ -138,7 +158,7 @@ def build(manifest: RootfsInput, scratch: Path) -> Tree:
     configure.files(root, manifest.files)
     configure.symlinks(root, manifest.symlinks)
     configure.services(root, manifest.services, manifest.default_target)
-    return root.tree
+    return Built(root.tree, world)
 
 
 def _extended(packages: Sequence[Package], base: Sequence[BasePackage]) -> frozenset[str]:
@@ -173,42 +193,6 @@ def _check_set(packages: Sequence[Package], architecture: str) -> None:
                 f"{package.deb.path}: is for {package.architecture}, the image for {architecture}; "
                 "lock the set for that architecture"
             )
-
-
-type _Scripts = Mapping[tuple[str, str], Sequence[ledger.Call]]
-
-
-def _scripts(packages: Sequence[Package], book: ledger.Ledger) -> _Scripts:
-    found: dict[tuple[str, str], Sequence[ledger.Call]] = {}
-    uncovered: list[ledger.Uncovered] = []
-    for package in sorted(packages, key=lambda package: package.name):
-        for script in ledger.SCRIPTS:
-            if script in package.deb.control:
-                found[package.name, script], lacking = book.calls(package, script)
-                uncovered += lacking
-    for part in uncovered:
-        print(part.message(), file=sys.stderr)
-    if uncovered:
-        names = ", ".join(dict.fromkeys(f"{part.package} {part.script}" for part in uncovered))
-        raise ToolError(f"no ledger covers {names}; read what is printed above and add the lines it names")
-    return found
-
-
-def _install(
-    root: Root,
-    batch: order.Batch,
-    scripts: _Scripts,
-    places: Mapping[str, tuple[BinaryIO, int]],
-) -> None:
-    """Unpacks a batch of packages, then configures them, as apt and dpkg do."""
-    for package in batch.unpack:
-        ledger.run(root, package, "preinst", scripts.get((package.name, "preinst"), ()))
-        archive, offset = places[package.name]
-        archive.seek(offset)
-        root.unpacker.unpack(package, archive)
-        root.packages[package.name] = package
-    for package in batch.configure:
-        ledger.run(root, package, "postinst", scripts.get((package.name, "postinst"), ()))
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ def shell(
 ) -> Machine:
     """Returns a shell.
 
-    `programs` gives the function that stands for a command, for a machine and the name that its script has for
-    it, or None if there is no such command. `variables` are exported; `home` gives a user's home for `~user`.
+    `programs` gives the function that stands for a command, for a machine and the name that its script has
+    for it, or None if there is no such command. `variables` are exported; `home` gives a user's home for
+    `~user`.
     """
     return Machine(
         files,
@@ -72,6 +73,7 @@ def run_program(machine: Machine, script: bytes, argv: Sequence[str]) -> int:
     )
     child.descriptors = dict(machine.descriptors)
     child.umask = machine.umask
+    child.observer = machine.observer
     child.traps = {name: action for name, action in machine.traps.items() if not action}
     child.depth = machine.depth + 1
     machine.meter.nest(child.depth)

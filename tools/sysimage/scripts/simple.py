@@ -142,6 +142,8 @@ def _execute(machine: Machine, command: _Command, assigned: list[str], tested: b
     argv = command.fields
     if "x" in machine.options:
         machine.trace([*assigned, *argv])
+    if machine.observer:
+        machine.observer(machine.meter.line, [*assigned, *argv])
     if not argv:
         return machine.substituted
     name = argv[0]

@@ -1,0 +1,120 @@
+"""How many sets of one package build, each on top of a small systemd guest.
+
+    tools/bazel run //tests/reach -- --list told --cache ~/reach --jobs 2
+
+locks the sets of a list, fetches their packages into the cache, and makes a root filesystem of each. It
+prints a line for each script that nothing understands, then what stopped sets by kind, and the counts. The
+commands were written by the sets of `dev.txt`; reach is told by those of `told.txt`.
+"""
+
+import argparse
+import collections
+import contextlib
+import io
+import json
+import multiprocessing
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.debian import download
+from tools.sysimage.debian.locked import LockedPackage
+from tools.sysimage.rootfs import rootfs
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a set."""
+
+    name: str
+    packages: int
+    seconds: float
+    failures: tuple[str, ...] = ()  # one for each script that nothing understands
+
+
+def build(name: str, packages: Sequence[LockedPackage], architecture: str, scratch: Path) -> Result:
+    """Makes a root filesystem in memory."""
+    started = time.monotonic()
+    failures: tuple[str, ...] = ()
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed), tempfile.TemporaryDirectory(dir=scratch) as folder:
+            rootfs.build(rootfs.RootfsInput(architecture, tuple(packages)), Path(folder))
+    except ToolError as error:
+        failures = tuple(printed.getvalue().splitlines()) or (str(error),)
+    except Exception as error:
+        failures = (f"{name}: bug: {type(error).__name__}: {error}",)
+    return Result(name, len(packages), time.monotonic() - started, failures)
+
+
+def kind(failure: str) -> str:
+    """What stopped a script, without the package's own names."""
+    for pattern in (
+        r"nothing here knows what (\S+) does",
+        r"(\S+: the option \S+ is not modelled)",
+        r"the shell's builtin ('\w+')",
+        r"is no shell script \((.*?)\)",
+        r": (more than \d+ [\w ]+)",
+        r"(bug: .*)",
+    ):
+        if match := re.search(pattern, failure):
+            return match[1]
+    return re.sub(r"^\S+: ", "", failure)[:100]
+
+
+def summary(results: Iterable[Result]) -> str:
+    """The figures, and by kind what stopped how many sets."""
+    results = list(results)
+    stopped = [result for result in results if result.failures]
+    kinds: dict[str, set[str]] = collections.defaultdict(set)
+    for result in stopped:
+        for failure in result.failures:
+            kinds[kind(failure)].add(result.name)
+    lines = [
+        f"{len(names):4} {text}  ({', '.join(sorted(names)[:4])})"
+        for text, names in sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    built = len(results) - len(stopped)
+    lines.append(f"{built} of {len(results)} sets build ({100 * built / max(1, len(results)):.1f} %)")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line: see the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--lock", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True, help="folder for the packages")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", nargs="*", help="these sets")
+    parser.add_argument("--output", type=Path, help="write the results as JSON")
+    arguments = parser.parse_args(argv)
+    lock = download.read_lock(arguments.lock)
+    names = arguments.only or [name for name in sorted(lock["sets"]) if name != "vanilla"]
+    results = []
+    with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("fork")) as pool:
+        tasks = []
+        for name in names:
+            packages = download.fetch(lock, name, "amd64", arguments.cache)
+            tasks.append(pool.submit(build, name, packages, "amd64", arguments.cache))
+        for task in tasks:
+            result = task.result()
+            results.append(result)
+            for failure in result.failures:
+                print(f"{result.name}: {failure}", flush=True)
+    if arguments.output:
+        arguments.output.write_text(json.dumps([asdict(result) for result in results], indent=1))
+    print(summary(results))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
