@@ -48,7 +48,9 @@ def build(name: str, packages: Sequence[LockedPackage], architecture: str, scrat
         with contextlib.redirect_stderr(printed), tempfile.TemporaryDirectory(dir=scratch) as folder:
             rootfs.build(rootfs.RootfsInput(architecture, tuple(packages)), Path(folder))
     except ToolError as error:
-        failures = tuple(printed.getvalue().splitlines()) or (str(error),)
+        # Below each failure is, indented, the entry to add.
+        lines = (line for line in printed.getvalue().splitlines() if line and not line.startswith(" "))
+        failures = tuple(lines) or (str(error),)
     except Exception as error:
         failures = (f"{name}: bug: {type(error).__name__}: {error}",)
     return Result(name, len(packages), time.monotonic() - started, failures)
@@ -62,6 +64,7 @@ def kind(failure: str) -> str:
         r"the shell's builtin ('\w+')",
         r"is no shell script \((.*?)\)",
         r": (more than \d+ [\w ]+)",
+        r"has the program (\S+)",
         r"(bug: .*)",
     ):
         if match := re.search(pattern, failure):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -14,11 +15,12 @@ from tools.sysimage.rootfs import ledger_report
 
 DEBS = (
     Deb("idle", control={"postinst": "#!/bin/sh\nexit 0\n"}),
-    Deb("mine", control={"postinst": "#!/bin/sh\nmkdir /x\n", "preinst": "#!/bin/sh\n:\n"}),
+    Deb("made", control={"postinst": "#!/bin/sh\nset -e\necho /made >/made\n"}),
+    Deb("mine", control={"postinst": "#!/bin/sh\nfrob /x\n", "preinst": "#!/bin/sh\n:\n"}),
     Deb(
         "other",
         control={
-            "postinst": "#!/bin/sh\n# Automatically added by dh_x\ngo\n# End automatically added section\n"
+            "postinst": "#!/bin/perl\n# Automatically added by dh_x\ngo\n# End automatically added section\n"
         },
     ),
 )
@@ -60,18 +62,26 @@ def test_coverage_and_a_draft_of_what_is_missing(archive: Path, capsys: pytest.C
     assert run(archive) == 1
     output = capsys.readouterr().out
     for line in (
-        "# set s, amd64: 3 packages",
-        "# idle postinst: nothing to do",
-        "# mine postinst: LACKS 1 of its parts",
-        "# mine preinst: nothing to do",
-        "# other postinst: LACKS 1 of its parts",
-        "# 4 scripts, of which 2 lack something",
-        "#    mkdir /x",
+        "# set s, amd64: 4 packages",
+        "# idle postinst: told: nothing to do",
+        "# made postinst: interpreted: 1 changes",
+        "# mine postinst: MISSING",
+        "# mine preinst: told: nothing to do",
+        "# other postinst: MISSING",
+        "# 5 scripts, of which 2 can't be interpreted",
     ):
         assert f"{line}\n" in output
     draft = tomllib.loads(output)
-    assert draft["script"][0]["package"] == "mine"
-    assert draft["section"][0]["tool"] == "dh_x"
+    assert draft["command"][0] == {"package": "mine", "command": "frob /x", "reason": ANY}
+    assert draft["script"][0]["package"] == "other"
+
+
+def test_trace_shows_what_a_command_changes(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(archive, "--trace=made")
+    printed = capsys.readouterr().err
+    assert "/var/lib/dpkg/info/made.postinst:3: echo /made" in printed
+    assert "    /made: made\n" in printed
+    assert "frob" not in printed
 
 
 def test_draft_does_not_pass_before_somebody_has_completed_it(
@@ -81,14 +91,15 @@ def test_draft_does_not_pass_before_somebody_has_completed_it(
     draft = capsys.readouterr().out
     book = archive / "book.toml"
     book.write_text(draft)
-    with pytest.raises(ToolError, match=r"book.toml: section of dh_x: there is no effect"):
+    with pytest.raises(ToolError, match=r"book.toml: other postinst: ignore is still the draft's"):
         run(archive, "--ledger=book.toml")
-    book.write_text(draft.replace('effect = "…', '# "'))
-    with pytest.raises(ToolError, match=r"book.toml: mine postinst: ignore is still the draft's"):
+    draft = draft.replace('"…why', '"a good reason, that')
+    book.write_text(draft)
+    with pytest.raises(ToolError, match=r"book.toml: command 'frob /x': reason is still the draft's"):
         run(archive, "--ledger=book.toml")
-    book.write_text(draft.replace('effect = "…', '# "').replace('"…why', '"a good reason, that'))
+    book.write_text(draft.replace('"…what it', '"what it'))
     assert run(archive, "--ledger=book.toml") == 0
-    assert "# mine postinst: ignored: a good reason, that" in capsys.readouterr().out
+    assert "# other postinst: told: a good reason, that" in capsys.readouterr().out
 
 
 def test_unknown_set_says_which_there_are(archive: Path) -> None:

@@ -140,9 +140,27 @@ def test_unknown_script_stops_the_build_and_prints_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deb = Deb("evil", control={"postinst": "#!/bin/sh\ncurl mirror.example\n"})
-    with pytest.raises(ToolError, match="no ledger covers evil postinst"):
+    with pytest.raises(ToolError, match=r"1 maintainer script can.t be interpreted \(evil postinst\)"):
         run(tmp_path, [BASE, deb])
-    assert "curl mirror.example" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert (
+        "evil: /var/lib/dpkg/info/evil.postinst: line 2: no package of the set has the program curl"
+        in printed
+    )
+    assert 'command = "curl mirror.example"' in printed
+
+
+def test_command_that_a_ledger_tells_of_is_done_so(tmp_path: Path) -> None:
+    script = '#!/bin/sh\nset -e\n[ "$(frob --new 7)" = made ]\nif frob --old; then exit 9; fi\n'
+    book = tmp_path / "book.toml"
+    book.write_text(
+        '[[command]]\npackage = "mine"\ncommand = "frob --new *"\noutput = "made\\n"\nreason = "seen"\n'
+        'effects = [{ do = "mkdir", path = "var/lib/mine" }]\n'
+        '[[command]]\ncommand = "frob --old"\nstatus = 1\nreason = "seen"\n'
+    )
+    passwd = Deb("users", {"etc/passwd": "root:*:0:0::/:/bin/sh\n", "etc/group": "root:*:0:\n"})
+    output = run(tmp_path, [BASE, passwd, Deb("mine", control={"postinst": script})], ledger=[str(book)])
+    assert "var/lib/mine" in names(output)
 
 
 def test_ledger_of_the_user_covers_a_package_of_theirs(tmp_path: Path) -> None:

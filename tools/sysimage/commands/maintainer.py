@@ -1,5 +1,6 @@
 """How dpkg calls a maintainer script (deb-maintscripts(7)), and which programs the script finds."""
 
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -24,19 +25,40 @@ _REMEDY = "say by an entry [[command]] what it does"
 _MESSAGE = 400  # bytes of a script's complaints that an error shows
 
 
-def run(world: World, package: Package, script: str, arguments: Sequence[str]) -> None:
-    """Runs a maintainer script of a package, if it has one.
+class ScriptError(ToolError):
+    """A maintainer script that fails, or does what nothing here can do.
 
-    Raises ToolError if it fails, or does what nothing here can do.
+    `command` is what was executed last, "" if the script as a whole is beyond us.
     """
+
+    def __init__(self, package: Package, script: str, message: str, command: str = "") -> None:
+        super().__init__(f"{package.name}: {message}")
+        self.package = package
+        self.script = script
+        self.command = command
+
+    def draft(self) -> str:
+        """The entry of a ledger that a person has to complete."""
+        if self.command:
+            head = f'[[command]]\npackage = "{self.package.name}"\ncommand = {json.dumps(self.command)}\n'
+            return head + 'reason = "…what it does here; status, output and effects, if it does anything"\n'
+        digest = ledger.digest(self.package, self.script)
+        return (
+            f'[[script]]\npackage = "{self.package.name}"\nscript = "{self.script}"\nsha256 = ["{digest}"]\n'
+            'ignore = "…why nothing of it outlives an installation, or effects = [{ do = … }]"\n'
+        )
+
+
+def run(world: World, package: Package, script: str, arguments: Sequence[str]) -> None:
+    """Runs a maintainer script of a package, if it has one. Raises ScriptError."""
     data = package.deb.control.get(script)
     if data is None:
         return
     options = _SHELL.match(data)
     if options is None:
         first = data.partition(b"\n")[0].decode("utf-8", "replace")
-        raise ToolError(
-            f"{package.name}: {script} is no shell script ({first!r}); say by an entry what it does"
+        raise ScriptError(
+            package, script, f"{script} is no shell script ({first!r}); say by an entry what it does"
         )
     name = f"/{dpkg.info_prefix(package)}.{script}" if script != "preinst" else _PREINST
     world.package, world.script, world.files.origin = package, script, package.name
@@ -49,15 +71,17 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
     try:
         status = shell.run(machine, data, name, arguments)
     except ToolError as error:
-        raise ToolError(f"{package.name}: {error}") from error
+        raise ScriptError(package, script, str(error), machine.meter.last) from error
     finally:
         world.journal.listener = None
     if status:
         said = shell.output(machine, 2)[-_MESSAGE:].decode("utf-8", "replace").strip()
-        raise ToolError(
-            f"{package.name}: {script} {' '.join(arguments)} ended with {status} at line {machine.meter.line}"
-            f" (last command: {machine.meter.last}){': ' + said if said else ''}; say by an entry what it is"
-            " to do"
+        raise ScriptError(
+            package,
+            script,
+            f"{script} {' '.join(arguments)} ended with {status} at line {machine.meter.line} (last command:"
+            f" {machine.meter.last}){': ' + said if said else ''}; say by an entry what it does",
+            machine.meter.last,
         )
 
 
@@ -93,6 +117,14 @@ def _environment(world: World, package: Package, script: str) -> dict[str, str]:
     }
 
 
+def _missing(machine: Machine, argv: Sequence[str]) -> int:
+    """A shell would go on, with a status that nobody looks at."""
+    raise machine.meter.refused(
+        f"no package of the set has the program {argv[0]}",
+        "add one that has it, or say by an entry [[command]] what it does",
+    )
+
+
 class Programs:
     """The programs that a script finds: those of the tree."""
 
@@ -118,10 +150,10 @@ class Programs:
                 if world.package is not None:
                     ledger.run(world.root, world.package, world.script, entry.calls)
                 return entry.status
-            if program is None:
-                machine.warn(f"{argv[0]}: not found")
-                return 127
-            return program(machine, argv)
+            if program is not None:
+                return program(machine, argv)
+            machine.warn(f"{argv[0]}: not found")
+            return 127
 
         return run
 
@@ -129,7 +161,7 @@ class Programs:
         found = machine.find(inward(name))
         if found is None:
             command = COMMANDS.get(name) if self._world.bootstrap else None
-            return self._program(command) if command else None
+            return self._program(command) if command else None if machine.guarded else _missing
         path, inode = self._world.files.lookup(machine.path(found))
         command = COMMANDS.get(name.rpartition("/")[2]) or COMMANDS.get(path.rpartition("/")[2])
         if command is not None:

@@ -1,12 +1,13 @@
 """The ledger: which effects stand for which maintainer script, and what runs them.
 
 A script is what debhelper added to it (`sections.py` recognises that) and a rest. A rest that does
-nothing needs no entry; any other is identified by its SHA-256 and has one in `ledger.toml`:
+nothing needs no entry; any other is identified by its SHA-256 and has one in `ledger.toml`. The SHA-256 may
+also be that of the whole script: then nothing else is done for it.
 
     [[script]]
     package = "dbus"
     script = "postinst"
-    sha256 = ["…"]            # of the rest, one for each variant (architectures, versions)
+    sha256 = ["…"]            # of the rest or the whole, one for each variant (architectures, versions)
     effects = [{ do = "statoverride", path = "…", owner = "root:messagebus", mode = 0o4754 }]
     ignore = "why there is nothing to do"  # instead of effects
 
@@ -155,6 +156,9 @@ class Ledger:
     def calls(self, package: Package, script: str) -> tuple[list[Call], list[Uncovered]]:
         """The effects that stand for a script of a package, in order, and the parts that nothing covers."""
         text = package.text(script)
+        whole = self._entries.get((package.name, script, _digest(text)))
+        if whole is not None:
+            return [_with_text(call, text) for call in whole if call.effect != _SECTIONS], []
         found: list[Call] = []
         lacking: list[Uncovered] = []
         for match in MARKED.finditer(text):
@@ -177,8 +181,10 @@ class Ledger:
 
     def reason(self, package: Package, script: str) -> str:
         """Why nothing has to stand for a script, what debhelper added aside; "" if something does."""
-        rest = MARKED.sub("", package.text(script))
-        return self._reasons.get((package.name, script, _digest(rest)), "")
+        text = package.text(script)
+        rest = MARKED.sub("", text)
+        keys = ((package.name, script, _digest(part)) for part in (text, rest))
+        return next((self._reasons[key] for key in keys if key in self._reasons), "")
 
     def _of_section(self, tool: str, text: str) -> list[Call] | Section:
         """The effects that stand for a section, or the entry that it lacks."""
@@ -193,6 +199,11 @@ class Ledger:
             if words:
                 lacking = Section(tool, [digest], section.names)
         return lacking
+
+
+def digest(package: Package, script: str) -> str:
+    """The SHA-256 by which an entry knows a script as a whole."""
+    return _digest(package.text(script))
 
 
 def _command(entry: dict[str, Any], where: str) -> CommandEntry:

@@ -1,33 +1,35 @@
 """The installation of packages: dpkg's steps, with each maintainer script told by a ledger or interpreted."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from tools.sysimage.commands import maintainer
 from tools.sysimage.commands.world import World
-from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import file
-from tools.sysimage.debian import dpkg
+from tools.sysimage.core.tree import Tree, file
+from tools.sysimage.debian import dpkg, order, unpack
 from tools.sysimage.debian.dpkg import Package
-from tools.sysimage.debian.order import Batch
-from tools.sysimage.effects import ledger
+from tools.sysimage.debian.unpack import Unpacker
+from tools.sysimage.effects import alternatives, ledger, tmpfiles
 from tools.sysimage.effects.ledger import Ledger
+from tools.sysimage.effects.root import Root
 
 _TEMPORARY = f"{dpkg.ADMIN}/tmp.ci"  # where dpkg has a package's control files until it is unpacked
-_SHOWN = 20  # failures that are printed
 
 
 @dataclass(slots=True)
 class Installation:
-    """Packages that are installed one batch after the other. What fails is told at the end, all at once."""
+    """Packages that are installed one batch after the other, and the scripts that failed."""
 
     world: World
     book: Ledger
-    failures: list[str] = field(default_factory=list)
+    failures: list[maintainer.ScriptError] = field(default_factory=list)
 
-    def install(self, batch: Batch, places: Mapping[str, tuple[BinaryIO, int]], *, bootstrap: bool) -> None:
+    def install(
+        self, batch: order.Batch, places: Mapping[str, tuple[BinaryIO, int]], *, bootstrap: bool
+    ) -> None:
         """Unpacks the packages of a batch, then configures them.
 
         `bootstrap` is for the essential packages, whose files are all there before any script runs.
@@ -50,19 +52,6 @@ class Installation:
             self.world.configured.add(package.name)
         self.world.bootstrap = False
 
-    def finish(self) -> None:
-        """Does what waits for all packages. Raises ToolError if a script failed, after all are printed."""
-        if self.failures:
-            for message in self.failures[:_SHOWN]:
-                print(message, file=sys.stderr)
-            if len(self.failures) == 1:
-                raise ToolError(self.failures[0])
-            raise ToolError(
-                f"{len(self.failures)} maintainer scripts can't be interpreted; they are printed above, "
-                "with what to add to a file that the attribute `ledger` of rootfs names"
-            )
-        ledger.finish(self.world.root)
-
     def _run(self, package: Package, script: str, *arguments: str) -> None:
         if script not in package.deb.control:
             return
@@ -75,7 +64,54 @@ class Installation:
             else:
                 self.world.journal.begin(package.name, script, None)
                 ledger.run(self.world.root, package, script, calls)
-        except ToolError as error:
-            self.failures.append(str(error))
+        except maintainer.ScriptError as error:
+            self.failures.append(error)
         finally:
             tree.observer = None
+
+
+def install(
+    packages: Sequence[Package],
+    architecture: str,
+    book: Ledger,
+    scratch: Path,
+    *,
+    answers: Mapping[str, str] = MappingProxyType({}),
+    traced: Collection[str] = (),
+    excluded: Callable[[str], bool] = lambda _path: False,
+    base: Collection[str] = (),
+    after_base: Callable[[Root], None] = lambda _root: None,
+) -> Installation:
+    """Installs packages, as apt and dpkg do, and writes dpkg's database.
+
+    `answers` are for debconf's questions, `traced` the packages whose scripts' commands are printed, and
+    `excluded` says which paths the image leaves out. The packages named in `base` come first, and then what
+    `after_base` does. Scripts that fail are in `failures`; what comes after them may be wrong. The tree's
+    files are spans of unnamed files in `scratch`, which stay open.
+    """
+    unpacker = Unpacker(Tree())
+    root = Root(unpacker.tree, architecture, unpacker, excluded=excluded)
+    world = World(root, answers, told=book.commands, traced=frozenset(traced))
+    made = Installation(world, book)
+    places = unpack.spool(packages, scratch)
+    unpacked: list[Package] = []
+    waiting = True
+    for number, batch in enumerate(order.batches(packages, base)):
+        if waiting and batch.unpack[0].name not in base:
+            after_base(root)
+            waiting = False
+        made.install(batch, places, bootstrap=not number)
+        unpacked += batch.unpack
+    if waiting:
+        after_base(root)
+    ledger.finish(root)
+    alternatives.write_database(root)
+    dpkg.write_database(
+        root.tree,
+        unpacked,
+        root.architecture,
+        [(f"/{d.path}", f"/{d.target}", d.package) for d in unpacker.diversions.values()],
+        root.overrides,
+    )
+    tmpfiles.clean_run(root)
+    return made

@@ -1,25 +1,33 @@
-"""What stands for the maintainer scripts of a locked set, and a draft of what is missing.
+"""What becomes of the maintainer scripts of a locked set, and a draft of what is missing.
 
-    bazel run //system_image:ledger -- --set vanilla
+    bazel run //system_image:ledger -- --set vanilla [--trace PACKAGE]
 
-prints a line for each script: the effects that stand for it, or the reason why there are none. Then comes,
-as TOML, an entry for each part that nothing covers, for a person to read and complete; put it into a file
-that the attribute `ledger` of `rootfs` names. Nothing is written into the sources. The packages are fetched
-from the host's mirrors into the user's cache folder. The exit status is 1 if anything is uncovered.
+makes the root filesystem of the set in memory and prints a line for each script: whether it was interpreted,
+and how much it changed, or what a ledger says in its place; then what is left for the guest, by kind and
+command. Then comes, as TOML, an entry for each command that nothing here understands, for a person to
+complete; put it into a file that the attribute `ledger` of `rootfs` names. `--trace` prints each command of
+the scripts of a package, with what it changed. Nothing is written into the sources. The packages are fetched
+from the host's mirrors into the user's cache folder. The exit status is 1 if anything is missing.
 """
 
 import argparse
 import os
+import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tools.sysimage.commands.maintainer import ScriptError
 from tools.sysimage.core.errors import run
 from tools.sysimage.debian import download, dpkg
+from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.effects import ledger
+from tools.sysimage.rootfs import report
+from tools.sysimage.rootfs.installation import Installation, install
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints coverage and draft; see the module."""
+    """Prints the scripts and the draft; see the module."""
     parser = argparse.ArgumentParser(
         prog="ledger", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -33,46 +41,49 @@ def main(argv: Sequence[str]) -> int:
         type=_workspace_path,
         help="a further ledger, as rootfs has it",
     )
+    parser.add_argument("--trace", action="append", default=[], metavar="PACKAGE", help="print its commands")
     parser.add_argument("--cache", type=Path, default=_cache(), help="folder for the packages (%(default)s)")
     arguments = parser.parse_args(argv)
     lock = download.read_lock(arguments.lock)
     book = ledger.Ledger(arguments.ledger)
     locked = sorted(lock["sets"].get(arguments.set, {}).get("packages", {}))
-    lacking: dict[tuple[str, str, str], ledger.Uncovered] = {}
+    missing: dict[str, ScriptError] = {}
     for architecture in arguments.architecture or locked or [""]:
         packages = dpkg.load_all(download.fetch(lock, arguments.set, architecture, arguments.cache))
         print(f"# set {arguments.set}, {architecture}: {len(packages)} packages")
-        lines = list(_coverage(book, packages, lacking))
+        with tempfile.TemporaryDirectory(prefix="ledger") as folder:
+            made = install(packages, architecture, book, Path(folder), traced=arguments.trace)
+        lines = list(_scripts(made, packages))
         print("".join(f"# {line}\n" for line in lines), end="")
-        print(
-            f"# {len(lines)} scripts, of which {sum(': LACKS ' in line for line in lines)} lack something\n"
-        )
-    for part in lacking.values():
-        print(part.draft())
-    return 1 if lacking else 0
+        print("".join(f"# {line}\n" for line in report.left(made.world)), end="")
+        print(f"# {len(lines)} scripts, of which {len(made.failures)} can't be interpreted\n")
+        for failure in made.failures:
+            missing.setdefault(failure.draft(), failure)
+    for draft, failure in missing.items():
+        print(f"# {failure}\n{draft}")
+    return 1 if missing else 0
 
 
-def _coverage(
-    book: ledger.Ledger,
-    packages: Sequence[dpkg.Package],
-    lacking: dict[tuple[str, str, str], ledger.Uncovered],
-) -> Iterator[str]:
-    """A line for each script; adds to `lacking` what nothing covers, each text once."""
+def _scripts(made: Installation, packages: Sequence[Package]) -> Iterator[str]:
+    """A line for each script."""
+    failed = {(failure.package.name, failure.script) for failure in made.failures}
+    changes = Counter((change.package, change.script) for change in made.world.journal.changes)
     for package in sorted(packages, key=lambda package: package.name):
         for script in ledger.SCRIPTS:
             if script not in package.deb.control:
                 continue
-            calls, parts = book.calls(package, script)
-            for part in parts:
-                key = ("", "", part.text) if part.section else (package.name, script, part.text)
-                lacking.setdefault(key, part)
-            words = ", ".join(call.effect for call in calls)
-            reason = book.reason(package, script)
-            if parts:
-                words = f"LACKS {len(parts)} of its parts" + (f"; has {words}" if words else "")
+            key = package.name, script
+            calls, lacking = made.book.calls(package, script)
+            reason = made.book.reason(package, script)
+            if key in failed:
+                what = "MISSING"
+            elif lacking:
+                what = f"interpreted: {changes[key]} changes"
             elif reason:
-                words = f"{words}; ignored: {reason}" if words else f"ignored: {reason}"
-            yield f"{package.name} {script}: {words or 'nothing to do'}"
+                what = f"told: {reason}"
+            else:
+                what = f"told: {', '.join(call.effect for call in calls) or 'nothing to do'}"
+            yield f"{package.name} {script}: {what}"
 
 
 def _workspace_path(text: str) -> Path:

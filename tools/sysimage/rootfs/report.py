@@ -1,12 +1,30 @@
 """What the scripts of a root filesystem did, for persons and for programs."""
 
 import json
+import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from tools.sysimage.commands.left import LEFT
+from tools.sysimage.commands.maintainer import ScriptError
 from tools.sysimage.commands.world import World
+from tools.sysimage.core.errors import ToolError
+
+
+def check(failures: Sequence[ScriptError]) -> None:
+    """Prints what failed, with the entries to complete. Raises ToolError if anything did."""
+    if not failures:
+        return
+    for failure in failures:
+        draft = "".join(f"    {line}\n" for line in failure.draft().splitlines())
+        print(f"{failure}\n{draft}", file=sys.stderr)
+    names = ", ".join(dict.fromkeys(f"{failure.package.name} {failure.script}" for failure in failures))
+    scripts = "1 maintainer script" if len(failures) == 1 else f"{len(failures)} maintainer scripts"
+    raise ToolError(
+        f"{scripts} can't be interpreted ({names}); complete the entries that are printed above, in a file "
+        "that the attribute `ledger` of rootfs names"
+    )
 
 
 def left(world: World) -> Iterator[str]:

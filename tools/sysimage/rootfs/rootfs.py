@@ -7,7 +7,7 @@ a root filesystem that it extends does not have.
 
 import argparse
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,15 +17,14 @@ from tools.sysimage.core.content import ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.patterns import Selection
 from tools.sysimage.core.tree import Tree
-from tools.sysimage.debian import dpkg, order, unpack
+from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.debian.locked import LockedPackage
-from tools.sysimage.effects import alternatives, ledger, tmpfiles
-from tools.sysimage.effects.root import Root
+from tools.sysimage.effects import ledger
 from tools.sysimage.formats import layer, mtree, tar
 from tools.sysimage.rootfs import configure, report
 from tools.sysimage.rootfs.configure import OwnedFile
-from tools.sysimage.rootfs.installation import Installation
+from tools.sysimage.rootfs.installation import install
 
 # What stays of /var/lib/dpkg.
 _DATABASES = {"full": None, "status": ("status",), "none": ()}
@@ -106,43 +105,28 @@ class Built:
     world: World
 
 
-def build(manifest: RootfsInput, scratch: Path, traced: Collection[str] = ()) -> Built:
+def build(manifest: RootfsInput, scratch: Path) -> Built:
     """The root filesystem of a manifest. `scratch` is a folder for unnamed temporary files.
 
-    Each command of the scripts of packages in `traced` is printed to standard error.
-
-    The tree's files are spans of those and of the manifest's sources, which stay open.
+    The tree's files are spans of those and of the manifest's sources, which stay open. Raises ToolError if a
+    maintainer script can't be interpreted, after all of them are printed.
     """
     packages = dpkg.load_all(manifest.packages)
     _check_set(packages, manifest.architecture)
     selection = Selection.of(manifest.exclude, manifest.include)
-    root = Root(Tree(), manifest.architecture, unpack.Unpacker(Tree()), excluded=selection.excludes)
-    root.unpacker.tree = root.tree
-    book = ledger.Ledger(manifest.ledger)
-    world = World(root, manifest.debconf, told=book.commands, traced=frozenset(traced))
-    installation = Installation(world, book)
-    places = unpack.spool(packages, scratch)
-    unpacked: list[Package] = []
-    before = _extended(packages, manifest.base_packages)
-    base_users = manifest.base_users
-    for number, batch in enumerate(order.batches(packages, before)):
-        if batch.unpack[0].name not in before:
-            # They have the numbers that they have in the base, whatever accounts its extension brings.
-            configure.users(root, base_users)
-            base_users = ()
-        installation.install(batch, places, bootstrap=not number)
-        unpacked += batch.unpack
-    configure.users(root, base_users)
-    installation.finish()
-    alternatives.write_database(root)
-    dpkg.write_database(
-        root.tree,
-        unpacked,
-        root.architecture,
-        [(f"/{d.path}", f"/{d.target}", d.package) for d in root.unpacker.diversions.values()],
-        root.overrides,
+    made = install(
+        packages,
+        manifest.architecture,
+        ledger.Ledger(manifest.ledger),
+        scratch,
+        answers=manifest.debconf,
+        excluded=selection.excludes,
+        base=_extended(packages, manifest.base_packages),
+        # They have the numbers that they have in the base, whatever accounts its extension brings.
+        after_base=lambda root: configure.users(root, manifest.base_users),
     )
-    tmpfiles.clean_run(root)
+    report.check(made.failures)
+    root = made.world.root
     selection.apply(root.tree)
     kept = _DATABASES[manifest.dpkg_database]
     if kept is not None:
@@ -158,7 +142,7 @@ def build(manifest: RootfsInput, scratch: Path, traced: Collection[str] = ()) ->
     configure.files(root, manifest.files)
     configure.symlinks(root, manifest.symlinks)
     configure.services(root, manifest.services, manifest.default_target)
-    return Built(root.tree, world)
+    return Built(root.tree, made.world)
 
 
 def _extended(packages: Sequence[Package], base: Sequence[BasePackage]) -> frozenset[str]:

@@ -151,6 +151,7 @@ def _execute(machine: Machine, command: _Command, assigned: list[str], tested: b
         return _call_function(machine, argv, tested)
     if name in BUILTINS:
         return _builtin(machine, command, tested)
+    machine.guarded = tested
     return run_program(machine, argv)
 
 
