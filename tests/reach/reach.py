@@ -24,9 +24,11 @@ from pathlib import Path
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.debian import download
 from tools.sysimage.debian.locked import LockedPackage
+from tools.sysimage.lock import main as locker
 from tools.sysimage.rootfs import rootfs
 
 HERE = Path(__file__).parent
+SETS = HERE.parent / "rootfs/sets.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +91,49 @@ def summary(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
+def lock(names: Sequence[str], cache: Path, name: str) -> Path:
+    """Locks a set for each package, on top of vanilla. Returns the path of the lock."""
+    base = SETS.read_text()
+    manifest = cache / f"{name}.toml"
+    # Archives, keys and vanilla are those of the sets that are compared with mmdebstrap.
+    manifest.write_text(
+        base[: base.index("[set.minbase]")]
+        + "".join(
+            f'[set.{_set(package)}]\nextends = "vanilla"\npackages = ["{package}"]\n\n' for package in names
+        )
+    )
+    made = cache / f"{name}.lock.json"
+    locker.main(["--manifest", str(manifest), "--lock", str(made)])
+    return made
+
+
+def _set(package: str) -> str:
+    return "p_" + re.sub(r"\W", "_", package)
+
+
 def main(argv: Sequence[str]) -> int:
     """Command line: see the module."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--lock", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True, help="folder for the packages")
+    parser.add_argument("--list", default="told", help="told or dev, or the path of another list")
+    parser.add_argument("--cache", type=Path, required=True, help="a folder for locks and packages")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", nargs="*", help="these sets")
+    parser.add_argument("--only", nargs="*", help="these packages of the list")
     parser.add_argument("--output", type=Path, help="write the results as JSON")
+    parser.add_argument("--relock", action="store_true", help="take what the archive has today")
     arguments = parser.parse_args(argv)
-    lock = download.read_lock(arguments.lock)
-    names = arguments.only or [name for name in sorted(lock["sets"]) if name != "vanilla"]
+    source = Path(arguments.list) if "/" in arguments.list else HERE / f"{arguments.list}.txt"
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    path = arguments.cache / f"{source.stem}.lock.json"
+    if arguments.relock or not path.exists():
+        path = lock(source.read_text().split(), arguments.cache, source.stem)
+    locked = download.read_lock(path)
     results = []
     with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("fork")) as pool:
         tasks = []
-        for name in names:
-            packages = download.fetch(lock, name, "amd64", arguments.cache)
+        for name in arguments.only or source.read_text().split():
+            packages = download.fetch(locked, _set(name), "amd64", arguments.cache / "debs")
             tasks.append(pool.submit(build, name, packages, "amd64", arguments.cache))
         for task in tasks:
             result = task.result()

@@ -2,16 +2,32 @@
 
 from collections.abc import Mapping
 
-from tools.sysimage.commands import basic
+from tools.sysimage.commands import (
+    basic,
+    coreutils_copy,
+    coreutils_look,
+    coreutils_mode,
+    grep,
+    sed_run,
+    text_lines,
+)
 from tools.sysimage.commands.call import Command
 
-_FAMILIES: tuple[Mapping[str, Command], ...] = (basic.COMMANDS,)
+_FAMILIES = (
+    basic,
+    coreutils_copy,
+    coreutils_look,
+    coreutils_mode,
+    grep,
+    sed_run,
+    text_lines,
+)
 
 
 def _merged() -> dict[str, Command]:
     found: dict[str, Command] = {}
     for family in _FAMILIES:
-        for name, command in family.items():
+        for name, command in family.COMMANDS.items():
             if name in found:
                 raise ValueError(f"two families have the command {name}")
             found[name] = command

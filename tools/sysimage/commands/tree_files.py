@@ -27,7 +27,7 @@ class Buffer:
 
     __slots__ = ("data",)
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: bytes | bytearray = b"") -> None:
         self.data = bytearray(data)
 
     @property
@@ -282,6 +282,8 @@ class TreeFiles:
             raise failure(errno.EBUSY, old)
         if there is inode:
             return
+        if new.endswith("/") and inode.kind is not Kind.DIRECTORY:
+            raise failure(errno.ENOTDIR, new)
         if inode.kind is Kind.DIRECTORY and f"{target}/".startswith(f"{source}/"):
             raise failure(errno.EINVAL, old)
         if there is not None:
