@@ -37,3 +37,9 @@ def test_grep_would_find_something_else(case: str) -> None:
 def test_a_command_of_lines_would_write_something_else(case: str) -> None:
     script = case.encode() + b"\n"
     assert interpret(script, _FILES) == judge(script, _FILES)
+
+
+@pytest.mark.parametrize("case", _cases("awk"))
+def test_awk_would_compute_something_else(case: str) -> None:
+    script = case.encode() + b"\n"
+    assert interpret(script, _FILES) == judge(script, _FILES)

@@ -1,6 +1,6 @@
 """One call of a command by a script: its arguments, its streams, its files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from tools.sysimage.commands.options import BadOptionError, Given, parse
@@ -8,7 +8,7 @@ from tools.sysimage.commands.tree_files import TreeFiles
 from tools.sysimage.commands.world import Left, World
 from tools.sysimage.effects.root import Root
 from tools.sysimage.scripts.machine import Machine
-from tools.sysimage.scripts.marked import outward
+from tools.sysimage.scripts.marked import inward, outward
 from tools.sysimage.scripts.streams import read_all
 
 type Command = Callable[[Call], int]
@@ -96,10 +96,19 @@ class Call:
             return 1
         return 1
 
-    def execute(self, argv: Sequence[str]) -> int:
-        """Executes another command, as `env` and `xargs` do. Returns its status, 127 if there is none."""
-        program = self.machine.programs(self.machine, argv[0])
-        return 127 if program is None else program(self.machine, argv)
+    def execute(self, argv: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
+        """Executes another command, as `env` and `xargs` do, with other variables if they are given.
+
+        Returns its status, 127 if there is no such command.
+        """
+        machine = self.machine.subshell()
+        if variables is not None:
+            for name in machine.environment().keys() - variables.keys():
+                machine.variables.unset(name)
+            for name, value in variables.items():
+                machine.variables.set(inward(name), inward(value), exported=True)
+        program = machine.programs(machine, argv[0])
+        return 127 if program is None else program(machine, argv)
 
     def run(self, command: Command) -> int:
         """Does what a command does; what the system refuses is a complaint and status 1."""

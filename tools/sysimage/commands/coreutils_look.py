@@ -189,7 +189,8 @@ def _formatted(call: Call, text: str, name: str, inode: Inode) -> str:
 def ls(call: Call) -> int:
     """ls(1), as scripts read it: a name a line."""
     given = call.options(
-        "-1", "-a --all", "-A --almost-all", "-d --directory", "-l", "-n", "-r --reverse", "-p", "-L", "-U", "-f", "-t", "-v",
+        "-1", "-a --all", "-A --almost-all", "-d --directory", "-l", "-n", "-r --reverse", "-p", "-L",
+        "-U", "-f", "-t", "-v",
         "-Q", "-q", "--color[=]",
     )  # fmt: skip
     if "l" in given or "n" in given:

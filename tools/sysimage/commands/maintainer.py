@@ -17,11 +17,18 @@ from tools.sysimage.scripts import shell
 from tools.sysimage.scripts.machine import Machine, Program
 from tools.sysimage.scripts.marked import inward, outward
 
-_SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:sh|dash)(?:[ \t]+-(\w+))?[ \t]*\n")
+_SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:env[ \t]+)?(sh|dash|bash)(?:[ \t]+-(\w+))?[ \t]*\n")
+# What bash reads otherwise than the shell here, or alone.
+_BASH = re.compile(
+    rb"\[\[|\$['\"(]\(|<<<|\+=|=\(|[<>]\(|&>|\(\(|\$\{\w+(?:[\^,/@]|:-?\d|:\$)|\$\{!|\{\w+\.\.|\$\{?(?:BASH|RANDOM|SECONDS|EUID)"
+    rb"|\b(?:declare|typeset|source|function|shopt|let|mapfile|readarray|select|pushd|popd|coproc)\b|\becho\b.*\\"
+    rb"|\bread\b.*-[apdnNt]|\btype -|\bset -o\b|\$\{#?\w+\["
+)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _VERSION = "1.22.21"  # what DPKG_RUNNING_VERSION says where dpkg is not in the set
 _PREINST = "/var/lib/dpkg/tmp.ci/preinst"
 _REMEDY = "say by an entry [[command]] what it does"
+_LONGEST = 1 << 20  # bytes of a program that may be a script
 _MESSAGE = 400  # bytes of a script's complaints that an error shows
 
 
@@ -54,7 +61,7 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
     data = package.deb.control.get(script)
     if data is None:
         return
-    options = _SHELL.match(data)
+    options = _shell(data)
     if options is None:
         first = data.partition(b"\n")[0].decode("utf-8", "replace")
         raise ScriptError(
@@ -63,8 +70,7 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
     name = f"/{dpkg.info_prefix(package)}.{script}" if script != "preinst" else _PREINST
     world.package, world.script, world.files.origin = package, script, package.name
     machine = shell.shell(world.files, Programs(world).find, variables=_environment(world, package, script))
-    if options[1]:
-        machine.options = frozenset(options[1].decode())
+    machine.options = frozenset(options)
     world.journal.begin(package.name, script, machine.meter)
     if package.name in world.traced:
         _trace(world, machine)
@@ -96,6 +102,36 @@ def _trace(world: World, machine: Machine) -> None:
 
     machine.observer = command
     world.journal.listener = changed
+
+
+def _shell(data: bytes) -> str | None:
+    """The options in the first line of a script of the shell, None for a text that is none."""
+    match = _SHELL.match(data)
+    if match is None or (match[1] == b"bash" and _BASH.search(re.sub(rb"(?m)^[ \t]*#.*", b"", data))):
+        return None
+    return (match[2] or b"").decode()
+
+
+def _sh(call: Call) -> int:
+    """sh(1): a program's text from -c, a file or the input."""
+    words = list(call.arguments)
+    letters = ""
+    while words and words[0][:1] == "-" and len(words[0]) > 1 and words[0] != "--":
+        letters += words.pop(0)[1:]
+    if words[:1] == ["--"]:
+        words.pop(0)
+    if set(letters) - set("cefuxs"):
+        call.refuse(f"{call.name}: the options -{letters} are not modelled")
+    if "c" in letters:
+        text, words = words[0].encode("utf-8", "surrogateescape"), words[1:]
+        name = words[0] if words else call.name
+    elif words and "s" not in letters:
+        text, name = call.input(words[0]), words[0]
+    else:
+        text, name, words = call.stdin(), call.name, [call.name, *words]
+    prefix = "".join(f"set -{letter}\n" for letter in letters if letter in "efux").encode()
+    # The options take a line of their own, which the lines of messages then count.
+    return shell.run_program(call.machine, prefix.replace(b"\n", b";") + text, [name, *words[1:]])
 
 
 def _environment(world: World, package: Package, script: str) -> dict[str, str]:
@@ -160,15 +196,20 @@ class Programs:
     def _known(self, machine: Machine, name: str) -> Program | None:
         found = machine.find(inward(name))
         if found is None:
-            command = COMMANDS.get(name) if self._world.bootstrap else None
+            command = (_sh if name == "sh" else COMMANDS.get(name)) if self._world.bootstrap else None
             return self._program(command) if command else None if machine.guarded else _missing
         path, inode = self._world.files.lookup(machine.path(found))
         command = COMMANDS.get(name.rpartition("/")[2]) or COMMANDS.get(path.rpartition("/")[2])
         if command is not None:
             return self._program(command)
-        data = inode.read() if inode else b""
-        if _SHELL.match(data):
-            return lambda machine, argv: shell.run_program(machine, data, [f"/{path}", *argv[1:]])
+        if path.rpartition("/")[2] in ("sh", "dash", "bash"):
+            return self._program(_sh)
+        data = inode.read() if inode and inode.content.size < _LONGEST else b""
+        options = _shell(data)
+        if options is not None:
+            # Those of its first line are set without a line more.
+            text = "".join(f"set -{letter};" for letter in options).encode() + data
+            return lambda machine, argv: shell.run_program(machine, text, [f"/{path}", *argv[1:]])
 
         def unknown(machine: Machine, _argv: Sequence[str]) -> int:
             raise machine.meter.refused(f"nothing here knows what /{path} does", _REMEDY)

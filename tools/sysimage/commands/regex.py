@@ -387,7 +387,7 @@ def _has_back(node: _Node) -> bool:
 
 
 def _is_ambiguous(node: _Node) -> bool:
-    """Whether the first match may not be the longest: a choice, or a repetition of more than one character."""
+    """Whether the first match may not be the longest: by a choice, or a repetition of a group."""
     return any(
         isinstance(one, _Choice) or (isinstance(one, _Repeat) and not isinstance(one.body, _Set))
         for one in _walk(node)

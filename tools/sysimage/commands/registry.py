@@ -3,23 +3,29 @@
 from collections.abc import Mapping
 
 from tools.sysimage.commands import (
+    awk_run,
     basic,
     coreutils_copy,
     coreutils_look,
     coreutils_mode,
+    getopt,
     grep,
     sed_run,
+    system,
     text_lines,
 )
 from tools.sysimage.commands.call import Command
 
 _FAMILIES = (
+    awk_run,
     basic,
     coreutils_copy,
     coreutils_look,
     coreutils_mode,
+    getopt,
     grep,
     sed_run,
+    system,
     text_lines,
 )
 

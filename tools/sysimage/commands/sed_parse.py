@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(slots=True)
 class Command:
-    """A command with its addresses. `jump` is where `}` of a block, or a label, is in the list of commands."""
+    """A command with its addresses. `jump` is the place of a block's end, or of a label, in the list."""
 
     name: str
     line: int

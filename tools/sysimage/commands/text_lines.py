@@ -343,7 +343,8 @@ def uniq(call: Call) -> int:
 def cut(call: Call) -> int:
     """cut(1)."""
     given = call.options(
-        "-f --fields=", "-d --delimiter=", "-c --characters=", "-b --bytes=", "-s --only-delimited", "--complement",
+        "-f --fields=", "-d --delimiter=", "-c --characters=", "-b --bytes=", "-s --only-delimited",
+        "--complement",
         "--output-delimiter=", "-n", "-z --zero-terminated",
     )  # fmt: skip
     kind = given.last("fields", "characters", "bytes")
