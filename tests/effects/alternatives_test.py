@@ -21,7 +21,6 @@ def installed(*texts: str, paths: tuple[str, ...] = ("usr/bin/mini", MANUAL)) ->
     root = make(dict.fromkeys(paths, ""))
     for text in texts:
         alternatives.from_script(root, "p", text=text)
-    alternatives.write_database(root)
     return root
 
 

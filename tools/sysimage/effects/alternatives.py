@@ -1,14 +1,14 @@
-"""update-alternatives(1): groups, slaves, priorities; all in automatic mode, as after an installation."""
+"""Calls of update-alternatives(1) in maintainer scripts, as the ledger has them."""
 
 import re
 import shlex
 from collections.abc import Iterator
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Kind, directory, file
-from tools.sysimage.effects.root import Group, Root
+from tools.sysimage.core.tree import Kind
+from tools.sysimage.effects import alternative_calls
+from tools.sysimage.effects.root import Root
 
-_ADMIN = "var/lib/dpkg/alternatives"
 _OPTIONS = r"(?:--(?:quiet|verbose|force|skip-auto)[ \t]+)*"
 # How scripts of Debian's NVIDIA packages collect slaves in variables: $(add_slave LINK NAME PATH), and for
 # each triplet $(add_multiarch_slave FOLDER SUBFOLDER FILE SOURCE_FOLDER SOURCE_SUBFOLDER).
@@ -81,61 +81,13 @@ def _places(multiarch: str, words: list[str], triplets: str) -> Iterator[tuple[s
 
 
 def install(root: Root, who: str, words: list[str]) -> None:
-    """Adds one alternative: the words of `--install LINK NAME PATH PRIORITY [--slave LINK NAME PATH]…`."""
-    if len(words) < 5 or words[0] != "--install":
-        raise ToolError(f"{who}: not a call that update-alternatives(1) knows: {' '.join(words)}")
-    link, name, path = (words[1].lstrip("/"), words[2], words[3].lstrip("/"))
-    group = root.alternatives.setdefault(name, Group(name, link))
-    slaves: dict[str, str] = {}
-    rest = words[5:]
-    while rest:
-        if rest[0] != "--slave" or len(rest) < 4:
-            raise ToolError(f"{who}: not a call that update-alternatives(1) knows: {' '.join(words)}")
-        group.slaves[rest[2]] = rest[1].lstrip("/")
-        slaves[rest[2]] = rest[3].lstrip("/")
-        rest = rest[4:]
-    group.choices[path] = (int(words[4]), slaves)
-    _select(root, group, who)
+    """Adds one alternative: the words of `--install LINK NAME PATH PRIORITY [--slave LINK NAME PATH]…`.
 
-
-def _select(root: Root, group: Group, who: str) -> None:
-    """Points the links of a group to its best choice; a slave whose file is missing gets none."""
-    choices = [path for path in sorted(group.choices) if _there(root, path)]
-    if not choices:
-        # The real program refuses, and scripts go on: a manual page that the image leaves out.
-        del root.alternatives[group.name]
-        return
-    best = max(choices, key=lambda path: group.choices[path][0])
-    slaves = group.choices[best][1]
-    for name, link, path in [
-        (group.name, group.link, best),
-        *((name, group.slaves[name], slaves.get(name)) for name in sorted(group.slaves)),
-    ]:
-        if path is None or not _there(root, path):
-            root.tree.remove(f"etc/alternatives/{name}")
-            continue
-        root.link(f"etc/alternatives/{name}", f"/{path}", who, replace=True)
-        root.link(link, f"/etc/alternatives/{name}", who, replace=True)
-
-
-def _there(root: Root, path: str) -> bool:
-    # dpkg's path-exclude would have kept the file out before the script ran.
-    return root.tree.find(path) is not None and not root.excluded(root.tree.resolve(path))
-
-
-def write_database(root: Root) -> None:
-    """Writes /var/lib/dpkg/alternatives: one file a group, as update-alternatives reads it."""
-    root.tree.make_parents(f"{_ADMIN}/x", "dpkg")
-    root.tree.put(_ADMIN, directory(origin="dpkg"))
-    for name, group in sorted(root.alternatives.items()):
-        lines = ["auto", f"/{group.link}"]
-        for slave in sorted(group.slaves):
-            lines += [slave, f"/{group.slaves[slave]}"]
-        lines.append("")
-        for path in sorted(group.choices):
-            priority, slaves = group.choices[path]
-            lines += [f"/{path}", str(priority)]
-            lines += [f"/{slaves[slave]}" if slave in slaves else "" for slave in sorted(group.slaves)]
-        lines.append("")
-        data = "".join(f"{line}\n" for line in lines).encode()
-        root.tree.put(f"{_ADMIN}/{name}", file(data, origin="dpkg"))
+    The real program refuses some, and scripts go on: a manual page that the image leaves out.
+    """
+    try:
+        alternative_calls.call(root, who, words, say=lambda _descriptor, _line: None)
+    except alternative_calls.BadUsage as error:
+        raise ToolError(
+            f"{who}: not a call that update-alternatives(1) knows ({error}): {' '.join(words)}"
+        ) from None

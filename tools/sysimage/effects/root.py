@@ -10,16 +10,6 @@ from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.debian.unpack import Unpacker
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group of alternatives (update-alternatives(1)) and what is installed in it."""
-
-    name: str
-    link: str  # path of the generic link
-    slaves: dict[str, str] = field(default_factory=dict)  # name → link
-    choices: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)  # path → priority, slaves
-
-
 @dataclass(slots=True)
 class Root(Files):
     """A root filesystem while packages are configured. Paths have no leading slash."""
@@ -28,7 +18,6 @@ class Root(Files):
     unpacker: Unpacker
     packages: dict[str, Package] = field(default_factory=dict)  # by name, those unpacked so far
     overrides: dict[str, str] = field(default_factory=dict)  # path → line of statoverride
-    alternatives: dict[str, Group] = field(default_factory=dict)
     # Effects at the end, by their order and their parameters.
     late: dict[tuple[int, str], Callable[[Root], None]] = field(default_factory=dict)
     excluded: Callable[[str], bool] = field(default=lambda _: False)  # whether the image leaves a path out
