@@ -185,7 +185,7 @@ def _alternative(text: str, where: str) -> Alternative:
 
 def compare(left: str, right: str) -> int:
     """Compares versions as deb-version(7) defines it: negative, zero or positive. Raises ToolError."""
-    return _compare_parts(_parts(left), _parts(right))
+    return compare_parts(_parts(left), _parts(right))
 
 
 def _parts(version: str) -> tuple[int, str, str]:
@@ -198,7 +198,8 @@ def _parts(version: str) -> tuple[int, str, str]:
     return int(epoch), upstream, revision
 
 
-def _compare_parts(left: tuple[int, str, str], right: tuple[int, str, str]) -> int:
+def compare_parts(left: tuple[int, str, str], right: tuple[int, str, str]) -> int:
+    """Compares versions that are cut into epoch, upstream version and revision."""
     if left[0] != right[0]:
         return left[0] - right[0]
     return _compare_text(left[1], right[1]) or _compare_text(left[2], right[2])
@@ -299,11 +300,11 @@ def write_database(
         "status": "".join(status(package) + "\n" for package in by_name),
         "arch": f"{architecture}\n",
         "diversions": "".join(
-            f"{line}\n" for diversion in sorted(diversions, key=lambda d: _bin(d[0])) for line in diversion
+            f"{line}\n" for diversion in sorted(diversions, key=lambda d: path_bin(d[0])) for line in diversion
         ),
     }
     if overrides:
-        text["statoverride"] = "".join(f"{overrides[path]}\n" for path in sorted(overrides, key=_bin))
+        text["statoverride"] = "".join(f"{overrides[path]}\n" for path in sorted(overrides, key=path_bin))
     files: list[str] = []
     named: dict[str, list[str]] = {}
     for package in packages:
@@ -349,6 +350,6 @@ def fnv(name: str) -> int:
     return value
 
 
-def _bin(path: str) -> int:
-    # dpkg writes both in the order of its hash table of file names.
+def path_bin(path: str) -> int:
+    """The place of a path in dpkg's hash table of file names, in whose order it writes and lists them."""
     return fnv(path.lstrip("/")) % _BINS
