@@ -13,7 +13,7 @@ from tools.sysimage.formats.deb import Deb, open_deb
 
 ADMIN = "var/lib/dpkg"
 # The fields of a status paragraph in the order in which dpkg writes them; others follow as they came.
-_FIELDS = [
+STATUS_FIELDS = [
     "Package",
     "Essential",
     "Protected",
@@ -244,7 +244,9 @@ def status(package: Package) -> str:
         conffiles += f"\n {path} " + ("newconffile remove-on-upgrade" if flag else package.digests[path[1:]])
     if conffiles:
         fields["Conffiles"] = conffiles
-    order = [name for name in _FIELDS if name in fields] + [name for name in fields if name not in _FIELDS]
+    order = [name for name in STATUS_FIELDS if name in fields] + [
+        name for name in fields if name not in STATUS_FIELDS
+    ]
     return "".join(
         f"{name}:{'' if name == 'Conffiles' else ' '}{_normal(name, fields[name])}\n" for name in order
     )
@@ -300,7 +302,9 @@ def write_database(
         "status": "".join(status(package) + "\n" for package in by_name),
         "arch": f"{architecture}\n",
         "diversions": "".join(
-            f"{line}\n" for diversion in sorted(diversions, key=lambda d: path_bin(d[0])) for line in diversion
+            f"{line}\n"
+            for diversion in sorted(diversions, key=lambda d: path_bin(d[0]))
+            for line in diversion
         ),
     }
     if overrides:
