@@ -8,7 +8,10 @@ from tests.commands.judge import judge
 from tests.commands.rooted import ours, real
 from tests.commands.world import interpret
 
-_OPERATORS = ("le lt eq ne ge gt le-nl lt-nl ge-nl gt-nl < <= << = > >= >>").split()
+_OPERATORS = (
+    *("le", "lt", "eq", "ne", "ge", "gt", "le-nl", "lt-nl", "ge-nl", "gt-nl"),
+    *("<", "<=", "<<", "=", ">", ">=", ">>"),
+)
 _VERSIONS = ["", "<unknown>", "0", "1.0", "1.0~rc1", "1:0", "0:1.0", "1.0-1", "2.41-12", "1.0+b1"]
 _BROKEN = [
     " 1 ",

@@ -72,7 +72,7 @@ def ours(script: str, files: dict[str, str | None]) -> Done:
     """Runs the same script here."""
     made = rooted(files)
     status, stdout, stderr = run(made, script.encode())
-    return Done(status, stdout, stderr, _in_memory(made.root.tree))
+    return Done(status, stdout, stderr, in_memory(made.root.tree))
 
 
 def rooted(files: dict[str, str | None]) -> World:
@@ -107,7 +107,8 @@ def _on_disk(root: Path) -> dict[str, str]:
     return {name: what for name, what in found.items() if _counts(name)}
 
 
-def _in_memory(tree: Tree) -> dict[str, str]:
+def in_memory(tree: Tree) -> dict[str, str]:
+    """The paths of a tree, and what they are."""
     found = {}
     for path, inode in tree.walk():
         if inode.kind is Kind.SYMLINK:
