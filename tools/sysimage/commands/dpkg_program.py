@@ -132,6 +132,16 @@ def _checked(call: Call, text: str) -> tuple[_Version, int]:
     return version, int(bool(warnings))
 
 
+def version_is_wrong(text: str) -> str:
+    """What `dpkg --validate-version` says of a version, "" if it is one."""
+    warnings: list[str] = []
+    try:
+        _parse(text, warnings)
+    except DpkgError as error:
+        return f"dpkg: error: version '{text}' has bad syntax: {error}"
+    return "\n".join(f"dpkg: warning: version '{text}' has bad syntax: {warning}" for warning in warnings)
+
+
 def _validate(call: Call, kind: str, words: Sequence[str]) -> int:
     if len(words) != 1:
         raise DpkgError(f"--validate-{kind} takes one <{kind}> argument{_USAGE}")

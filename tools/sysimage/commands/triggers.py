@@ -209,10 +209,14 @@ def dpkg_trigger(call: Call) -> int:
     if wrong:
         return _usage(call, f"invalid trigger name '{trigger}': {wrong}")
     if "no-act" not in given:
-        who = "" if by == "-" else by.partition(":")[0]
-        _state(call.world).asked.append((trigger, who))
-        activate(call.world, trigger, who)
+        request(call.world, trigger, "" if by == "-" else by.partition(":")[0])
     return 0
+
+
+def request(world: World, trigger: str, by: str) -> None:
+    """What dpkg-trigger asks for: at once, and again when the script has ended."""
+    _state(world).asked.append((trigger, by))
+    activate(world, trigger, by)
 
 
 def _usage(call: Call, message: str) -> int:
