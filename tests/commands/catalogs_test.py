@@ -46,7 +46,8 @@ def test_a_catalog_of_xml_would_have_other_entries_or_no_old_copy() -> None:
 def test_an_entry_of_xml_would_be_taken_that_is_refused() -> None:
     said, files = _left(
         f"{_ADD} --root --package p; {_ADD} --package p; {_ADD} --package p --local /none; {_ADD}; "
-        "update-xmlcatalog --add --package p --local /opt/a.xml --type x --id y; update-xmlcatalog --del --root"
+        "update-xmlcatalog --add --package p --local /opt/a.xml --type x --id y; "
+        "update-xmlcatalog --del --root"
     )
     errors = (
         "package catalog /etc/xml/p.xml not found",
