@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.commands.dpkg_query_test import package
-from tests.commands.rooted import Done, in_memory, real, rooted
+from tests.commands.rooted import Done, in_memory, package, real, rooted
 from tests.commands.world import run
 from tools.sysimage.debian import dpkg
 

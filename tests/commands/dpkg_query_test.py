@@ -1,17 +1,14 @@
 """Compares what dpkg and dpkg-query answer with what the real ones answered to a script in a chroot."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.commands.dpkg_answers import POSTINST, PREINST
+from tests.commands.rooted import package
 from tests.commands.world import machine_of, world
 from tools.sysimage.commands import triggers
 from tools.sysimage.commands.world import World
-from tools.sysimage.debian.dpkg import Package
-from tools.sysimage.formats import deb822
-from tools.sysimage.formats.deb import Deb
 from tools.sysimage.scripts import shell
 
 _OLD = """Package: old
@@ -37,16 +34,6 @@ Maintainer: x <x@example.org>
 Depends: old
 Description: new one
 """
-_MD5 = "2cd6ee2c70b0bde53fbe6cac3c8b8bb1"
-
-
-def package(control: str, files: dict[str, str], paths: list[str]) -> Package:
-    """A package that has been unpacked."""
-    fields = deb822.fields(control)
-    made = Package(Deb(Path("x.deb"), fields, {name: text.encode() for name, text in files.items()}))
-    made.entries.extend(paths)
-    made.digests.update(dict.fromkeys(made.conffiles(), _MD5))
-    return made
 
 
 def _world(script: str) -> World:

@@ -11,8 +11,12 @@ from tests.commands import judge
 from tests.commands.world import run, world
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.tree import Kind, Tree, directory, file, symlink
+from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.formats import deb822
+from tools.sysimage.formats.deb import Deb
 
 _SECONDS = 20
+_MD5 = "2cd6ee2c70b0bde53fbe6cac3c8b8bb1"
 
 
 @dataclass(frozen=True)
@@ -116,3 +120,12 @@ def in_memory(tree: Tree) -> dict[str, str]:
         else:
             found[path] = "folder" if inode.kind is Kind.DIRECTORY else inode.read().decode()
     return {name: what for name, what in found.items() if name and _counts(name)}
+
+
+def package(control: str, files: dict[str, str], paths: list[str]) -> Package:
+    """A package that has been unpacked."""
+    fields = deb822.fields(control)
+    made = Package(Deb(Path("x.deb"), fields, {name: text.encode() for name, text in files.items()}))
+    made.entries.extend(paths)
+    made.digests.update(dict.fromkeys(made.conffiles(), _MD5))
+    return made

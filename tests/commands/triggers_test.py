@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.commands.dpkg_query_test import package
+from tests.commands.rooted import package
 from tests.commands.world import run, world
 from tools.sysimage.commands import triggers
 from tools.sysimage.commands.world import World

@@ -3,30 +3,50 @@
 from collections.abc import Mapping
 
 from tools.sysimage.commands import (
+    alternatives,
     awk_run,
     basic,
+    catalogs,
     coreutils_copy,
     coreutils_look,
     coreutils_mode,
+    debianutils,
+    dpkg_divert,
+    dpkg_program,
+    dpkg_query,
+    dpkg_statoverride,
+    dpkg_tools,
     getopt,
     grep,
+    maintscript_helper,
     sed_run,
     system,
     text_lines,
+    triggers,
 )
 from tools.sysimage.commands.call import Command
 
 _FAMILIES = (
+    alternatives,
     awk_run,
     basic,
+    catalogs,
     coreutils_copy,
     coreutils_look,
     coreutils_mode,
+    debianutils,
+    dpkg_divert,
+    dpkg_program,
+    dpkg_query,
+    dpkg_statoverride,
+    dpkg_tools,
     getopt,
     grep,
+    maintscript_helper,
     sed_run,
     system,
     text_lines,
+    triggers,
 )
 
 

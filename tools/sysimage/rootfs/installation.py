@@ -12,7 +12,7 @@ from tools.sysimage.core.tree import Tree, file
 from tools.sysimage.debian import dpkg, order, unpack
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.debian.unpack import Unpacker
-from tools.sysimage.effects import alternatives, ledger, tmpfiles
+from tools.sysimage.effects import ledger, tmpfiles
 from tools.sysimage.effects.ledger import Ledger
 from tools.sysimage.effects.root import Root
 
@@ -105,7 +105,6 @@ def install(
     if waiting:
         after_base(root)
     ledger.finish(root)
-    alternatives.write_database(root)
     dpkg.write_database(
         root.tree,
         unpacked,
