@@ -147,6 +147,7 @@ def _environment(world: World, package: Package, script: str) -> dict[str, str]:
         "DPKG_MAINTSCRIPT_ARCH": package.architecture,
         "DPKG_MAINTSCRIPT_NAME": script,
         "DPKG_MAINTSCRIPT_DEBUG": "0",
+        "DPKG_FORCE": "security-mac,downgrade",
         "DPKG_RUNNING_VERSION": own.version if own else _VERSION,
         "DPKG_ADMINDIR": "/var/lib/dpkg",
         "DPKG_ROOT": "",

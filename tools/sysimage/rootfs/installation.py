@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from tools.sysimage.commands import maintainer
+from tools.sysimage.commands import maintainer, triggers
 from tools.sysimage.commands.world import World
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree, file
 from tools.sysimage.debian import dpkg, order, unpack
 from tools.sysimage.debian.dpkg import Package
@@ -16,6 +17,7 @@ from tools.sysimage.effects import ledger, tmpfiles
 from tools.sysimage.effects.ledger import Ledger
 from tools.sysimage.effects.root import Root
 
+_MAX_TRIGGERS = 1_000
 _TEMPORARY = f"{dpkg.ADMIN}/tmp.ci"  # where dpkg has a package's control files until it is unpacked
 
 
@@ -34,12 +36,13 @@ class Installation:
 
         `bootstrap` is for the essential packages, whose files are all there before any script runs.
         """
-        root = self.world.root
-        self.world.bootstrap = bootstrap
+        world, root = self.world, self.world.root
+        world.bootstrap = bootstrap
         for package in batch.unpack:
             root.tree.make_parents(f"{_TEMPORARY}/x", "dpkg")
             for name, data in package.deb.control.items():
                 root.tree.put(f"{_TEMPORARY}/{name}", file(data, 0o755))
+            triggers.unpacking(world, package)
             self._run(package, "preinst", "install")
             root.tree.remove(_TEMPORARY)
             archive, offset = places[package.name]
@@ -47,27 +50,48 @@ class Installation:
             root.unpacker.unpack(package, archive)
             root.packages[package.name] = package
             dpkg.write_info(root.tree, [package])
+            triggers.unpacked(world, package)
+        if not bootstrap:
+            # apt unpacks in one run of dpkg, and configures in another.
+            triggers.new_run(world, [package.name for package in batch.configure])
         for package in batch.configure:
+            triggers.configuring(world, package)
             self._run(package, "postinst", "configure", "")
-            self.world.configured.add(package.name)
-        self.world.bootstrap = False
+            world.configured.add(package.name)
+        self._process_triggers()
+        world.bootstrap = False
+
+    def _process_triggers(self) -> None:
+        for _ in range(_MAX_TRIGGERS):
+            waiting = triggers.pending(self.world)
+            if not waiting:
+                return
+            name, names = waiting[0]
+            triggers.processing(self.world, name)
+            self._run(self.world.root.packages[name], "postinst", "triggered", " ".join(names))
+        raise ToolError(f"the triggers of {waiting[0][0]} activate each other without end; leave it out")
 
     def _run(self, package: Package, script: str, *arguments: str) -> None:
         if script not in package.deb.control:
             return
         calls, lacking = self.book.calls(package, script)
+        if not lacking and arguments[0] == "triggered":
+            # What a ledger says of the script, it says of its triggers, too.
+            return
         tree = self.world.root.tree
         tree.observer = self.world.journal.note
         try:
             if lacking:
                 maintainer.run(self.world, package, script, arguments)
             else:
+                self.world.package, self.world.script = package, script
                 self.world.journal.begin(package.name, script, None)
                 ledger.run(self.world.root, package, script, calls)
         except maintainer.ScriptError as error:
             self.failures.append(error)
         finally:
             tree.observer = None
+            triggers.script_ended(self.world)
 
 
 def install(
