@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from tools.sysimage.commands import (
+    accounts_adduser,
+    accounts_shadow,
     alternatives,
     awk_run,
     basic,
@@ -27,6 +29,8 @@ from tools.sysimage.commands import (
 from tools.sysimage.commands.call import Command
 
 _FAMILIES = (
+    accounts_adduser,
+    accounts_shadow,
     alternatives,
     awk_run,
     basic,
