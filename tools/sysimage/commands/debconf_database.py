@@ -43,7 +43,7 @@ class Record:
 
 @dataclass(slots=True)
 class Database:
-    """All templates and questions by name. `answers` are the user's, `used` those that a question has taken."""
+    """All templates and questions by name. `answers` are the user's, `used` those of questions that exist."""
 
     answers: Mapping[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -52,6 +52,7 @@ class Database:
     running: bool = False  # whether a frontend has it locked
     cached: set[str] = field(default_factory=set)  # templates that the running process has met
     priorities: dict[str, str] = field(default_factory=dict)  # of questions, in the running process
+    title: str = ""  # what the running frontend has above its texts
     converts: bool = False  # whether Text::Iconv is installed
 
     # Templates (Debconf::Template).
@@ -206,6 +207,7 @@ class Database:
     def begin(self) -> None:
         """Starts a process that has the database open."""
         self.running = True
+        self.title = ""
         self.cached.clear()
         self.priorities.clear()
 

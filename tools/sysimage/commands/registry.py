@@ -26,6 +26,7 @@ from tools.sysimage.commands import (
     system,
     text_lines,
     triggers,
+    ucf,
 )
 from tools.sysimage.commands.call import Command
 
@@ -53,6 +54,7 @@ _FAMILIES = (
     system,
     text_lines,
     triggers,
+    ucf,
 )
 
 
