@@ -2,7 +2,13 @@
 
 from collections.abc import Callable
 
-from tools.sysimage.scripts import builtin_directory, builtin_output, builtin_test, builtin_variables
+from tools.sysimage.scripts import (
+    builtin_alias,
+    builtin_directory,
+    builtin_output,
+    builtin_test,
+    builtin_variables,
+)
 from tools.sysimage.scripts.arguments import count, options, single_quoted
 from tools.sysimage.scripts.failures import ShellError, ShellExit
 from tools.sysimage.scripts.files import Access, Kind
@@ -16,7 +22,7 @@ _SIGNALS = (
     "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
     "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 )  # fmt: skip
-_REFUSED = ("alias", "bg", "fg", "jobs", "kill", "times", "ulimit", "unalias")
+_REFUSED = ("bg", "fg", "jobs", "kill", "times", "ulimit")
 _CHUNK = 1 << 20
 
 type Builtin = Callable[[Machine, list[str], bool], int]
@@ -182,6 +188,10 @@ def _command(machine: Machine, argv: list[str], _tested: bool) -> int:
 def _describe(machine: Machine, name: str, *, verbose: bool) -> int:
     if name in KEYWORDS:
         what = " is a shell keyword"
+    elif name in machine.aliases:
+        text = builtin_alias.described(machine, name)
+        machine.write(f"{name} is an alias for {machine.aliases[name]}\n" if verbose else f"alias {text}")
+        return 0
     elif name in machine.functions:
         what = " is a shell function"
     elif name in BUILTINS:
@@ -201,6 +211,7 @@ BUILTINS: dict[str, Builtin] = {
     ".": _dot,
     ":": _true,
     "[": builtin_test.test,
+    "alias": builtin_alias.alias,
     "break": _break,
     "cd": builtin_directory.cd,
     "chdir": builtin_directory.cd,
@@ -227,6 +238,7 @@ BUILTINS: dict[str, Builtin] = {
     "true": _true,
     "type": _type,
     "umask": builtin_directory.umask,
+    "unalias": builtin_alias.unalias,
     "unset": builtin_variables.unset,
     "wait": _wait,
     **dict.fromkeys(_REFUSED, _refused),

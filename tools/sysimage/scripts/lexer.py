@@ -1,7 +1,7 @@
 """Tokens of a shell program (XCU 2.3), as dash reads them."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tools.sysimage.scripts.marked import plain
 from tools.sysimage.scripts.source import Nesting, Source, fail
@@ -56,7 +56,9 @@ type Substitute = Callable[[bool, bool], Node | None]
 class Lexer:
     """Reads tokens. `kind`, `word`, `quoted` and `redirect` are those of the last one."""
 
-    def __init__(self, source: Source, nesting: Nesting, substitute: Substitute) -> None:
+    def __init__(
+        self, source: Source, nesting: Nesting, substitute: Substitute, aliases: Mapping[str, str]
+    ) -> None:
         self.source = source
         self.nesting = nesting
         self.documents: list[HereDocument] = []  # those whose bodies are still to come
@@ -66,23 +68,51 @@ class Lexer:
         self.redirect = Redirect("<", 0)
         self.pushed = False  # the last token is to be read again
         self._substitute = substitute
+        self._aliases = aliases
+        self._start = 0  # where the last word began
 
-    def next(self, *, keywords: bool = False, newlines: bool = False, delimiter: bool = False) -> Kind:
+    def next(
+        self,
+        *,
+        keywords: bool = False,
+        newlines: bool = False,
+        delimiter: bool = False,
+        aliases: bool | None = None,
+    ) -> Kind:
         """Reads a token.
 
         `keywords` is whether a reserved word may stand here, `newlines` whether newlines before it are
-        skipped, `delimiter` whether it is the delimiter of a here-document.
+        skipped, `delimiter` whether it is the delimiter of a here-document, `aliases` whether an alias may
+        stand here (XCU 2.3.1), if not where a reserved word may.
         """
-        kind = self._token(delimiter)
-        if newlines:
-            while kind is Kind.NEWLINE:
-                self.read_documents()
-                kind = self._token(False)
-        if kind is Kind.WORD and keywords and not self.quoted and len(self.word) == 1:
-            part = self.word[0]
-            if isinstance(part, str):
-                self.kind = kind = KEYWORDS.get(part, kind)
-        return kind
+        while True:
+            again = self.pushed
+            kind = self._token(delimiter)
+            if newlines:
+                while kind is Kind.NEWLINE:
+                    self.read_documents()
+                    kind = self._token(False)
+                    again = False
+            part = self.word[0] if kind is Kind.WORD and not self.quoted and len(self.word) == 1 else None
+            if not isinstance(part, str):
+                return kind
+            if keywords and part in KEYWORDS:
+                self.kind = KEYWORDS[part]
+                return self.kind
+            if (
+                again
+                or not self._aliases
+                or not self._expanded(part, keywords if aliases is None else aliases)
+            ):
+                return kind
+
+    def _expanded(self, name: str, allowed: bool) -> bool:
+        """Puts the text of an alias in its place. Returns whether it did."""
+        within, blank = self.source.within(self._start)
+        if name not in self._aliases or name in within or not (allowed or blank):
+            return False
+        self.source.insert(name, self._aliases[name])
+        return True
 
     def read_documents(self) -> None:
         """Reads the bodies of the here-documents that began in the line before."""
@@ -131,6 +161,7 @@ class Lexer:
                 return char
 
     def _word(self, delimiter: bool) -> Kind:
+        self._start = self.source.position
         text = WordReader(self.source, self.nesting, self._substitute, syntax=BASE, literal=delimiter).read()
         self.word, self.quoted = text.word, text.quoted
         if text.after and text.after in "<>" and not text.quoted and self._descriptor(text.word) is not None:

@@ -82,6 +82,7 @@ class Machine:
         self.getopts = OptionState()
         self.jobs = Jobs()
         self.functions: dict[str, Function] = {}
+        self.aliases: dict[str, str] = {}
         self.options: frozenset[str] = frozenset()
         self.traps: dict[str, str] = {}
         self.umask = 0o022
@@ -245,6 +246,7 @@ class Machine:
         child.getopts = copy.copy(self.getopts)
         child.jobs = Jobs(self.jobs.last)
         child.functions = dict(self.functions)
+        child.aliases = dict(self.aliases)
         child.traps = {name: action for name, action in self.traps.items() if not action}
         child.descriptors = dict(self.descriptors)
         child.redirections = []
@@ -270,7 +272,7 @@ class Machine:
         """Executes text, line by line, as `eval` does. Returns its status."""
         status = 0
         self.meter.step(1 + (len(text) >> 5))
-        parser = Parser(text)
+        parser = Parser(text, aliases=self.aliases)
         while True:
             try:
                 more, node = parser.next()

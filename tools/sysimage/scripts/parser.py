@@ -1,6 +1,8 @@
 """The grammar of the shell (XCU 2.10), read a complete command at a time as dash does."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from tools.sysimage.scripts.failures import ShellSyntaxError, deep
 from tools.sysimage.scripts.lexer import LIST_ENDS, Kind, Lexer
@@ -33,15 +35,16 @@ SPECIAL_BUILTINS = frozenset((
 ))  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 _ALL_ARGUMENTS: Word = (MARK, Parameter("@"), MARK)
 
 
 class Parser:
     """Reads the commands of a program one after the other."""
 
-    def __init__(self, text: str, line: int = 1) -> None:
+    def __init__(self, text: str, line: int = 1, aliases: Mapping[str, str] = _NO_ALIASES) -> None:
         self._nesting = Nesting()
-        self._lexer = Lexer(Source(text, line), self._nesting, self._substitute)
+        self._lexer = Lexer(Source(text, line), self._nesting, self._substitute, aliases)
 
     @property
     def line(self) -> int:
@@ -227,7 +230,7 @@ class Parser:
         word = lexer.word
         self._expect(Kind.IN, newlines=True)
         choices: list[Choice] = []
-        kind = lexer.next(keywords=True, newlines=True)
+        kind = lexer.next(keywords=True, newlines=True, aliases=False)
         while kind is not Kind.ESAC:
             patterns = self._patterns()
             choices.append(Choice(patterns, self._list(empty=True)))
@@ -236,7 +239,7 @@ class Parser:
                 break
             if kind is not Kind.END_CASE:
                 raise self._unexpected(Kind.END_CASE)
-            kind = lexer.next(keywords=True, newlines=True)
+            kind = lexer.next(keywords=True, newlines=True, aliases=False)
         return Case(line, word, tuple(choices))
 
     def _patterns(self) -> tuple[Word, ...]:
@@ -264,7 +267,7 @@ class Parser:
         line = lexer.source.line
         words, assignments, redirects = list[Word](), list[Word](), list[Redirect]()
         while True:
-            kind = lexer.next()
+            kind = lexer.next(aliases=not words)
             if kind is Kind.WORD:
                 if not words and is_assignment(lexer.word):
                     assignments.append(lexer.word)

@@ -10,13 +10,14 @@ _NESTING = 500  # levels of commands, substitutions and parameters within each o
 class Source:
     """Text that is read once; "" is its end."""
 
-    __slots__ = ("line", "position", "text")
+    __slots__ = ("aliases", "line", "position", "text")
 
     def __init__(self, text: str, line: int = 1) -> None:
         # A shell drops NUL bytes of its input.
         self.text = text.replace("\0", "")
         self.position = 0
         self.line = line
+        self.aliases: list[tuple[str, int, bool]] = []  # name, characters after its text, ends with a blank
 
     def get(self) -> str:
         """Reads a character."""
@@ -42,6 +43,18 @@ class Source:
             self.get()
             char = self.get()
         return char
+
+    def insert(self, name: str, value: str) -> None:
+        """Puts an alias's text where the source is read."""
+        self.aliases.append((name, len(self.text) - self.position, value[-1:] in (" ", "\t")))
+        self.text = self.text[: self.position] + value + self.text[self.position :]
+
+    def within(self, start: int) -> tuple[set[str], bool]:
+        """Returns the aliases around a word at `start`, and whether one with a blank ends before it."""
+        rest, blank = len(self.text) - start, False
+        while self.aliases and self.aliases[-1][1] >= rest:
+            blank = self.aliases.pop()[2] or blank
+        return {name for name, _, _ in self.aliases}, blank
 
     def run(self, pattern: re.Pattern[str]) -> str:
         """Reads what matches here; the pattern matches no newline."""
