@@ -5,7 +5,7 @@ Nobody answers a question: a file that was changed stays, and the new version li
 
 import errno
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tools.sysimage.commands import debconf, ucfr
 from tools.sysimage.commands.call import Call, Command
@@ -44,6 +44,7 @@ class _File:
     missing: bool  # whether a file that was removed is made anew
     sums: str
     source: str
+    backups: int = records.BACKUPS
 
     @property
     def merges(self) -> bool:
@@ -55,7 +56,7 @@ class _File:
         call = self.call
         name = f"{self.state}/hashfile"
         if call.files.find(f"/{name}") is not None:
-            records.back_up(call.root, call.world.who, name, preserve=True)
+            records.back_up(call.root, call.world.who, name, preserve=True, count=self.backups)
         records.record(
             call.root, call.world.who, inode=self.inode, path=self.path, state=self.state, merges=self.merges
         )
@@ -103,13 +104,15 @@ def ucf(call: Call) -> int:
     state = call.path(state).strip("/")
     if purge:
         path = _destination(call, given, given.operands[0])
-        return _purge(call, path, state)
+        return _purge(call, path, state) if path else 2
     new, target = given.operands
     if call.files.find(call.path(new)) is None:
         say(call, f"Error: The new file {new} does not exist!")
         return 1
     new = call.files.real_path(call.path(new))
     path = _destination(call, given, target)
+    if not path:
+        return 2
     keep, missing = _forced(call, chosen)
     if keep == "both":
         say(call, "Error: Only one of FORCE_CONFFOLD and FORCE_CONFFNEW should be set")
@@ -137,6 +140,8 @@ def _with_debconf(chosen: _File) -> int:
         )
     if call.files.find(_CONFMODULE) is None or not allowed:
         return _process(chosen, None)
+    # confmodule leaves IFS empty where it was unset, and ucf then counts its backups in one word.
+    chosen = replace(chosen, backups=1)
     load = "X_LOADTEMPLATEFILE /var/lib/dpkg/info/ucf.templates ucf"
     if running:
 
@@ -284,10 +289,13 @@ def _purge(call: Call, path: str, state: str) -> int:
 
 
 def _destination(call: Call, given: Given, name: str) -> str:
-    """Returns the file's name as it is recorded: without links if it exists, and diverted."""
+    """Returns the file's name as it is recorded: without links if it exists, and diverted; "" is an error."""
     path = name
     if call.files.find(call.path(name)) is not None:
         path = call.files.real_path(call.path(name))
+    if not path.startswith("/"):
+        say(call, f'dpkg-divert: error: filename "{path}" is not absolute')
+        return ""
     divert = diversion(call, path)
     return divert[1] if divert and divert[0] != given.value("package") else path
 

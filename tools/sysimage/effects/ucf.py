@@ -15,7 +15,7 @@ from tools.sysimage.effects.root import Root
 _STATE = "var/lib/ucf"
 _CALL = re.compile(r'^[ \t]*ucf "?/([^"\s]+)"? "?/([^"\s]+)"?$\s*^[ \t]*ucfr "?([^"\s]+)"? ', re.MULTILINE)
 _CACHED = 25_600  # bytes: a larger version is kept for a merge alone
-_BACKUPS = 8
+BACKUPS = 8
 
 
 def names(line: str, path: str) -> bool:
@@ -49,9 +49,9 @@ def duplicate(root: Root, inode: Inode, path: str, who: str, *, preserve: bool) 
         there.mode, there.uid, there.gid = inode.mode, inode.uid, inode.gid
 
 
-def back_up(root: Root, who: str, name: str, *, preserve: bool) -> None:
-    """Keeps the last versions of a file of records, as NAME.0 to NAME.7."""
-    for number in range(_BACKUPS - 2, -2, -1):
+def back_up(root: Root, who: str, name: str, *, preserve: bool, count: int = BACKUPS) -> None:
+    """Keeps the last versions of a file of records, as NAME.0 to NAME.7, or fewer."""
+    for number in range(count - 2, -2, -1):
         old = root.tree.find(name if number < 0 else f"{name}.{number}")
         if old is not None and old.kind is Kind.FILE:
             duplicate(root, old, f"{name}.{number + 1}", who, preserve=preserve)
