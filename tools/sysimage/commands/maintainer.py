@@ -1,13 +1,13 @@
 """How dpkg calls a maintainer script (deb-maintscripts(7)), and which programs the script finds."""
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.journal import Change
 from tools.sysimage.commands.registry import COMMANDS
+from tools.sysimage.commands.shell_script import shell_options, with_options
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian import dpkg
@@ -17,13 +17,6 @@ from tools.sysimage.scripts import shell
 from tools.sysimage.scripts.machine import Machine, Program
 from tools.sysimage.scripts.marked import inward, outward
 
-_SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:env[ \t]+)?(sh|dash|bash)(?:[ \t]+-(\w+))?[ \t]*\n")
-# What bash reads otherwise than the shell here, or alone.
-_BASH = re.compile(
-    rb"\[\[|\$['\"(]\(|<<<|\+=|=\(|[<>]\(|&>|\(\(|\$\{\w+(?:[\^,/@]|:-?\d|:\$)|\$\{!|\{\w+\.\.|\$\{?(?:BASH|RANDOM|SECONDS|EUID)"
-    rb"|\b(?:declare|typeset|source|function|shopt|let|mapfile|readarray|select|pushd|popd|coproc)\b|\becho\b.*\\"
-    rb"|\bread\b.*-[apdnNt]|\btype -|\bset -o\b|\$\{#?\w+\["
-)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _VERSION = "1.22.21"  # what DPKG_RUNNING_VERSION says where dpkg is not in the set
 _PREINST = "/var/lib/dpkg/tmp.ci/preinst"
@@ -61,7 +54,7 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
     data = package.deb.control.get(script)
     if data is None:
         return
-    options = _shell(data)
+    options = shell_options(data)
     if options is None:
         first = data.partition(b"\n")[0].decode("utf-8", "replace")
         raise ScriptError(
@@ -102,14 +95,6 @@ def _trace(world: World, machine: Machine) -> None:
 
     machine.observer = command
     world.journal.listener = changed
-
-
-def _shell(data: bytes) -> str | None:
-    """The options in the first line of a script of the shell, None for a text that is none."""
-    match = _SHELL.match(data)
-    if match is None or (match[1] == b"bash" and _BASH.search(re.sub(rb"(?m)^[ \t]*#.*", b"", data))):
-        return None
-    return (match[2] or b"").decode()
 
 
 def _sh(call: Call) -> int:
@@ -206,10 +191,9 @@ class Programs:
         if path.rpartition("/")[2] in ("sh", "dash", "bash"):
             return self._program(_sh)
         data = inode.read() if inode and inode.content.size < _LONGEST else b""
-        options = _shell(data)
+        options = shell_options(data)
         if options is not None:
-            # Those of its first line are set without a line more.
-            text = "".join(f"set -{letter};" for letter in options).encode() + data
+            text = with_options(options, data)
             return lambda machine, argv: shell.run_program(machine, text, [f"/{path}", *argv[1:]])
 
         def unknown(machine: Machine, _argv: Sequence[str]) -> int:
