@@ -17,11 +17,11 @@ from tools.sysimage.commands.debconf_database import Database, DebconfError, dat
 from tools.sysimage.commands.debconf_protocol import reply
 from tools.sysimage.commands.debconf_session import Session, Settings
 from tools.sysimage.commands.debconf_tools import lock
+from tools.sysimage.commands.shell_script import shell_options, with_options
 from tools.sysimage.debian import dpkg
 from tools.sysimage.scripts import shell
 from tools.sysimage.scripts.machine import Machine
 
-_SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:sh|dash)(?:[ \t]+-(\w+))?[ \t]*\n")
 _PREINST = "/var/lib/dpkg/tmp.ci/"
 _HANGS = "the script waits for ever for debconf's answer"
 
@@ -106,10 +106,10 @@ def _converse(call: Call, owner: str, argv: Sequence[str], data: bytes | None) -
     if data is None:
         status = Call(call.world, machine, argv).execute(argv)
     else:
-        match = _SHELL.match(data)
-        if match is None:
+        options = shell_options(data)
+        if options is None:
             call.refuse(f"debconf's frontend is to run {argv[0]}, which is no shell script")
-        status = shell.run_program(machine, data, argv, (match[1] or b"").decode())
+        status = shell.run_program(machine, with_options(options, data), argv)
     link.finish()
     return status
 
