@@ -55,7 +55,12 @@ def _owned(call: Call, given: Given, package: str, owner: str, name: str) -> int
             return None
         say(call, f"ucfr: Association belongs to {owner}, not {package}")
         return 5
-    if owner == package or diversion(call, name) is not None:
+    if owner == package:
+        return 0
+    if not name.startswith("/"):
+        say(call, f'dpkg-divert: error: filename "{name}" is not absolute')
+        return 2
+    if diversion(call, name) is not None:
         return 0
     if not force:
         say(call, f"ucfr: Attempt from package {package}  to take {name} away from package {owner}")
