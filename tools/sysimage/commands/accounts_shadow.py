@@ -260,7 +260,7 @@ def usermod(call: Call) -> int:
         accounts[SHADOW].changed = shadow != unchanged
     if "login" in given:
         _rename(accounts, name, given.value("login"))
-    elif not _asked(given, "groups", "password", "lock", "unlock") and row == before:
+    elif not _asked(given, "groups", "password", "lock", "unlock", "expiredate") and row == before:
         call.out("usermod: no changes\n")
     accounts.save()
     return 0

@@ -1,347 +1,324 @@
-"""readlink, realpath, stat, ls, cmp, df, mountpoint and their like: what is known of files."""
+"""readlink, realpath, stat and ls."""
 
-import errno
-import stat as modes
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping, Sequence
+from stat import filemode
 
+from tools.sysimage.commands import owners
 from tools.sysimage.commands.call import Call, Command
-from tools.sysimage.commands.tree_files import failure
+from tools.sysimage.commands.canonical import Mode, canonicalize, relative
+from tools.sysimage.commands.coreutils_words import (
+    file_mode,
+    is_directory,
+    joined,
+    names_of,
+    not_modelled,
+    quoted,
+    reason,
+    usage,
+)
+from tools.sysimage.commands.options import Given
 from tools.sysimage.core.tree import Inode, Kind
-from tools.sysimage.scripts import builtin_test
-from tools.sysimage.scripts.marked import inward
 
-_TYPES = {
-    Kind.FILE: ("regular file", modes.S_IFREG),
-    Kind.DIRECTORY: ("directory", modes.S_IFDIR),
-    Kind.SYMLINK: ("symbolic link", modes.S_IFLNK),
-    Kind.CHARACTER: ("character special file", modes.S_IFCHR),
-    Kind.BLOCK: ("block special file", modes.S_IFBLK),
-    Kind.FIFO: ("fifo", modes.S_IFIFO),
+_KINDS = {
+    Kind.FILE: "regular file",
+    Kind.DIRECTORY: "directory",
+    Kind.SYMLINK: "symbolic link",
+    Kind.CHARACTER: "character special file",
+    Kind.BLOCK: "block special file",
+    Kind.FIFO: "fifo",
 }
-_MOUNTED = ("/", "/proc", "/sys", "/dev", "/dev/pts")  # in the chroot of an installation
-_FREE = 1 << 24  # KiB, of any file system
-
-
-def canonical(call: Call, name: str, missing: str) -> str:
-    """Returns a path without links, as realpath(1) has it. Raises OSError.
-
-    `missing` is what may be missing: "nothing", "last" or "all".
-    """
-    if not name:
-        raise failure(errno.ENOENT, name)
-    try:
-        where, inode = call.files.lookup(call.path(name.rstrip("/") or "/"))
-        if inode is not None and name.endswith("/") and inode.kind is not Kind.DIRECTORY:
-            raise failure(errno.ENOTDIR, name)
-    except OSError as error:
-        if missing != "all" or error.errno == errno.ELOOP:
-            raise
-        return "/" + call.root.tree.resolve(call.path(name).strip("/"))
-    if inode is None and missing == "nothing":
-        raise failure(errno.ENOENT, name)
-    return f"/{where}"
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "r": "\r", "v": "\v"}
+_DIRECTIVE = re.compile(r"%([-#0+ ]*\d*(?:\.\d+)?)(.?)", re.DOTALL)
+_DATE = "Jan  1  1970"  # a tree keeps no times
 
 
 def readlink(call: Call) -> int:
     """readlink(1)."""
     given = call.options(
-        "-f --canonicalize",
-        "-e --canonicalize-existing",
-        "-m --canonicalize-missing",
-        "-n --no-newline",
-        "-q --quiet",
-        "-s --silent",
-        "-v --verbose",
-        "-z --zero",
-    )
+        "-f --canonicalize", "-e --canonicalize-existing", "-m --canonicalize-missing", "-n --no-newline",
+        "-q --quiet", "-s --silent", "-v --verbose", "-z --zero",
+    )  # fmt: skip
     if not given.operands:
-        return call.complain("missing operand")
-    kind = given.last("canonicalize", "canonicalize-existing", "canonicalize-missing")
-    missing = {"canonicalize": "last", "canonicalize-existing": "nothing", "canonicalize-missing": "all"}.get(
-        kind
-    )
-    end = "\0" if "zero" in given else "" if "no-newline" in given and len(given.operands) == 1 else "\n"
+        return usage(call, "missing operand")
+    chosen = given.last("canonicalize", "canonicalize-existing", "canonicalize-missing")
+    end = "\0" if "zero" in given else "\n"
+    if "no-newline" in given and len(given.operands) == 1:
+        end = ""
+    elif "no-newline" in given:
+        call.complain("ignoring --no-newline with multiple arguments")
     status = 0
-    for name in given.operands:
+    for operand in given.operands:
         try:
-            if missing:
-                call.out(canonical(call, name, missing) + end)
-                continue
-            inode = call.files.get(call.path(name), follow=False)
-            if inode.kind is not Kind.SYMLINK:
-                raise failure(errno.EINVAL, name)
-            call.out(inode.target + end)
+            if not chosen:
+                inode = call.files.get(call.path(operand), follow=False)
+                if inode.kind is not Kind.SYMLINK:
+                    raise OSError(22, "Invalid argument")
+                call.out(inode.target + end)
+            else:
+                call.out(canonicalize(call.files, call.path(operand), _mode(chosen)) + end)
         except OSError as error:
-            status = call.complain(f"{name}: {error.strerror}") if "verbose" in given else 1
+            status = 1
+            if given.last("quiet", "silent", "verbose") == "verbose":
+                call.complain(
+                    f"{operand if re.fullmatch(r'[-\w./]+', operand) else quoted(operand)}: {reason(error)}"
+                )
     return status
+
+
+def _mode(chosen: str) -> Mode:
+    if chosen == "canonicalize-existing":
+        return Mode.EXISTING
+    return Mode.MISSING if chosen == "canonicalize-missing" else Mode.LAST_MISSING
 
 
 def realpath(call: Call) -> int:
     """realpath(1)."""
     given = call.options(
-        "-e --canonicalize-existing",
-        "-m --canonicalize-missing",
-        "-P --physical",
-        "-q --quiet",
-        "-s --strip --no-symlinks",
-        "-z --zero",
-        "--relative-to=",
-    )
-    missing = {"canonicalize-existing": "nothing", "canonicalize-missing": "all"}.get(
-        given.last("canonicalize-existing", "canonicalize-missing"), "last"
-    )
+        "-e --canonicalize-existing", "-m --canonicalize-missing", "-E --canonicalize", "-P --physical",
+        "-q --quiet", "-s --strip --no-symlinks", "-z --zero", "--relative-to=",
+    )  # fmt: skip
     if not given.operands:
-        return call.complain("missing operand")
+        return usage(call, "missing operand")
+    mode = _mode(given.last("canonicalize", "canonicalize-existing", "canonicalize-missing"))
+    links = given.last("physical", "no-symlinks") != "no-symlinks"
+    if not links and mode is Mode.LAST_MISSING:
+        mode = Mode.MISSING
+    start = ""
     status = 0
-    for name in given.operands:
+    if "relative-to" in given:
+        name = given.value("relative-to")
         try:
-            if "no-symlinks" in given:
-                path = "/" + "/".join(part for part in call.path(name).split("/") if part not in ("", "."))
-                if ".." in path.split("/"):
-                    call.refuse("realpath: the option -s with '..' is not modelled")
-                if missing != "all":
-                    call.files.lookup(path)
-            else:
-                path = canonical(call, name, missing)
-            if "relative-to" in given:
-                path = _relative(path, canonical(call, given.value("relative-to"), missing))
-            call.out(path + ("\0" if "zero" in given else "\n"))
+            start = canonicalize(call.files, call.path(name), mode, links=links)
+            if mode is Mode.EXISTING and not is_directory(call, name):
+                raise OSError(20, "Not a directory")
         except OSError as error:
-            status = 1 if "quiet" in given else call.complain(f"{name}: {error.strerror}")
+            return call.complain(f"{_plain(name)}: {reason(error)}")
+    for operand in given.operands:
+        try:
+            path = canonicalize(call.files, call.path(operand), mode, links=links)
+            call.out((relative(path, start) if start else path) + ("\0" if "zero" in given else "\n"))
+        except OSError as error:
+            status = 1
+            if "quiet" not in given:
+                call.complain(f"{_plain(operand)}: {reason(error)}")
     return status
 
 
-def _relative(path: str, folder: str) -> str:
-    to, start = [p for p in path.split("/") if p], [p for p in folder.split("/") if p]
-    same = 0
-    while same < min(len(to), len(start)) and to[same] == start[same]:
-        same += 1
-    return "/".join([".."] * (len(start) - same) + to[same:]) or "."
+def _plain(name: str) -> str:
+    return name if name and not re.search(r"[\s':\x00-\x1f]", name) else quoted(name)
 
 
-def size(inode: Inode) -> int:
-    """The size that a file system gives."""
-    if inode.kind is Kind.DIRECTORY:
-        return 4096
-    return len(inode.target) if inode.kind is Kind.SYMLINK else inode.content.size
-
-
-def name_of(call: Call, table: str, number: int) -> str:
-    """The name of a user ("passwd") or group ("group"), or the number."""
-    for line in call.root.text(f"etc/{table}").splitlines():
-        fields = line.split(":")
-        if len(fields) > 2 and fields[2] == str(number):
-            return fields[0]
-    return ""
+# stat
 
 
 def stat(call: Call) -> int:
-    """stat(1) with a format of what a tree has: no times, no numbers of inodes."""
-    given = call.options("-c --format=", "--printf=", "-L --dereference", "-t --terse", "-f --file-system")
-    if not {"format", "printf"} & {option for option, _ in given.options} or "file-system" in given:
-        call.refuse("stat: without a format, or of a file system, it is not modelled")
-    text = given.value("format") + "\n" if "format" in given else _escaped(given.value("printf"))
+    """stat(1), with formats of what a tree knows of files."""
+    given = call.options("-c --format=", "--printf=", "-L --dereference", "-t --terse")
+    if not given.operands:
+        return usage(call, "missing operand")
+    chosen = given.last("format", "printf")
+    if not chosen or "terse" in given:
+        not_modelled(call, "output with no format")
+    text = given.value(chosen)
     status = 0
-    for name in given.operands:
-        inode = call.files.find(call.path(name), follow="dereference" in given)
-        if inode is None:
-            status = call.complain(f"cannot stat '{name}': No such file or directory")
+    for operand in given.operands:
+        try:
+            inode = call.files.get(call.path(operand), follow="dereference" in given)
+        except OSError as error:
+            status = call.complain(f"cannot statx {quoted(operand)}: {reason(error)}")
             continue
-        call.out(_formatted(call, text, name, inode))
+        call.out(
+            _formatted(call, text, operand, inode, chosen == "printf") + ("" if chosen == "printf" else "\n")
+        )
     return status
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\n", "\n").replace("\\t", "\t").replace("\\\\", "\\")
+def _formatted(call: Call, text: str, name: str, inode: Inode, escapes: bool) -> str:
+    parts = []
+    place = 0
+    for match in _DIRECTIVE.finditer(text):
+        parts += [
+            _unescaped(call, text[place : match.start()], escapes),
+            _directive(call, match, name, inode),
+        ]
+        place = match.end()
+    return "".join(parts) + _unescaped(call, text[place:], escapes)
 
 
-def _formatted(call: Call, text: str, name: str, inode: Inode) -> str:
-    what, kind = _TYPES[inode.kind]
-    if inode.kind is Kind.FILE and not inode.content.size:
-        what = "regular empty file"
-    values = {
-        "%": "%",
-        "a": f"{inode.mode:o}",
-        "A": modes.filemode(kind | inode.mode),
-        "f": f"{kind | inode.mode:x}",
-        "F": what,
-        "g": str(inode.gid),
-        "G": name_of(call, "group", inode.gid) or "UNKNOWN",
-        "n": name,
-        "N": f"'{name}' -> '{inode.target}'" if inode.kind is Kind.SYMLINK else f"'{name}'",
-        "s": str(size(inode)),
-        "u": str(inode.uid),
-        "U": name_of(call, "passwd", inode.uid) or "UNKNOWN",
-        "Y": "0",
-        "X": "0",
-        "Z": "0",
-    }
-    out, position = "", 0
-    while (at := text.find("%", position)) >= 0:
-        letter = text[at + 1 : at + 2]
-        if letter not in values:
-            call.refuse(f"stat: the format %{letter} is not modelled")
-        out += text[position:at] + values[letter]
-        position = at + 2
-    return out + text[position:]
+def _unescaped(call: Call, text: str, escapes: bool) -> str:
+    def replace(match: re.Match[str]) -> str:
+        if match[1][0] in "01234567":
+            return chr(int(match[1], 8))
+        if match[1] not in _ESCAPES:
+            not_modelled(call, f"the escape {match[0]!r}")
+        return _ESCAPES[match[1]]
+
+    return re.sub(r"\\([0-7]{1,3}|.)", replace, text, flags=re.DOTALL) if escapes else text
+
+
+def _directive(call: Call, match: re.Match[str], name: str, inode: Inode) -> str:
+    flags, letter = match[1], match[2]
+    if letter == "%" and not flags:
+        return "%"
+    value: str | int
+    match letter:
+        case "a":
+            return f"%{flags}o" % inode.mode
+        case "f":
+            return f"%{flags}x" % file_mode(inode)
+        case "t" | "T":
+            return f"%{flags}x" % inode.device[letter == "T"]
+        case "u" | "g":
+            value = inode.uid if letter == "u" else inode.gid
+        case "h":
+            value = names_of(call.files, inode)
+        case "s":
+            value = size_of(inode)
+        case "U" | "G":
+            table, number = ("etc/passwd", inode.uid) if letter == "U" else ("etc/group", inode.gid)
+            known = owners.known(call.root, table, number)
+            value = "UNKNOWN" if not known else owner_name(call, inode, letter)
+        case "A":
+            value = mode_string(inode)
+        case "F":
+            value = _KINDS[inode.kind]
+            if inode.kind is Kind.FILE and not inode.content.size:
+                value = "regular empty file"
+        case "n":
+            value = name
+        case "N":
+            value = quoted(name)
+            if inode.kind is Kind.SYMLINK:
+                value += f" -> {quoted(inode.target)}"
+        case _:
+            not_modelled(call, f"the directive {match[0]!r}")
+    return f"%{flags}{'d' if isinstance(value, int) else 's'}" % value
+
+
+def owner_name(call: Call, inode: Inode, letter: str) -> str:
+    """Returns the name of a file's user ("U") or group ("G")."""
+    if letter == "U":
+        return owners.user_name(call.root, inode.uid)
+    return owners.group_name(call.root, inode.gid)
+
+
+def size_of(inode: Inode) -> int:
+    """Returns st_size; of a directory, that of a small one on ext4."""
+    if inode.kind is Kind.DIRECTORY:
+        return 4096
+    return (
+        len(inode.target.encode("utf-8", "surrogateescape"))
+        if inode.kind is Kind.SYMLINK
+        else inode.content.size
+    )
+
+
+def mode_string(inode: Inode) -> str:
+    """Returns a file's type and mode as ls has them: "drwxr-xr-x"."""
+    return filemode(file_mode(inode))
+
+
+# ls
 
 
 def ls(call: Call) -> int:
-    """ls(1), as scripts read it: a name a line."""
+    """ls(1) to what is no terminal: names, one a line; with -l, the date is the epoch's."""
     given = call.options(
-        "-1", "-a --all", "-A --almost-all", "-d --directory", "-l", "-n", "-r --reverse", "-p", "-L",
-        "-U", "-f", "-t", "-v",
-        "-Q", "-q", "--color[=]",
+        "-1", "-a --all", "-A --almost-all", "-d --directory", "-l", "-n --numeric-uid-gid",
+        "-r --reverse", "-L", "-p", "-F --classify", "-h --human-readable", "--color[=]", "-N --literal",
+        "-U", "-v", "-R --recursive",
     )  # fmt: skip
-    if "l" in given or "n" in given:
-        return _long(call, given.operands, "directory" in given, "n" in given)
-    if "p" in given or "v" in given:
-        call.refuse("ls: the options -p and -v are not modelled")
-    status = 0
-    plain: list[str] = []
+    if given.value("color", "never") not in ("never", "auto"):
+        not_modelled(call, "colour")
+    for option in ("v", "U", "recursive", "human-readable"):
+        if option in given:
+            not_modelled(call, f"the option {option}")
+    lengthy = "l" in given or "numeric-uid-gid" in given or "classify" in given
+    operands = sorted(given.operands or (".",), reverse="reverse" in given)
+    files: list[str] = []
     folders: list[str] = []
-    for name in given.operands or (".",):
-        inode = call.files.find(call.path(name)) or call.files.find(call.path(name), follow=False)
-        if inode is None:
-            call.complain(f"cannot access '{name}': No such file or directory")
-            status = 2
-        elif inode.kind is Kind.DIRECTORY and "directory" not in given:
-            folders.append(name)
-        else:
-            plain.append(name)
-    lines = _sorted(plain, given.last("reverse") != "")
-    blocks = ["".join(f"{line}\n" for line in lines)] if plain else []
-    for folder in _sorted(folders, given.last("reverse") != ""):
-        names = _sorted(call.files.names(call.path(folder)), given.last("reverse") != "")
-        if "all" in given or "f" in given:
-            names = [".", "..", *names]
-        elif "almost-all" not in given:
-            names = [name for name in names if not name.startswith(".")]
-        head = f"{folder}:\n" if len(given.operands) > 1 else ""
-        blocks.append(head + "".join(f"{name}\n" for name in names))
-    call.out("\n".join(blocks))
-    return status
-
-
-def _sorted(names: Iterable[str], reverse: bool) -> list[str]:
-    return sorted(names, key=lambda name: name.encode("utf-8", "surrogateescape"), reverse=reverse)
-
-
-def _long(call: Call, operands: tuple[str, ...], directory: bool, numbers: bool) -> int:
-    """A line each for files, or directories themselves: mode, links, owner, size, a fixed date, name."""
     status = 0
-    for name in operands or (".",):
-        inode = call.files.find(call.path(name), follow=False)
-        if inode is None:
-            call.complain(f"cannot access '{name}': No such file or directory")
-            status = 2
+    for operand in given.operands or (".",):
+        if call.files.find(call.path(operand)) is None and (
+            "L" in given or call.files.find(call.path(operand), follow=False) is None
+        ):
+            try:
+                call.files.get(call.path(operand))
+            except OSError as error:
+                status = 2
+                call.complain(f"cannot access {quoted(operand)}: {reason(error)}")
+            operands.remove(operand)
             continue
-        if inode.kind is Kind.DIRECTORY and not directory:
-            call.refuse("ls: the option -l of a directory's content is not modelled")
-        user = str(inode.uid) if numbers else name_of(call, "passwd", inode.uid) or str(inode.uid)
-        group = str(inode.gid) if numbers else name_of(call, "group", inode.gid) or str(inode.gid)
-        shown = f"{name} -> {inode.target}" if inode.kind is Kind.SYMLINK else name
-        mode = modes.filemode(_TYPES[inode.kind][1] | inode.mode)
-        call.out(f"{mode} 1 {user} {group} {size(inode)} Jan  1  1970 {shown}\n")
+    for operand in operands:
+        is_folder = is_directory(call, operand, follow=not lengthy or operand.endswith("/") or "L" in given)
+        (folders if is_folder and "directory" not in given else files).append(operand)
+    _list(call, given, files, files)
+    for index, folder in enumerate(folders):
+        if len(given.operands) > 1:
+            call.out(f"{chr(10) if index or files else ''}{folder}:\n")
+        names = list(call.files.names(call.path(folder)))
+        shown = given.last("all", "almost-all")
+        if shown == "all":
+            names = sorted([".", "..", *names])
+        elif not shown:
+            names = [name for name in names if not name.startswith(".")]
+        if "reverse" in given:
+            names.reverse()
+        if "l" in given or "numeric-uid-gid" in given:
+            call.out(f"total {sum(_blocks(call, joined(folder, name)) for name in names)}\n")
+        _list(call, given, names, [joined(folder, name) for name in names])
     return status
 
 
-def cmp(call: Call) -> int:
-    """cmp(1)."""
-    given = call.options("-s --silent --quiet", "-b --print-bytes", "-l --verbose", "-n --bytes=")
-    if "print-bytes" in given or "verbose" in given:
-        call.refuse("cmp: the options -b and -l are not modelled")
-    data: list[bytes] = []
-    for name in given.operands[:2]:
-        try:
-            data.append(call.input(name))
-        except OSError as error:
-            call.complain(f"{name}: {error.strerror}")
-            return 2
-    limit = int(given.value("bytes") or 0) or None
-    left, right = (part[:limit] for part in data)
-    if left == right:
+def _blocks(call: Call, name: str) -> int:
+    inode = call.files.find(call.path(name), follow=False)
+    if inode is None or inode.kind not in (Kind.FILE, Kind.DIRECTORY):
         return 0
-    at = next(
-        (at for at, (x, y) in enumerate(zip(left, right, strict=False)) if x != y), min(len(left), len(right))
-    )
-    if "quiet" not in given:
-        names = given.operands
-        if at == min(len(left), len(right)):
-            short = names[0] if len(left) < len(right) else names[1]
-            call.complain(f"EOF on {short} after byte {at}")
-        else:
-            line = left[:at].count(b"\n") + 1
-            call.out(f"{names[0]} {names[1]} differ: byte {at + 1}, line {line}\n")
-    return 1
+    return -(-size_of(inode) // 4096) * 4
 
 
-def mountpoint(call: Call) -> int:
-    """mountpoint(1): what is mounted where Debian is installed."""
-    given = call.options("-q --quiet", "-d --fs-devno", "-x --devno")
-    [name] = given.operands
-    if call.files.find(call.path(name)) is None and call.path(name) not in _MOUNTED:
-        return call.complain(f"{name}: No such file or directory")
-    mounted = call.path(name).rstrip("/") in _MOUNTED or call.path(name) == "/"
-    if "quiet" not in given:
-        call.out(f"{name} is {'' if mounted else 'not '}a mountpoint\n")
-    return 0 if mounted else 32
+def _list(call: Call, given: Given, names: Sequence[str], paths: Sequence[str]) -> None:
+    rows: list[list[str]] = []
+    for name, path in zip(names, paths, strict=True):
+        inode = call.files.get(call.path(path), follow=False)
+        followed = call.files.find(call.path(path)) if "L" in given else None
+        rows.append(_row(call, given, name, followed or inode))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        if len(row) == 1:
+            call.out(f"{row[0]}\n")
+            continue
+        left = "numeric-uid-gid" not in given
+        cells = [row[0], row[1].rjust(widths[1])]
+        cells += [
+            cell.ljust(width) if left else cell.rjust(width)
+            for cell, width in zip(row[2:4], widths[2:4], strict=True)
+        ]
+        cells += [row[4].rjust(widths[4]), _DATE, row[5]]
+        call.out(" ".join(cells) + "\n")
 
 
-def df(call: Call) -> int:
-    """df(1): one file system with room enough."""
-    given = call.options(
-        "-P --portability",
-        "-k",
-        "-m",
-        "-B --block-size=",
-        "--output[=]",
-        "-h",
-        "-T",
-        "-l --local",
-        "-t --type=",
-    )
-    if "output" in given or "block-size" in given or "h" in given or "T" in given:
-        call.refuse("df: the options -B, -h, -T and --output are not modelled")
-    total = 2 * _FREE >> (10 if "m" in given else 0)
-    unit = "1M-blocks" if "m" in given else "1024-blocks" if "portability" in given else "1K-blocks"
-    use = "Capacity" if "portability" in given else "Use%"
-    call.out(f"Filesystem {unit} Used Available {use} Mounted on\n")
-    for _ in given.operands or ("/",):
-        call.out(f"none {total} {total // 2} {total // 2} 50% /\n")
-    return 0
+def _row(call: Call, given: Given, name: str, inode: Inode) -> list[str]:
+    shown = name
+    marks = {Kind.DIRECTORY: "/", Kind.SYMLINK: "@", Kind.FIFO: "|"}
+    long = "l" in given or "numeric-uid-gid" in given
+    if "classify" in given or "p" in given:
+        mark = marks.get(inode.kind, "*" if inode.kind is Kind.FILE and inode.mode & 0o111 else "")
+        if mark == "/" or ("classify" in given and not (long and mark == "@")):
+            shown += mark
+    if not long:
+        return [shown]
+    numeric = "numeric-uid-gid" in given
+    user = str(inode.uid) if numeric else owners.user_name(call.root, inode.uid)
+    group = str(inode.gid) if numeric else owners.group_name(call.root, inode.gid)
+    size = str(size_of(inode))
+    if inode.kind in (Kind.CHARACTER, Kind.BLOCK):
+        size = f"{inode.device[0]}, {inode.device[1]}"
+    if inode.kind is Kind.SYMLINK:
+        shown += f" -> {inode.target}"
+    return [mode_string(inode), str(names_of(call.files, inode)), user, group, size, shown]
 
 
-def du(call: Call) -> int:
-    """du(1) with -s: sizes of contents, in KiB."""
-    given = call.options("-s --summarize", "-k", "-x --one-file-system", "-c --total", "-b --bytes", "-h")
-    if "summarize" not in given or "h" in given:
-        call.refuse("du: without -s, or with -h, it is not modelled")
-    for name in given.operands:
-        where, inode = call.files.lookup(call.path(name), follow=False)
-        if inode is None:
-            return call.complain(f"cannot access '{name}': No such file or directory")
-        sizes = [size(inode) for _, inode in call.root.tree.walk(where)]
-        total = sum(sizes) if "bytes" in given else sum(-(-one // 4096) * 4 for one in sizes)
-        call.out(f"{total}\t{name}\n")
-    return 0
-
-
-def test(call: Call) -> int:
-    """test(1) and [(1), as programs."""
-    return builtin_test.test(call.machine, [call.name, *map(inward, call.arguments)], False)
-
-
-COMMANDS: Mapping[str, Command] = {
-    "[": test,
-    "cmp": cmp,
-    "df": df,
-    "du": du,
-    "ls": ls,
-    "mountpoint": mountpoint,
-    "readlink": readlink,
-    "realpath": realpath,
-    "stat": stat,
-    "test": test,
-}
+COMMANDS: Mapping[str, Command] = {"ls": ls, "readlink": readlink, "realpath": realpath, "stat": stat}
 """This family's commands by name."""

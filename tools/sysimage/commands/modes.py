@@ -1,129 +1,100 @@
-"""Modes as chmod(1) reads them, owners as chown(1) does."""
+"""File modes as chmod(1) and its like read them: octal, and symbolic (XCU chmod, with GNU's additions)."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.sysimage.commands.call import Call
-from tools.sysimage.core.errors import ToolError
-
-_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[ugo]|[0-7]+|[rwxXst]*))+)")
-_ACTION = re.compile(r"([-+=])([ugo](?=[-+=]|$)|[0-7]+|[rwxXst]*)")
-_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o1007, "a": 0o7777}
-_WHAT = {"r": 0o444, "w": 0o222, "x": 0o111, "X": 0, "s": 0o6000, "t": 0o1000}
-_COPIED = {"u": 0o700, "g": 0o070, "o": 0o007}
 _ALL = 0o7777
+_SPECIAL = 0o6000  # of a directory: kept unless they are mentioned
+_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o1007, "a": _ALL}
+_WHAT = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000, "X": 0}
+_COPIED = {"u": 0o700, "g": 0o070, "o": 0o007}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One operation upon a mode. `affected` is 0 if no one is named; `mentioned` are the bits it is about."""
+
+    operator: str  # "=", "+", "-"
+    affected: int
+    value: int
+    mentioned: int
+    copies: bool = False  # the value says whose bits are copied
+    searchable: bool = False  # "X"
 
 
 class BadModeError(Exception):
-    """A word that is no mode."""
+    """Text that is no mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    operator: str
-    affected: int  # bits of who is named, 0 for nobody
-    value: int
-    mentioned: int  # bits that a directory's setuid and setgid are not kept for
-    copied: bool = False  # whether the value are bits of the old mode to copy
-    conditional: bool = False  # X
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """A change of modes."""
-
-    changes: Sequence[_Change]
-
-    def apply(self, old: int, umask: int, *, is_directory: bool) -> int:
-        """Returns the new mode."""
-        new = old
-        for change in self.changes:
-            omitted = 0o6000 & ~change.mentioned if is_directory else 0
-            value = change.value
-            if change.copied:
-                value &= new
-                for bits in (0o444, 0o222, 0o111):
-                    value |= bits if value & bits else 0
-            if change.conditional and (is_directory or new & 0o111):
-                value |= 0o111
-            value &= (change.affected or ~umask) & ~omitted
-            if change.operator == "=":
-                new = new & ((~change.affected if change.affected else 0) | omitted) | value
-            elif change.operator == "+":
-                new |= value
-            else:
-                new &= ~value
-        return new
-
-
-def mode(text: str) -> Mode:
-    """Reads a mode, octal or symbolic. Raises BadModeError."""
-    if re.fullmatch("[0-7]+", text):
-        value = int(text, 8)
-        if value > _ALL:
-            raise BadModeError(text)
-        mentioned = value & 0o6000 | 0o1777 if len(text) < 5 else _ALL
-        return Mode([_Change("=", _ALL, value, mentioned)])
-    changes = []
+def parse(text: str) -> Sequence[Change]:
+    """Reads a mode. Raises BadModeError."""
+    if text[:1] and text[0] in "01234567":
+        value = _octal(text)
+        # With less than five digits, a directory keeps what is not mentioned.
+        mentioned = value & 0o7000 | 0o777 if len(text) < 5 else _ALL
+        return (Change("=", _ALL, value, mentioned),)
+    found: list[Change] = []
     for clause in text.split(","):
-        match = _CLAUSE.fullmatch(clause)
-        if match is None:
+        found += _clause(clause)
+    return found
+
+
+def _octal(text: str) -> int:
+    if not text or text.strip("01234567") or int(text, 8) > _ALL:
+        raise BadModeError(text)
+    return int(text, 8)
+
+
+def _clause(text: str) -> list[Change]:
+    rest = text.lstrip("ugoa")
+    affected = 0
+    for letter in text[: len(text) - len(rest)]:
+        affected |= _WHO[letter]
+    if not rest or rest[0] not in "=+-":
+        raise BadModeError(text)
+    found: list[Change] = []
+    while rest:
+        operator, rest = rest[0], rest[1:]
+        if operator not in "=+-":
             raise BadModeError(text)
-        who = 0
-        for letter in match[1]:
-            who |= _WHO[letter]
-        for operator, what in _ACTION.findall(match[2]):
-            changes.append(_change(text, who, operator, what))
-    return Mode(changes)
+        end = next((index for index, char in enumerate(rest) if char in "=+-"), len(rest))
+        word, rest = rest[:end], rest[end:]
+        if word[:1].isdigit():
+            if affected or rest:
+                raise BadModeError(text)
+            return [*found, Change(operator, _ALL, _octal(word), _ALL)]
+        found.append(_operation(operator, affected, word))
+    return found
 
 
-def _change(text: str, who: int, operator: str, what: str) -> _Change:
-    if what.isdigit():
-        if who or int(what, 8) > _ALL:
-            raise BadModeError(text)
-        return _Change(operator, _ALL, int(what, 8), _ALL)
-    copied = what in _COPIED
-    value = _COPIED.get(what, 0)
-    for letter in "" if copied else what:
-        value |= _WHAT[letter]
-    return _Change(operator, who, value, who & value if who else value, copied, "X" in what)
+def _operation(operator: str, affected: int, word: str) -> Change:
+    copies = word in _COPIED
+    value = 0
+    for letter in word:
+        if not copies and letter not in _WHAT:
+            raise BadModeError(word)
+        value |= _COPIED[letter] if copies else _WHAT[letter]
+    mentioned = affected & value if affected else value
+    return Change(operator, affected, value, mentioned, copies, "X" in word)
 
 
-def owner(call: Call, text: str, *, group_only: bool = False) -> tuple[int | None, int | None]:
-    """Reads "user", "user:group", "user:", ":group", "user.group"; returns numbers, None for what stays.
-
-    Raises ToolError, with the message of chown(1), if there is no such user or group.
-    """
-    if group_only:
-        return None, _group(call, text)
-    user, separator, group = text.partition(":")
-    if not separator and "." in user and call.root.uid(user) is None:
-        user, separator, group = text.partition(".")
-    uid = None
-    if user:
-        uid = call.root.uid(user.removeprefix("+"))
-        if uid is None:
-            raise ToolError(f"invalid user: '{text}'")
-    if not separator:
-        return uid, None
-    if group:
-        return uid, _group(call, group, text)
-    return (uid, _login_group(call, user) if user else None)
-
-
-def _group(call: Call, name: str, text: str = "") -> int | None:
-    if not name:
-        return None
-    gid = call.root.gid(name.removeprefix("+"))
-    if gid is None:
-        raise ToolError(f"invalid group: '{text or name}'")
-    return gid
-
-
-def _login_group(call: Call, user: str) -> int:
-    for line in call.root.text("etc/passwd").splitlines():
-        fields = line.split(":")
-        if len(fields) > 3 and user in (fields[0], fields[2]):
-            return int(fields[3])
-    raise ToolError(f"invalid spec: '{user}:'")
+def adjust(mode: int, *, directory: bool, umask: int, changes: Sequence[Change]) -> tuple[int, int]:
+    """Returns a mode after changes, and the bits that they are about."""
+    bits = 0
+    for change in changes:
+        value = change.value
+        if change.copies:
+            value &= mode
+            value |= sum(bit for bit in (0o444, 0o222, 0o111) if value & bit)
+        if change.searchable and (directory or mode & 0o111):
+            value |= 0o111
+        kept = _SPECIAL & ~change.mentioned if directory else 0
+        value &= (change.affected or ~umask) & ~kept
+        if change.operator == "=":
+            preserved = (_ALL & ~change.affected if change.affected else 0) | kept
+            bits |= _ALL & ~preserved
+            mode = mode & preserved | value
+        else:
+            bits |= value
+            mode = mode | value if change.operator == "+" else mode & ~value
+    return mode, bits

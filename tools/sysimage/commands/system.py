@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 
 from tools.sysimage.commands.call import Call, Command
-from tools.sysimage.commands.coreutils_look import name_of
+from tools.sysimage.commands.owners import group_name
 from tools.sysimage.core.architecture import ARCHITECTURES
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -31,7 +31,7 @@ def identity(call: Call) -> int:
     ]
 
     def group(number: str) -> str:
-        return name_of(call, "group", int(number)) or number
+        return group_name(call.root, int(number))
 
     if "user" in given:
         call.out(f"{fields[0] if names else fields[2]}\n")

@@ -12,6 +12,7 @@ from tools.sysimage.scripts.files import Kind as ShellKind
 _MAX_LINKS = 40
 _MAX_NAME = 255
 _WRITTEN = 10**18  # nanoseconds: what a script has written is newer than what was unpacked
+_CAPABILITY = "security.capability"
 _KINDS = {
     Kind.FILE: ShellKind.FILE,
     Kind.DIRECTORY: ShellKind.DIRECTORY,
@@ -69,8 +70,15 @@ class _Open:
         return self._inode.content.size
 
 
+def drop_capabilities(inode: Inode) -> None:
+    """Does what chown(2) and write(2) do to security.capability (capabilities(7))."""
+    if _CAPABILITY in inode.xattrs:
+        inode.xattrs = {name: value for name, value in inode.xattrs.items() if name != _CAPABILITY}
+
+
 def writable(inode: Inode) -> Buffer:
     """Returns a file's content as one that can change."""
+    drop_capabilities(inode)
     if not isinstance(inode.content, Buffer):
         inode.content = Buffer(inode.read())
     return inode.content
@@ -78,6 +86,7 @@ def writable(inode: Inode) -> Buffer:
 
 def replace_content(inode: Inode, data: bytes) -> None:
     """Gives a file other bytes; all its names and whoever has it open see them."""
+    drop_capabilities(inode)
     inode.content = Buffer(data)
 
 
@@ -229,7 +238,8 @@ class TreeFiles:
     def new(self, path: str) -> str:
         """Returns the tree's path for something new. Raises OSError if there is no place for it."""
         where, inode = self.lookup(path, follow=False)
-        if inode is not None:
+        # A link that leads nowhere is there, even with a slash behind its name.
+        if inode is not None or self.find(path.rstrip("/") or "/", follow=False) is not None:
             raise failure(errno.EEXIST, path)
         return where
 
@@ -239,14 +249,20 @@ class TreeFiles:
 
     def make_symlink(self, target: str, path: str) -> None:
         """symlink(2). Raises OSError."""
-        self.add(self.new(path), symlink(target, self.origin))
+        where = self.new(path)
+        if path.endswith("/") or not target:
+            raise failure(errno.ENOENT, path)
+        self.add(where, symlink(target, self.origin))
 
     def make_link(self, old: str, path: str) -> None:
         """link(2): symbolic links are not followed. Raises OSError."""
         inode = self.get(old, follow=False)
         if inode.kind is Kind.DIRECTORY:
             raise failure(errno.EPERM, old)
-        self.tree.put(self.new(path), inode)
+        where = self.new(path)
+        if path.endswith("/"):
+            raise failure(errno.ENOENT, path)
+        self.tree.put(where, inode)
 
     def unlink(self, path: str) -> None:
         """unlink(2). Raises OSError."""
@@ -278,8 +294,14 @@ class TreeFiles:
         target, there = self.lookup(new, follow=False)
         if inode is None:
             raise failure(errno.ENOENT, old)
+        if self._is_link_with_slash(old):
+            raise failure(errno.ENOTDIR, old)
+        if self._is_link_with_slash(new):
+            raise failure(errno.ENOTDIR, new)
         if not source or not target:
             raise failure(errno.EBUSY, old)
+        if inode.kind is not Kind.DIRECTORY and new.endswith("/"):
+            raise failure(errno.ENOTDIR, new)
         if there is inode:
             return
         if new.endswith("/") and inode.kind is not Kind.DIRECTORY:
@@ -297,12 +319,19 @@ class TreeFiles:
             self.tree.remove(target)
         self.tree.move(source, target)
 
+    def _is_link_with_slash(self, path: str) -> bool:
+        inode = self.find(path.rstrip("/") or "/", follow=False) if path.endswith("/") else None
+        return inode is not None and inode.kind is Kind.SYMLINK
+
     def chown(self, inode: Inode, uid: int | None, gid: int | None) -> None:
         """chown(2), with what it takes from the mode of a file; None leaves a number as it is."""
+        if uid is None and gid is None:
+            return
         if uid is not None:
             inode.uid = uid
         if gid is not None:
             inode.gid = gid
+        drop_capabilities(inode)
         if inode.kind is Kind.FILE:
             inode.mode &= ~0o4000
             if inode.mode & 0o0010:
