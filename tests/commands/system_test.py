@@ -35,3 +35,10 @@ def test_an_answer_would_be_the_hosts() -> None:
             "",
         ],
     )
+
+
+@pytest.mark.parametrize("case", Path(__file__).with_name("expression.txt").read_text().splitlines())
+def test_a_value_or_an_encoding_would_be_another(case: str) -> None:
+    files = {"a": b"1\n", "b": b"two\n", "d/x": b"x\n"}
+    script = case.encode() + b"\n"
+    assert interpret(script, files) == judge(script, files)

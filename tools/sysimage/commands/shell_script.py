@@ -3,11 +3,13 @@
 import re
 
 _SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:env[ \t]+)?(sh|dash|bash)(?:[ \t]+-(\w+))?[ \t]*\n")
-# What bash reads otherwise than the shell here, or alone.
+# What bash reads otherwise than the shell here, or alone; words where a command begins.
 _BASH = re.compile(
-    rb"\[\[|\$['\"(]\(|<<<|\+=|=\(|[<>]\(|&>|\(\(|\$\{\w+(?:[\^,/@]|:-?\d|:\$)|\$\{!|\{\w+\.\.|\$\{?(?:BASH|RANDOM|SECONDS|EUID)"
-    rb"|\b(?:declare|typeset|source|function|shopt|let|mapfile|readarray|select|pushd|popd|coproc)\b|\becho\b.*\\"
-    rb"|\bread\b.*-[apdnNt]|\btype -|\bset -o\b|\$\{#?\w+\["
+    rb"(?:^|[\s;&|(!])\[\[\s|\$['\"(]\(|<<<|\+=|=\(|[<>]\(|&>|\(\(|\$\{\w+(?:[\^,/@]|:-?\d|:\$)|\$\{!"
+    rb"|\{\w+\.\.|\$\{?(?:BASH|RANDOM|SECONDS|EUID)|\becho\b.*\\[abcefnrtv0\\]|\bset -o\b|\$\{#?\w+\["
+    rb"|(?:^|[;&|({]|\bthen|\belse|\bdo)[ \t]*(?:declare|typeset|source|function|shopt|let|mapfile|readarray|"
+    rb"select|pushd|popd|coproc|read[ \t]+-[apdnNt]|type[ \t]+-)[ \t\n]",
+    re.MULTILINE,
 )
 
 

@@ -1,0 +1,199 @@
+"""Probes of processes, file systems, locales and interpreters: what they answer where Debian is installed."""
+
+import re
+from collections.abc import Mapping
+
+from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.core.tree import Kind
+
+_LOCALE = "C.UTF-8"
+_CATEGORIES = [
+    "CTYPE",
+    "NUMERIC",
+    "TIME",
+    "COLLATE",
+    "MONETARY",
+    "MESSAGES",
+    "PAPER",
+    "NAME",
+    "ADDRESS",
+    "TELEPHONE",
+    "MEASUREMENT",
+    "IDENTIFICATION",
+]
+
+
+def _fixed(status: int, text: str = "") -> Command:
+    """A command that answers the same always: there is nothing to find."""
+
+    def run(call: Call) -> int:
+        if text:
+            call.out(text)
+        return status
+
+    return run
+
+
+def locale(call: Call) -> int:
+    """locale(1), with LC_ALL=C.UTF-8 and the locales that libc-bin has."""
+    given = call.options("-a --all-locales", "-m --charmaps", "-c --category-name", "-k --keyword-name")
+    if "all-locales" in given:
+        # What localedef has made is in one archive, which is left for the guest.
+        call.out("C\nC.utf8\nPOSIX\n")
+    elif given.operands == ("charmap",):
+        call.out("UTF-8\n")
+    elif given.operands or "charmaps" in given:
+        call.refuse("locale: these arguments are not modelled")
+    else:
+        lang = call.variable("LANG") or ""
+        everything = call.variable("LC_ALL") or ""
+        shown = everything or lang or "C"
+        call.out(f"LANG={lang}\nLANGUAGE={call.variable('LANGUAGE') or ''}\n")
+        call.out("".join(f'LC_{name}="{shown}"\n' for name in _CATEGORIES) + f"LC_ALL={everything}\n")
+    return 0
+
+
+def perl(call: Call) -> int:
+    """perl(1): programs that do nothing, and whether a module is there."""
+    words = list(call.arguments)
+    modules = [word[2:].partition("=")[0] for word in words if re.fullmatch(r"-[mM][\w:]+(=\S+)?", word)]
+    rest = [word for word in words if not re.fullmatch(r"-[mM][\w:]+(=\S+)?|-w", word)]
+    program = rest[1] if len(rest) == 2 and rest[0] == "-e" else None
+    if program is not None and (used := re.fullmatch(r"\s*use ([\w:]+);?\s*", program)):
+        modules.append(used[1])
+        program = ""
+    if program is None or program.strip(" ;") not in ("", "1", "0", "exit 0", "exit(0)"):
+        call.refuse(f"perl: the program {' '.join(words)!r} is not modelled")
+    for module in modules:
+        if module not in ("strict", "warnings") and not _has_module(call, module):
+            call.machine.stream(2).write(f"Can't locate {module}.pm in @INC\n".encode())
+            return 2
+    return 0
+
+
+def _has_module(call: Call, module: str) -> bool:
+    path = module.replace("::", "/") + ".pm"
+    folders = ["etc/perl", "usr/share/perl5", *(f"usr/share/{name}" for name in call.root.names("usr/share"))]
+    libraries = [
+        f"{folder}/{name}"
+        for folder in call.root.tree.children("usr/lib")
+        if folder.endswith("-linux-gnu")
+        for name in call.root.names(folder)
+        if name.startswith("perl")
+    ]
+    folders += [
+        f"{library}/{version}" if version else library
+        for library in libraries
+        for version in ("", *call.root.names(library))
+    ]
+    return any(call.root.tree.find(f"{folder}/{path}") is not None for folder in folders if "perl" in folder)
+
+
+def python(call: Call) -> int:
+    """python3(1): byte code is left; whether modules are there is answered."""
+    words = [word for word in call.arguments if not re.fullmatch(r"-[BEISsuOO]+", word)]
+    if words and words[0].rpartition("/")[2] in ("py_compile.py", "compileall.py", "py3compile"):
+        return call.leave("byte code")
+    if words[:1] == ["-m"] and words[1:2] in (["compileall"], ["py_compile"]):
+        return call.leave("byte code")
+    if words[:1] in (["--version"], ["-V"]):
+        version = re.search(r"python(3\.\d+)$", call.root.tree.resolve("usr/bin/python3"))
+        call.out(f"Python {version[1] if version else '3'}.0\n")
+        return 0
+    match = (
+        re.fullmatch(r"\s*import ([\w., ]+?);?\s*", words[1])
+        if len(words) == 2 and words[0] == "-c"
+        else None
+    )
+    if match is None:
+        call.refuse(f"python3: the program {' '.join(call.arguments)[:200]!r} is not modelled")
+    for module in re.split(r"[, ]+", match[1]):
+        if not _has_python_module(call, module):
+            call.machine.stream(2).write(f"ModuleNotFoundError: No module named '{module}'\n".encode())
+            return 1
+    return 0
+
+
+def _has_python_module(call: Call, module: str) -> bool:
+    path = module.replace(".", "/")
+    folders = ["usr/lib/python3/dist-packages", "usr/local/lib/python3/dist-packages"]
+    folders += [
+        f"usr/lib/{name}" for name in call.root.names("usr/lib") if re.fullmatch(r"python3\.\d+", name)
+    ]
+    if module in ("sys", "builtins", "time", "itertools", "errno", "posix", "_thread", "gc", "marshal"):
+        return True
+    return any(
+        call.root.tree.find(f"{folder}/{path}{end}") is not None
+        for folder in folders
+        for end in (".py", "/__init__.py")
+    )
+
+
+def linux_version(call: Call) -> int:
+    """linux-version(1) of linux-base: `list`, `compare`."""
+    words = list(call.arguments)
+    if words[:1] != ["list"]:
+        call.refuse("linux-version: only `list` is modelled")
+    call.out(
+        "".join(
+            f"{name.removeprefix('vmlinuz-')}\n"
+            for name in call.root.names("boot")
+            if name.startswith("vmlinuz-")
+        )
+    )
+    return 0
+
+
+def run_parts(call: Call) -> int:
+    """run-parts(8): the programs of a folder, in the order of their names."""
+    given = call.options(
+        "--test",
+        "--list",
+        "-v --verbose",
+        "--report",
+        "-a --arg=",
+        "--regex=",
+        "--exit-on-error",
+        "--lsbsysinit",
+        "-u --umask=",
+        "--reverse",
+        "--new-session",
+    )
+    if "regex" in given or "umask" in given or "lsbsysinit" in given:
+        call.refuse("run-parts: the options --regex, --umask and --lsbsysinit are not modelled")
+    [folder] = given.operands
+    names = [name for name in call.files.names(call.path(folder)) if re.fullmatch(r"[a-zA-Z0-9_-]+", name)]
+    status = 0
+    for name in reversed(names) if "reverse" in given else names:
+        path = f"{folder.rstrip('/')}/{name}"
+        inode = call.files.find(call.path(path))
+        if inode is None or inode.kind is not Kind.FILE:
+            continue
+        if "list" in given or "test" in given:
+            if "list" in given or inode.mode & 0o111:
+                call.out(f"{path}\n")
+            continue
+        if not inode.mode & 0o111:
+            continue
+        status = call.execute([path, *given.values("arg")]) or status
+        if status and "exit-on-error" in given:
+            return 1
+    return 1 if status else 0
+
+
+COMMANDS: Mapping[str, Command] = {
+    "findmnt": _fixed(1),
+    "fuser": _fixed(1),
+    "ischroot": _fixed(0),
+    "killall": _fixed(1),
+    "linux-version": linux_version,
+    "locale": locale,
+    "lsof": _fixed(1),
+    "perl": perl,
+    "pgrep": _fixed(1),
+    "pidof": _fixed(1),
+    "pkill": _fixed(1),
+    **dict.fromkeys(("python3", *(f"python3.{minor}" for minor in range(9, 21))), python),
+    "run-parts": run_parts,
+}
+"""This family's commands by name."""
