@@ -68,7 +68,7 @@ def real(script: str, files: dict[str, str | None], programs: Sequence[str]) -> 
             done.returncode,
             done.stdout.replace(where, b""),
             done.stderr.replace(where, b""),
-            _on_disk(root),
+            on_disk(root),
         )
 
 
@@ -98,7 +98,8 @@ def _counts(path: str) -> bool:
     return not path.startswith("var/log") and not path.endswith("-old") and path not in ("var", "var/lib")
 
 
-def _on_disk(root: Path) -> dict[str, str]:
+def on_disk(root: Path) -> dict[str, str]:
+    """The paths in a folder, and what they are."""
     found = {}
     for path in root.rglob("*"):
         name = str(path.relative_to(root))
@@ -107,7 +108,7 @@ def _on_disk(root: Path) -> dict[str, str]:
         elif path.is_dir():
             found[name] = "folder"
         else:
-            found[name] = path.read_text()
+            found[name] = path.read_bytes().decode()
     return {name: what for name, what in found.items() if _counts(name)}
 
 

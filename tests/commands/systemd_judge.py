@@ -1,0 +1,60 @@
+"""systemctl, deb-systemd-helper and update-rc.d of the lock at work on a root filesystem in a folder."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.commands import judge
+from tests.commands.rooted import Done, on_disk
+
+_SECONDS = 20
+
+
+def real(script: str, files: dict[str, str | None], environment: dict[str, str] | None = None) -> Done:
+    """Runs a script whose systemctl and Perl programs work below the folder; see `rooted.real` for files."""
+    with tempfile.TemporaryDirectory(prefix="root") as folder:
+        root, binaries = Path(folder) / "root", Path(folder) / "bin"
+        root.mkdir()
+        binaries.mkdir()
+        for path, data in files.items():
+            place = root / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if data is None:
+                place.mkdir(exist_ok=True)
+            elif data.startswith("-> "):
+                place.symlink_to(data[3:])
+            else:
+                place.write_bytes(data.encode())
+                place.chmod(0o755 if "/bin/" in path else 0o644)
+        loader, path_option, libraries, *rest = judge.argv("usr/bin/systemctl")
+        words = " ".join([loader, path_option, f"{libraries}:{libraries}/systemd", *rest])
+        (binaries / "systemctl").write_text(f'#!/bin/sh\nexec {words} --root={root} "$@"\n')
+        perl = " ".join(judge.argv("usr/bin/perl"))
+        library = next(judge.root().glob("usr/lib/*/perl-base"))
+        for name in ("usr/bin/deb-systemd-helper", "usr/sbin/update-rc.d", "usr/sbin/pam-auth-update"):
+            program = binaries / name.rpartition("/")[2]
+            program.write_text(f'#!/bin/sh\nexec {perl} -I{library} {judge.root() / name} "$@"\n')
+        for program in binaries.iterdir():
+            program.chmod(0o755)
+        done = subprocess.run(
+            [*judge.argv("usr/bin/dash"), "-c", script],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd=root,
+            env={
+                "PATH": f"{binaries}:{os.defpath}",
+                "LC_ALL": "C.UTF-8",
+                "DPKG_ROOT": str(root),
+                "SYSTEMD_IN_CHROOT": "1",
+                "DPKG_MAINTSCRIPT_PACKAGE": "x",
+                **(environment or {}),
+            },
+            timeout=_SECONDS,
+            check=False,
+            umask=0o022,
+        )
+        where = os.fsencode(root)
+        return Done(
+            done.returncode, done.stdout.replace(where, b""), done.stderr.replace(where, b""), on_disk(root)
+        )
