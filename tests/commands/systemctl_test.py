@@ -167,7 +167,7 @@ _CALLS = st.lists(st.tuples(st.sampled_from(_VERBS), st.lists(_NAMES, min_size=1
 _PRESETS = st.sampled_from(("", "disable *\n", "enable a.service\ndisable b*\n", "enable t@.service q\ndisable *\n"))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_FILES, _CALLS, _PRESETS)
 def test_generated_units_would_be_linked_otherwise(
     units: dict[tuple[str, str], str], calls: list[tuple[str, list[str]]], presets: str

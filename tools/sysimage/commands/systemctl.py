@@ -184,12 +184,15 @@ def _preset(call: Call, given: Given, operands: Sequence[str]) -> int:
 
     def act() -> Done:
         for name in _names(call, operands):
-            unit = enablement.follow(call.root, name, scope)
-            wish, instances = enablement.preset(call.root, unit.name, scope)
+            unit = enablement.resolve(call.root, name, scope)
+            if unit.name != name:
+                continue  # another name of a unit: that one is preset
+            wish, instances = enablement.preset(call.root, name, scope)
             if wish == "enable":
-                on.extend(enablement.instances(unit.name, instances) if instances else [unit.name])
+                wanted = enablement.instances(name, instances) if instances else [name]
+                on.extend(enablement.follow(call.root, one, scope).name for one in wanted)
             elif wish == "disable":
-                off.append(unit.name)
+                off.append(name)
         messages: list[str] = []
         failed = False
         if off and mode != "enable-only":

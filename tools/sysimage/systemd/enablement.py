@@ -132,10 +132,12 @@ def _loaded(files: Files, unit: Unit, candidate: str, scope: str) -> Unit:
             for part in files.names(f"{folder}/{level}.d", ".conf"):
                 parts.setdefault(part, f"{folder}/{level}.d/{part}")
     texts += [files.text(path) for _, path in sorted(parts.items())]
-    for text in texts:
-        for line in unit_file.assignments(text):
+    try:
+        for line in [line for text in texts for line in unit_file.assignments(text)]:
             if line.section == "Install":
                 _take(unit, line)
+    except unit_file.UnitSyntaxError as error:
+        raise BeyondError(f"{unit.name} can't be read: {error}") from error
     return unit
 
 
@@ -169,14 +171,20 @@ def _specifiers(text: str, unit: Unit) -> str:
     return re.sub(r"%(.)", fill, text)
 
 
-def follow(files: Files, name: str, scope: str = "system") -> Unit:
-    """Finds a unit, by its other names, too. Raises NotThereError, MaskedError, BeyondError."""
+def resolve(files: Files, name: str, scope: str = "system") -> Unit:
+    """Finds a unit, by its other names, too; it may be masked. Raises NotThereError, BeyondError."""
     unit = find(files, name, scope)
     for _ in range(_MAX_HOPS):
         if not unit.target:
             break
         own = unit.name.partition("@")[2].rpartition(".")[0]
         unit = find(files, _with_instance(unit.target, own) if own else unit.target, scope)
+    return unit
+
+
+def follow(files: Files, name: str, scope: str = "system") -> Unit:
+    """Finds a unit, by its other names, too. Raises NotThereError, MaskedError, BeyondError."""
+    unit = resolve(files, name, scope)
     if unit.masked:
         raise MaskedError(unit.path)
     return unit

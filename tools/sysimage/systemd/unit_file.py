@@ -18,8 +18,15 @@ class Assignment:
     value: str
 
 
+class UnitSyntaxError(Exception):
+    """A line for which systemd loads nothing of a file."""
+
+
 def assignments(text: str) -> Iterator[Assignment]:
-    """Yields the assignments of a unit file in order; what is none, systemd passes over, too."""
+    """Yields the assignments of a unit file in order; what is none, systemd passes over, too.
+
+    Raises UnitSyntaxError for a section's head that does not end.
+    """
     section = ""
     for line in _lines(text):
         stripped = line.strip(_BLANK)
@@ -27,8 +34,7 @@ def assignments(text: str) -> Iterator[Assignment]:
             continue
         if stripped.startswith("["):
             if not stripped.endswith("]"):
-                # systemd reads no further.
-                return
+                raise UnitSyntaxError(f"{stripped!r} is no section's head")
             section = stripped[1:-1]
             continue
         key, equals, value = stripped.partition("=")
