@@ -1,6 +1,7 @@
 """systemctl, deb-systemd-helper and update-rc.d of the lock at work on a root filesystem in a folder."""
 
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -34,7 +35,12 @@ def real(script: str, files: dict[str, str | None], environment: dict[str, str] 
         library = next(judge.root().glob("usr/lib/*/perl-base"))
         for name in ("usr/bin/deb-systemd-helper", "usr/sbin/update-rc.d", "usr/sbin/pam-auth-update"):
             program = binaries / name.rpartition("/")[2]
-            program.write_text(f'#!/bin/sh\nexec {perl} -I{library} {judge.root() / name} "$@"\n')
+            text = (judge.root() / name).read_text()
+            # update-rc.d reads some files without regard to DPKG_ROOT.
+            text = re.sub(r'"(/etc/insserv/overrides|/etc/init\.d)/\$name', r'"$dpkg_root\1/$name', text)
+            source = Path(folder) / f"{program.name}.pl"
+            source.write_text(text)
+            program.write_text(f'#!/bin/sh\nexec {perl} -I{library} {source} "$@"\n')
         for program in binaries.iterdir():
             program.chmod(0o755)
         done = subprocess.run(

@@ -1,0 +1,109 @@
+"""Programs whose work is left for the guest: keys, caches, byte code, databases, boot loaders (see `left`)."""
+
+from collections.abc import Callable, Mapping
+
+from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.core.tree import Kind
+from tools.sysimage.effects import ldconfig as ldconfig_effect
+
+_LDCONFIG = 50  # the effect's place among those at the end
+
+
+def _left(kind: str) -> Callable[[Call], int]:
+    return lambda call: call.leave(kind)
+
+
+
+
+def ldconfig(call: Call) -> int:
+    """ldconfig(8): the links and the cache are made once, when every package is there."""
+    given = call.options("-X", "-v --verbose", "-r=")
+    if given.operands or given.value("r", "/").rstrip("/"):
+        call.refuse("ldconfig of other folders is not modelled")
+    who = call.world.who
+    call.root.late.setdefault((_LDCONFIG, ""), lambda root: ldconfig_effect.update(root, who))
+    return 0
+
+
+def openssl(call: Call) -> int:
+    """openssl(1): keys, requests and random data are the guest's; other commands are not modelled."""
+    verb = call.arguments[0] if call.arguments else ""
+    if verb in ("genrsa", "genpkey", "req", "dhparam", "rand", "ecparam", "gendsa"):
+        return call.leave("keys")
+    call.refuse(f"openssl {verb} is not modelled")
+
+
+def dbus_uuidgen(call: Call) -> int:
+    """dbus-uuidgen(1) --ensure: a machine's name of its own."""
+    if "--ensure" not in " ".join(call.arguments):
+        call.refuse("a new UUID is not the same in each build")
+    return call.leave("keys")
+
+
+def glib_compile_schemas(call: Call) -> int:
+    """glib-compile-schemas(1): nothing where there is no schema."""
+    return _compiled(call, (".gschema.xml", ".gschema.override"))
+
+
+def gio_querymodules(call: Call) -> int:
+    """gio-querymodules(1): its index saves time; without a module there is none."""
+    folders = [argument for argument in call.arguments if not argument.startswith("-")]
+    return call.leave("cache") if any(_names(call, folder, (".so",)) for folder in folders) else 0
+
+
+def gdk_pixbuf_query_loaders(call: Call) -> int:
+    """gdk-pixbuf-query-loaders(1): nothing where there is no loader."""
+    places = [f"/usr/lib/{name}/gdk-pixbuf-2.0/2.10.0/loaders" for name in _names(call, "/usr/lib", ("-gnu",))]
+    if not any(_names(call, place, (".so",)) for place in places):
+        return 0
+    return call.leave("compiled data")
+
+
+def _compiled(call: Call, suffixes: tuple[str, ...]) -> int:
+    folders = [argument for argument in call.arguments if not argument.startswith("-")]
+    there = any(_names(call, folder, suffixes) for folder in folders)
+    return call.leave("compiled data") if there else 0
+
+
+def _names(call: Call, folder: str, suffixes: tuple[str, ...]) -> list[str]:
+    inode = call.files.find(call.path(folder))
+    if inode is None or inode.kind is not Kind.DIRECTORY:
+        return []
+    return [name for name in call.files.names(call.path(folder)) if name.endswith(suffixes)]
+
+
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "byte code": (
+        *("py3compile", "pypy3compile", "pycompile", "pypycompile", "py3clean", "pypy3clean", "pyclean"),
+        *("emacs-package-install", "emacs-package-remove"),
+    ),
+    "cache": (
+        *("mandb", "catman", "fc-cache", "update-mime-database", "update-desktop-database"),
+        *("gtk-update-icon-cache", "gtk4-update-icon-cache", "update-icon-caches", "mktexlsr", "texhash"),
+        *("update-pciids", "setupcon"),
+    ),
+    "initramfs": ("update-initramfs", "mkinitramfs", "dracut"),
+    "boot loader": (
+        *("update-grub", "update-grub2", "grub-install", "grub-mkconfig", "grub-probe", "grub-mkdevicemap"),
+        *("bootctl", "update-secureboot-policy"),
+    ),
+    "keys": (
+        *("ssh-keygen", "make-ssl-cert", "rndc-confgen", "systemd-machine-id-setup"),
+    ),
+    "database": ("pg_createcluster", "mariadb-install-db", "mysql_install_db", "mariadb-upgrade", "mysql_upgrade"),
+    "compiled data": (
+        *("ispell-autobuildhash", "aspell-autobuildhash", "update-dictcommon-aspell"),
+        *("update-dictcommon-hunspell", "update-cracklib", "fmtutil", "fmtutil-sys", "localedef"),
+    ),
+}
+
+COMMANDS: Mapping[str, Command] = {
+    "ldconfig": ldconfig,
+    "openssl": openssl,
+    "dbus-uuidgen": dbus_uuidgen,
+    "glib-compile-schemas": glib_compile_schemas,
+    "gio-querymodules": gio_querymodules,
+    "gdk-pixbuf-query-loaders": gdk_pixbuf_query_loaders,
+    **{name: _left(kind) for kind, names in _KINDS.items() for name in names},
+}
+"""This family's commands by name."""
