@@ -11,6 +11,19 @@ from tests.commands.rooted import Done, on_disk
 
 _SECONDS = 20
 
+# Of debconf what a noninteractive frontend does for pam-auth-update: an answer is what it was set to.
+_CONFMODULE = """package Debconf::Client::ConfModule;
+use Exporter 'import';
+our @EXPORT_OK = qw(version capb subst get set fset input go settitle x_loadtemplatefile);
+our %EXPORT_TAGS = (all => [@EXPORT_OK]);
+my %answers;
+sub version { 2 } sub capb { '' } sub subst { '' } sub fset { '' } sub input { '' } sub go { '' }
+sub settitle { '' } sub x_loadtemplatefile { '' }
+sub get { my $name = shift; return defined $answers{$name} ? $answers{$name} : '' }
+sub set { my ($name, $value) = @_; $answers{$name} = $value; return '' }
+1;
+"""
+
 
 def real(script: str, files: dict[str, str | None], environment: dict[str, str] | None = None) -> Done:
     """Runs a script whose systemctl and Perl programs work below the folder; see `rooted.real` for files."""
@@ -31,13 +44,19 @@ def real(script: str, files: dict[str, str | None], environment: dict[str, str] 
         loader, path_option, libraries, *rest = judge.argv("usr/bin/systemctl")
         words = " ".join([loader, path_option, f"{libraries}:{libraries}/systemd", *rest])
         (binaries / "systemctl").write_text(f'#!/bin/sh\nexec {words} --root={root} "$@"\n')
-        perl = " ".join(judge.argv("usr/bin/perl"))
+        perl = " ".join([*judge.argv("usr/bin/perl"), f"-I{folder}/lib"])
+        module = Path(folder) / "lib/Debconf/Client/ConfModule.pm"
+        module.parent.mkdir(parents=True)
+        module.write_text(_CONFMODULE)
         library = next(judge.root().glob("usr/lib/*/perl-base"))
         for name in ("usr/bin/deb-systemd-helper", "usr/sbin/update-rc.d", "usr/sbin/pam-auth-update"):
             program = binaries / name.rpartition("/")[2]
             text = (judge.root() / name).read_text()
             # update-rc.d reads some files without regard to DPKG_ROOT.
             text = re.sub(r'"(/etc/insserv/overrides|/etc/init\.d)/\$name', r'"$dpkg_root\1/$name', text)
+            # pam-auth-update knows nothing of it: all its paths are put below the folder.
+            for path in ("/usr/share/pam", "/etc/pam.d", "/var/lib/pam"):
+                text = text.replace(f"'{path}", f"'{root}{path}")
             source = Path(folder) / f"{program.name}.pl"
             source.write_text(text)
             program.write_text(f'#!/bin/sh\nexec {perl} -I{library} {source} "$@"\n')

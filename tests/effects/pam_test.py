@@ -93,9 +93,11 @@ def test_profile_that_is_off_by_default_is_known_but_not_used() -> None:
     assert root.text("var/lib/pam/seen") == "one\ntwo\n"
 
 
-def test_conflict_drops_the_lower_priority() -> None:
+def test_conflict_drops_what_is_named_whichever_priority_it_has() -> None:
+    # As the program does, in spite of its comment: see pam_auth_update_test.
     root = updated(one=ONE, two=TWO.replace("Priority", "Conflicts: one\nPriority"))
-    assert not any("pam_two" in line for line in block(root, "auth"))
+    assert not any("pam_one" in line for line in block(root, "auth"))
+    assert any("pam_two" in line for line in block(root, "auth"))
 
 
 def test_record_says_what_was_written() -> None:

@@ -8,7 +8,7 @@ import re
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
 
-_TYPES = ("auth", "account", "password", "session", "session-noninteractive")
+KINDS = ("auth", "account", "password", "session", "session-noninteractive")
 _PRIMARY = '# here are the per-package modules (the "Primary" block)'
 _FALLBACK = "# here's the fallback if no module succeeds"
 _ADDITIONAL = '# and here are more per-package modules (the "Additional" block)'
@@ -35,26 +35,49 @@ def parse(text: str) -> Profile:
     return fields
 
 
-def auth_update(root: Root, who: str) -> None:
-    """Writes /etc/pam.d/common-* and /var/lib/pam. Raises ToolError for a template without its marks."""
+def profiles_of(root: Root) -> tuple[dict[str, Profile], list[str]]:
+    """The profiles that packages ship by name, and their names by priority."""
     profiles = {
         name: parse(root.text(f"usr/share/pam-configs/{name}"))
         for name in root.names("usr/share/pam-configs")
+        if not re.search(r"~$|^#.+#$", name)
     }
     # Of equal priority the later name comes first.
     order = sorted(profiles, reverse=True)
     order.sort(key=lambda name: -int(profiles[name].get("Priority", "0")))
-    enabled: list[str] = []
-    for name in order:
-        conflicts = set(profiles[name].get("Conflicts", "").split(", "))
-        if profiles[name].get("Default") == "yes" and not conflicts & set(enabled):
-            enabled.append(name)
-    root.write("var/lib/pam/seen", "".join(f"{name}\n" for name in order), origin=who)
-    for kind in _TYPES:
-        chosen = [profiles[name] | {"": name} for name in enabled]
-        template = root.need(f"usr/share/pam/common-{kind}", who).read().decode()
-        root.write(f"etc/pam.d/common-{kind}", _fill(template, chosen, kind, who), origin=who)
-        root.write(f"var/lib/pam/{kind}", _saved(chosen, kind), origin=who)
+    return profiles, order
+
+
+def without_conflicts(profiles: dict[str, Profile], enabled: list[str]) -> list[str]:
+    """Takes out what a profile before or behind names in Conflicts, the first that does so first."""
+    left = list(enabled)
+    at = 0
+    while at < len(left):
+        conflicts = profiles[left[at]].get("Conflicts", "").split(", ")
+        left = [name for name in left if name not in conflicts]
+        at += 1
+    return left
+
+
+def auth_update(root: Root, who: str) -> None:
+    """Writes /etc/pam.d/common-* and /var/lib/pam. Raises ToolError for a template without its marks."""
+    profiles, order = profiles_of(root)
+    enabled = [name for name in order if profiles[name].get("Default") == "yes"]
+    write(root, who, order, without_conflicts(profiles, enabled), profiles)
+
+
+def write(root: Root, who: str, seen: list[str], enabled: list[str], profiles: dict[str, Profile]) -> None:
+    """Writes the files for these profiles. Raises ToolError for a template without its marks."""
+    root.write("var/lib/pam/seen", "".join(f"{name}\n" for name in seen), origin=who)
+    for kind in KINDS:
+        root.write(f"etc/pam.d/common-{kind}", filled(root, who, kind, enabled, profiles), origin=who)
+        root.write(f"var/lib/pam/{kind}", _saved([profiles[name] | {"": name} for name in enabled], kind), origin=who)
+
+
+def filled(root: Root, who: str, kind: str, enabled: list[str], profiles: dict[str, Profile]) -> str:
+    """The text of /etc/pam.d/common-KIND. Raises ToolError for a template without its marks."""
+    template = root.need(f"usr/share/pam/common-{kind}", who).read().decode()
+    return _fill(template, [profiles[name] | {"": name} for name in enabled], kind, who)
 
 
 def _lines(profiles: list[Profile], kind: str, block: str) -> list[tuple[str, list[str]]]:
