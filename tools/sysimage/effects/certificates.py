@@ -36,17 +36,31 @@ def update(root: Root, who: str, *, text: str) -> None:
         if head is None:
             raise ToolError(f"{who}: the script writes no /{_CONF}; correct the ledger")
         root.write(_CONF, head[1] + "".join(f"{path}\n" for path in shipped), origin=who)
-    bundle = ""
-    hashes: dict[str, str] = {}  # fingerprint → name of the file, of each certificate once
     found = [f"{_SHIPPED}/{path}" for path in shipped]
     found += [f"{_LOCAL}/{path}" for path in _certificates(root, _LOCAL)]
+    trust(root, who, found)
+
+
+def local(root: Root) -> list[str]:
+    """The certificates of the image's owner, by their paths."""
+    return [f"{_LOCAL}/{path}" for path in _certificates(root, _LOCAL)]
+
+
+def link_name(path: str) -> str:
+    """The name of the link to a certificate in /etc/ssl/certs."""
+    name = path.rpartition("/")[2].removesuffix(".crt")
+    return name.translate(str.maketrans(" (),", "_==_")) + ".pem"
+
+
+def trust(root: Root, who: str, found: list[str]) -> None:
+    """Writes the bundle of these certificates and their links, and OpenSSL's links to all that are there.
+
+    Raises ToolError for a file that is no certificate.
+    """
     for path in found:
-        certificate = root.text(path)
-        bundle += certificate if certificate.endswith("\n") else f"{certificate}\n"
-        name = path.rpartition("/")[2].removesuffix(".crt")
-        name = name.translate(str.maketrans(" (),", "_==_")) + ".pem"
-        root.link(f"{_INTO}/{name}", f"/{path}", who, replace=True)
-    root.write(f"{_INTO}/ca-certificates.crt", bundle, 0o644, who)
+        root.link(f"{_INTO}/{link_name(path)}", f"/{path}", who, replace=True)
+    bundle(root, who, found)
+    hashes: dict[str, str] = {}  # fingerprint → name of the file, of each certificate once
     counts: dict[str, int] = {}
     for name in root.names(_INTO, ".pem"):
         blocks = _PEM.findall(root.text(f"{_INTO}/{name}"))
@@ -61,6 +75,13 @@ def update(root: Root, who: str, *, text: str) -> None:
         number = counts.get(digest, 0)
         counts[digest] = number + 1
         root.link(f"{_INTO}/{digest}.{number}", name, who, replace=True)
+
+
+def bundle(root: Root, who: str, found: list[str]) -> None:
+    """Writes ca-certificates.crt, one certificate behind the other."""
+    texts = [root.text(path) for path in found]
+    whole = "".join(text if text.endswith("\n") else f"{text}\n" for text in texts)
+    root.write(f"{_INTO}/ca-certificates.crt", whole, 0o644, who)
 
 
 def _certificates(root: Root, folder: str) -> list[str]:
