@@ -7,7 +7,7 @@ import pytest
 
 from tests.commands.rooted import in_memory, rooted
 from tests.commands.world import run
-from tests.effects.certificates_test import BMP, UTF8
+from tests.testing.certificates import BMP, UTF8
 from tools.sysimage.core.errors import ToolError
 
 _FILES: dict[str, str | None] = {
@@ -61,5 +61,5 @@ def test_certificates_would_be_linked_and_bundled_otherwise() -> None:
 def test_a_hook_would_be_passed_over() -> None:
     made = rooted(_FILES | {"etc/ca-certificates/update.d/jks": "#!/bin/sh\n"})
     made.root.tree["etc/ca-certificates/update.d/jks"].mode = 0o755
-    with pytest.raises(ToolError, match="hook /etc/ca-certificates/update.d/jks"):
+    with pytest.raises(ToolError, match="hook /etc/ca-certificates/update"):
         run(made, b"update-ca-certificates")

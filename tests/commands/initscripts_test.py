@@ -8,7 +8,10 @@ from tests.commands import systemd_judge
 from tests.commands.rooted import Done, in_memory, rooted
 from tests.commands.world import run
 
-_HEADER = "#!/bin/sh\n### BEGIN INIT INFO\n# Default-Start:     {start}\n# Default-Stop:      {stop}\n### END INIT INFO\n"
+_HEADER = (
+    "#!/bin/sh\n### BEGIN INIT INFO\n"
+    "# Default-Start:     {start}\n# Default-Stop:      {stop}\n### END INIT INFO\n"
+)
 _UNIT = "[Install]\nWantedBy=m.target\n"
 
 
@@ -49,13 +52,17 @@ def test_an_init_script_would_get_other_links_than_by_update_rc_d(script: str) -
     _agree(script, _files("2 3 4 5", "0 1 6"))
 
 
-_VERBS = st.sampled_from(("defaults", "defaults-disabled", "enable", "disable", "remove", "disable 2", "enable S 0"))
+_VERBS = st.sampled_from(
+    ("defaults", "defaults-disabled", "enable", "disable", "remove", "disable 2", "enable S 0")
+)
 _LEVELS = st.lists(st.sampled_from("0123456S"), max_size=3).map(" ".join)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(("a", "ab")), _VERBS), min_size=1, max_size=4), _LEVELS, _LEVELS)
-def test_generated_calls_of_update_rc_d_would_differ(calls: list[tuple[str, str]], start: str, stop: str) -> None:
+def test_generated_calls_of_update_rc_d_would_differ(
+    calls: list[tuple[str, str]], start: str, stop: str
+) -> None:
     script = "".join(f"update-rc.d {name} {verb}; echo $?\n" for name, verb in calls)
     _agree(script, _files(start, stop))
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from tests.commands.world import Outcome
 
 _ROOT = Path(__file__).parents[2] / "system_image/rootfs_vanilla.tar"
-_PARTS = ("usr/bin/", "usr/sbin/", "usr/lib/x86_64-linux-gnu/", "usr/lib/aarch64-linux-gnu/")
+_PARTS = (
+    *("usr/bin/", "usr/sbin/", "usr/lib/x86_64-linux-gnu/", "usr/lib/aarch64-linux-gnu/"),
+    "usr/share/pam/",
+)
 _SECONDS = 20
 
 

@@ -30,7 +30,11 @@ _FORCE = "mkdir -p var/lib/pam etc/pam.d; pam-auth-update --package --force; ech
 
 def _templates() -> dict[str, str | None]:
     texts = {f"usr/share/pam/common-{kind}": judge.root() / f"usr/share/pam/common-{kind}" for kind in _KINDS}
-    return {"etc/pam.d": None, "var/lib/pam": None, **{path: file.read_text() for path, file in texts.items()}}
+    return {
+        "etc/pam.d": None,
+        "var/lib/pam": None,
+        **{path: file.read_text() for path, file in texts.items()},
+    }
 
 
 def _agree(script: str, profiles: dict[str, str]) -> None:
@@ -42,9 +46,16 @@ def _agree(script: str, profiles: dict[str, str]) -> None:
     assert (ours.status, ours.stdout, ours.files) == (real.status, real.stdout, real.files), real.stderr
 
 
-def _profile(name: str, default: str = "yes", priority: int = 0, conflicts: str = "", kind: str = "Primary") -> str:
+def _profile(
+    name: str, default: str = "yes", priority: int = 0, conflicts: str = "", kind: str = "Primary"
+) -> str:
     return _PROFILE.format(
-        name=name, default=default, priority=priority, conflicts=conflicts, kind=kind, only="yes" if priority else "no"
+        name=name,
+        default=default,
+        priority=priority,
+        conflicts=conflicts,
+        kind=kind,
+        only="yes" if priority else "no",
     )
 
 
@@ -60,7 +71,9 @@ _CALLS = (
 
 @pytest.mark.parametrize("call", _CALLS)
 def test_the_stacks_of_pam_would_be_others_than_the_programs(call: str) -> None:
-    _agree(_FORCE + call, {"unix": _profile("unix", priority=256), "x": _profile("x", "no"), "y": _profile("y")})
+    _agree(
+        _FORCE + call, {"unix": _profile("unix", priority=256), "x": _profile("x", "no"), "y": _profile("y")}
+    )
 
 
 def test_a_profile_with_a_conflict_would_go_instead_of_the_one_that_it_names() -> None:

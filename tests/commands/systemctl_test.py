@@ -39,11 +39,13 @@ def _agree(script: str, files: dict[str, str | None]) -> None:
 
 
 def _units(*texts: str) -> dict[str, str | None]:
-    return {f"usr/lib/systemd/system/{name}": text for name, text in zip(texts[::2], texts[1::2], strict=True)}
+    return {
+        f"usr/lib/systemd/system/{name}": text for name, text in zip(texts[::2], texts[1::2], strict=True)
+    }
 
 
 _PLAIN = "[Service]\nExecStart=/x\n[Install]\nWantedBy=m.target\n"
-_CASES = {
+_CASES: dict[str, tuple[str, dict[str, str | None]]] = {
     "enable": ("systemctl enable a", _units("a.service", _PLAIN)),
     "twice": ("systemctl enable a; systemctl enable a; systemctl is-enabled a", _units("a.service", _PLAIN)),
     "none": ("systemctl enable a; echo $?; systemctl is-enabled a b", _units("a.service", "[Unit]\n")),
@@ -55,17 +57,23 @@ _CASES = {
     "empty": ("systemctl enable a", _units("a.service", "[Install]\nWantedBy=m.target\nWantedBy=\n")),
     "crlf": ("systemctl enable a", _units("a.service", "\ufeff[Install]\r\nWantedBy=m.target\r\n")),
     "quotes": ("systemctl enable a", _units("a.service", "[Install]\nWantedBy='m.target' \"n.target\"\n")),
-    "other alias": ("systemctl enable a; echo $?", _units("a.service", "[Install]\nAlias=b.service a.service\n")),
+    "other alias": (
+        "systemctl enable a; echo $?",
+        _units("a.service", "[Install]\nAlias=b.service a.service\n"),
+    ),
     "alias disable": (
         "systemctl enable a; systemctl is-enabled b; systemctl disable b; systemctl is-enabled b",
         _units("a.service", "[Install]\nAlias=b.service\nWantedBy=m.target\n"),
     ),
     "also": (
         "systemctl enable a; systemctl is-enabled a c.socket; systemctl disable a",
-        _units("a.service", "[Install]\nAlso=c.socket z.service\n", "c.socket", "[Install]\nWantedBy=m.target\n"),
+        _units(
+            "a.service", "[Install]\nAlso=c.socket z.service\n", "c.socket", "[Install]\nWantedBy=m.target\n"
+        ),
     ),
     "template": (
-        "systemctl enable t@; systemctl is-enabled t@.service t@x t@y; systemctl disable t@y; systemctl disable t@",
+        "systemctl enable t@; systemctl is-enabled t@.service t@x t@y;"
+        "systemctl disable t@y; systemctl disable t@",
         _units("t@.service", "[Install]\nWantedBy=m.target\nDefaultInstance=x\n"),
     ),
     "instance": (
@@ -136,7 +144,9 @@ def test_units_would_be_linked_otherwise_than_by_the_program(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in _CASES if name.startswith("helper")])
 def test_deb_systemd_helper_would_differ_without_systemctl(name: str) -> None:
     script, files = _CASES[name]
-    whole: dict[str, str | None] = {key: text for key, text in (_BASE | files).items() if "systemctl" not in key}
+    whole: dict[str, str | None] = {
+        key: text for key, text in (_BASE | files).items() if "systemctl" not in key
+    }
     real, ours = systemd_judge.real(script, whole), _ours(script, whole)
     assert (ours.status, ours.stdout, ours.files) == (real.status, real.stdout, real.files)
 
@@ -151,9 +161,18 @@ _LINES = st.one_of(
         st.sampled_from(("", " ", " \\\n # c\n n.target", "\r")),
     ),
     st.sampled_from(
-        ("Also=b.service", "Also=c.socket", "Also=t@x.service", "Also=z.service", "DefaultInstance=x", "# WantedBy=m.target")
+        (
+            "Also=b.service",
+            "Also=c.socket",
+            "Also=t@x.service",
+            "Also=z.service",
+            "DefaultInstance=x",
+            "# WantedBy=m.target",
+        )
     ),
-    st.sampled_from(("Alias=al.service", "Alias=b.service", "[Service]", "[Install]", " ; Alias=no.service", "[Inst")),
+    st.sampled_from(
+        ("Alias=al.service", "Alias=b.service", "[Service]", "[Install]", " ; Alias=no.service", "[Inst")
+    ),
 )
 _FILES = st.dictionaries(
     st.tuples(st.sampled_from(_FOLDERS), st.sampled_from(_UNITS)),
@@ -162,9 +181,22 @@ _FILES = st.dictionaries(
     max_size=4,
 )
 _NAMES = st.sampled_from(("a", "b", "c.socket", "t@", "t@x", "t@y", "d.target", "al", "z"))
-_VERBS = ("enable", "disable", "mask", "unmask", "is-enabled", "preset", "--preset-mode=enable-only preset", "reenable")
-_CALLS = st.lists(st.tuples(st.sampled_from(_VERBS), st.lists(_NAMES, min_size=1, max_size=2)), min_size=1, max_size=4)
-_PRESETS = st.sampled_from(("", "disable *\n", "enable a.service\ndisable b*\n", "enable t@.service q\ndisable *\n"))
+_VERBS = (
+    "enable",
+    "disable",
+    "mask",
+    "unmask",
+    "is-enabled",
+    "preset",
+    "--preset-mode=enable-only preset",
+    "reenable",
+)
+_CALLS = st.lists(
+    st.tuples(st.sampled_from(_VERBS), st.lists(_NAMES, min_size=1, max_size=2)), min_size=1, max_size=4
+)
+_PRESETS = st.sampled_from(
+    ("", "disable *\n", "enable a.service\ndisable b*\n", "enable t@.service q\ndisable *\n")
+)
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,36 +5,12 @@ import re
 
 import pytest
 
+from tests.testing.certificates import BMP, UTF8
 from tests.testing.debs import Node
 from tests.testing.roots import links, make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import certificates
 
-# Made with openssl, as were their hashes (-subject_hash): text with spaces, upper case and an umlaut, in an
-# attribute set of two; and the same in UTF-16, version 1.
-UTF8 = """\
------BEGIN CERTIFICATE-----
-MIIBnDCCAU6gAwIBAgIBATAFBgMrZXAwTDELMAkGA1UEBhMCWFgxHDAaBgNVBAoM
-EyAgU29tZSAgIMOWcmcgIEx0ZCAxHzANBgNVBAsMBlVuaXQgQjAOBgNVBAMMB1Jv
-b3QgQ0EwIBcNMjYxMTIzMDMyODI0WhgPMjEyNjEwMzAwMzI4MjRaMEwxCzAJBgNV
-BAYTAlhYMRwwGgYDVQQKDBMgIFNvbWUgICDDlnJnICBMdGQgMR8wDQYDVQQLDAZV
-bml0IEIwDgYDVQQDDAdSb290IENBMCowBQYDK2VwAyEAE62KUaklAFdlLK0Kb7rS
-KoVvDq9I7EqvYgKSnOEQUpKjUzBRMB0GA1UdDgQWBBR7RE3izC/AvsHIYsXj8o2n
-mGNYnDAfBgNVHSMEGDAWgBR7RE3izC/AvsHIYsXj8o2nmGNYnDAPBgNVHRMBAf8E
-BTADAQH/MAUGAytlcANBAPQCLNzJGnxOCDgSW2ofQnZWy7GzeMe3kemNzJHUD6Wc
-1c6fR6e75x2bUtIyWjUdlvqi+2U43XBzkWY5b1xqygo=
------END CERTIFICATE-----
-"""
-BMP = """\
------BEGIN CERTIFICATE-----
-MIIBATCBtAIBAjAFBgMrZXAwLDELMAkGA1UEBhMCWFgxDzANBgNVBAoeBgDWAHIA
-ZzEMMAoGA1UEAxMDQSBiMCAXDTI2MTEyMzAzMjgyNFoYDzIxMjYxMDMwMDMyODI0
-WjAsMQswCQYDVQQGEwJYWDEPMA0GA1UECh4GANYAcgBnMQwwCgYDVQQDEwNBIGIw
-KjAFBgMrZXADIQATrYpRqSUAV2UsrQpvutIqhW8Or0jsSq9iApKc4RBSkjAFBgMr
-ZXADQQCKeNeg+uJZZ7RIeu4OOLiFV7sEPBJ/WJYp8gQrUiG0QmqI7QYiFxVdrN+f
-PpX6sWMklqHJWQcm/xK3iZGoS/QC
------END CERTIFICATE-----
-"""
 SCRIPT = "  cat > /etc/ca-certificates.conf <<EOF\n# head\n#\nEOF\n"
 SHIPPED = "usr/share/ca-certificates/mozilla"
 

@@ -1,4 +1,4 @@
-"""Programs whose work is left for the guest: keys, caches, byte code, databases, boot loaders (see `left`)."""
+"""Programs whose work is left for the guest: keys, caches, byte code, databases, loaders (see `left`)."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,8 +11,6 @@ _LDCONFIG = 50  # the effect's place among those at the end
 
 def _left(kind: str) -> Callable[[Call], int]:
     return lambda call: call.leave(kind)
-
-
 
 
 def ldconfig(call: Call) -> int:
@@ -28,9 +26,9 @@ def ldconfig(call: Call) -> int:
 def openssl(call: Call) -> int:
     """openssl(1): keys, requests and random data are the guest's; other commands are not modelled."""
     verb = call.arguments[0] if call.arguments else ""
-    if verb in ("genrsa", "genpkey", "req", "dhparam", "rand", "ecparam", "gendsa"):
-        return call.leave("keys")
-    call.refuse(f"openssl {verb} is not modelled")
+    if verb not in ("genrsa", "genpkey", "req", "dhparam", "rand", "ecparam", "gendsa"):
+        call.refuse(f"openssl {verb} is not modelled")
+    return call.leave("keys")
 
 
 def dbus_uuidgen(call: Call) -> int:
@@ -53,7 +51,9 @@ def gio_querymodules(call: Call) -> int:
 
 def gdk_pixbuf_query_loaders(call: Call) -> int:
     """gdk-pixbuf-query-loaders(1): nothing where there is no loader."""
-    places = [f"/usr/lib/{name}/gdk-pixbuf-2.0/2.10.0/loaders" for name in _names(call, "/usr/lib", ("-gnu",))]
+    places = [
+        f"/usr/lib/{name}/gdk-pixbuf-2.0/2.10.0/loaders" for name in _names(call, "/usr/lib", ("-gnu",))
+    ]
     if not any(_names(call, place, (".so",)) for place in places):
         return 0
     return call.leave("compiled data")
@@ -87,10 +87,14 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
         *("update-grub", "update-grub2", "grub-install", "grub-mkconfig", "grub-probe", "grub-mkdevicemap"),
         *("bootctl", "update-secureboot-policy"),
     ),
-    "keys": (
-        *("ssh-keygen", "make-ssl-cert", "rndc-confgen", "systemd-machine-id-setup"),
+    "keys": (*("ssh-keygen", "make-ssl-cert", "rndc-confgen", "systemd-machine-id-setup"),),
+    "database": (
+        "pg_createcluster",
+        "mariadb-install-db",
+        "mysql_install_db",
+        "mariadb-upgrade",
+        "mysql_upgrade",
     ),
-    "database": ("pg_createcluster", "mariadb-install-db", "mysql_install_db", "mariadb-upgrade", "mysql_upgrade"),
     "compiled data": (
         *("ispell-autobuildhash", "aspell-autobuildhash", "update-dictcommon-aspell"),
         *("update-dictcommon-hunspell", "update-cracklib", "fmtutil", "fmtutil-sys", "localedef"),

@@ -125,7 +125,8 @@ def _defaults(call: Call, name: str, letter: str) -> None:
 
 def _toggle(call: Call, name: str, action: str, levels: Sequence[str]) -> None:
     headers = [
-        f"{folder}/{name}" for folder in ("/etc/insserv/overrides", "/etc/init.d", "/usr/share/insserv/overrides")
+        f"{folder}/{name}"
+        for folder in ("/etc/insserv/overrides", "/etc/init.d", "/usr/share/insserv/overrides")
     ]
     files = [(path, call.files.find(path)) for path in headers]
     header = next((path for path, inode in files if inode is not None and inode.content.size), "")

@@ -9,7 +9,7 @@ LEFT: Mapping[str, str] = {
     "boot loader": "the image is started by a loader that measures it, not by one of its own",
     "byte code": "Python compiles what it imports; byte code holds times of files, and saves time alone",
     "cache": "a cache that saves time alone, and that its program does without or makes anew",
-    "compiled data": "compiled from what packages ship by a program of their own, which has to run in the guest",
+    "compiled data": "compiled from what packages ship by their own programs, which run in the guest",
     "service": "no service runs while an image is built; those that are enabled start in the guest",
     "kernel": "settings of a running kernel are the guest's",
 }

@@ -1,4 +1,4 @@
-"""Programs that ask a running systemd, kernel or bus: what they say in a chroot where none of them answers."""
+"""Programs that ask a running systemd, kernel or bus: what they say in a chroot where none answers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,9 +28,9 @@ def udevadm(call: Call) -> int:
         return _say(call, _CHROOT, 0)
     if verb == "hwdb":
         return systemd_hwdb(call)
-    if verb == "info":
-        return _say(call, "Unknown device: No such device", 1)
-    call.refuse(f"udevadm {verb} is not modelled")
+    if verb != "info":
+        call.refuse(f"udevadm {verb} is not modelled")
+    return _say(call, "Unknown device: No such device", 1)
 
 
 def systemd_hwdb(call: Call) -> int:
@@ -70,7 +70,9 @@ def no_bus(call: Call) -> int:
 
 def busctl(call: Call) -> int:
     """busctl(1) without a bus."""
-    return _say(call, "Failed to connect to system scope bus via local transport: No such file or directory", 1)
+    return _say(
+        call, "Failed to connect to system scope bus via local transport: No such file or directory", 1
+    )
 
 
 def dbus_send(call: Call) -> int:
@@ -84,9 +86,9 @@ def dbus_send(call: Call) -> int:
 
 def systemd_notify(call: Call) -> int:
     """systemd-notify(1) --booted: no."""
-    if list(call.arguments) == ["--booted"]:
-        return 1
-    call.refuse("systemd-notify is modelled with --booted alone")
+    if list(call.arguments) != ["--booted"]:
+        call.refuse("systemd-notify is modelled with --booted alone")
+    return 1
 
 
 def systemd_detect_virt(call: Call) -> int:
@@ -99,12 +101,12 @@ def systemd_detect_virt(call: Call) -> int:
     return 1
 
 
-def pidof(call: Call) -> int:
+def pidof(_call: Call) -> int:
     """pidof(8), pgrep(1), pkill(1), killall(1): no process of the image runs."""
     return 1
 
 
-def ischroot(call: Call) -> int:
+def ischroot(_call: Call) -> int:
     """ischroot(1): it is one."""
     return 0
 
@@ -131,24 +133,34 @@ def kernel(call: Call) -> int:
     return call.leave("kernel")
 
 
-def selinux_enabled(call: Call) -> int:
+def selinux_enabled(_call: Call) -> int:
     """selinuxenabled(8): no."""
     return 1
 
 
-def restorecon(call: Call) -> int:
+def restorecon(_call: Call) -> int:
     """restorecon(8) does nothing where SELinux is off."""
     return 0
 
 
 def systemd_escape(call: Call) -> int:
     """systemd-escape(1)."""
-    given = call.options("-p --path", "-u --unescape", "-m --mangle", "--suffix=", "--template=", "--instance")
-    if "mangle" in given or "instance" in given or ("unescape" in given and ("suffix" in given or "template" in given)):
+    given = call.options(
+        "-p --path", "-u --unescape", "-m --mangle", "--suffix=", "--template=", "--instance"
+    )
+    if (
+        "mangle" in given
+        or "instance" in given
+        or ("unescape" in given and ("suffix" in given or "template" in given))
+    ):
         call.refuse("this call of systemd-escape is not modelled")
     if not given.operands:
         return _say(call, "Not enough arguments.", 1)
-    call.out(" ".join(_escaped(call, word, given.value("suffix"), given.value("template")) for word in given.operands))
+    call.out(
+        " ".join(
+            _escaped(call, word, given.value("suffix"), given.value("template")) for word in given.operands
+        )
+    )
     call.out("\n")
     return 0
 
@@ -191,7 +203,9 @@ def _escape(word: str) -> str:
 def _unescape(word: str) -> str:
     parts = re.split(r"(\\x[0-9a-f]{2})", word)
     data = b"".join(
-        bytes([int(part[2:], 16)]) if number % 2 else part.replace("-", "/").encode("utf-8", "surrogateescape")
+        bytes([int(part[2:], 16)])
+        if number % 2
+        else part.replace("-", "/").encode("utf-8", "surrogateescape")
         for number, part in enumerate(parts)
     )
     return data.decode("utf-8", "surrogateescape")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.options import Given
-from tools.sysimage.systemd import enablement
+from tools.sysimage.systemd import enablement, unit_state
 from tools.sysimage.systemd.enablement import BeyondError, Done, MaskedError, NotThereError
 
 # What needs a running systemd, with the fewest and the most operands (-1 for any number).
@@ -156,7 +156,7 @@ def _sysv(call: Call, given: Given, verb: str, names: list[str]) -> tuple[list[s
 
 
 def _enable(call: Call, given: Given, operands: Sequence[str]) -> int:
-    verb = call.arguments and given.operands[0]
+    verb = given.operands[0]
     names, status, _ = _sysv(call, given, "enable" if verb == "reenable" else verb, _names(call, operands))
     if status or not names:
         return status
@@ -187,7 +187,7 @@ def _preset(call: Call, given: Given, operands: Sequence[str]) -> int:
             unit = enablement.resolve(call.root, name, scope)
             if unit.name != name:
                 continue  # another name of a unit: that one is preset
-            wish, instances = enablement.preset(call.root, name, scope)
+            wish, instances = unit_state.preset(call.root, name, scope)
             if wish == "enable":
                 wanted = enablement.instances(name, instances) if instances else [name]
                 on.extend(enablement.follow(call.root, one, scope).name for one in wanted)
@@ -217,11 +217,11 @@ def _is_enabled(call: Call, given: Given, operands: Sequence[str]) -> int:
     good, there = said == "enabled", bool(said)
     for name in names:
         try:
-            state = enablement.state(call.root, name, _scope(given))
+            state = unit_state.state(call.root, name, _scope(given))
             there = True
         except NotThereError:
             state = "not-found"
-        good = good or enablement.is_enabled(state)
+        good = good or unit_state.is_enabled(state)
         if "quiet" not in given:
             call.out(f"{state}\n")
     return 0 if good else 1 if there else 4

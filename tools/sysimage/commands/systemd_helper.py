@@ -119,7 +119,9 @@ class _Helper:
                 for word in _split(match[2]):
                     value, quote = _unquoted(word)
                     # The quote takes the place of the key where the program looks for it.
-                    suffix = "" if quote else {"WantedBy": ".wants", "RequiredBy": ".requires"}.get(match[1], "")
+                    suffix = (
+                        "" if quote else {"WantedBy": ".wants", "RequiredBy": ".requires"}.get(match[1], "")
+                    )
                     folders.append(f"{self.config}/{value}{suffix}/")
             if match := re.match(r"\s*Also=(.+)$", line, re.IGNORECASE):
                 for word in _split(match[1]):
@@ -171,7 +173,9 @@ class _Helper:
             self.touch(state)
 
     def state(self, link: str, folder: str) -> str:
-        return link.replace(f"{self.config}/", f"{folder}/", 1) if link.startswith(f"{self.config}/") else link
+        return (
+            link.replace(f"{self.config}/", f"{folder}/", 1) if link.startswith(f"{self.config}/") else link
+        )
 
     def installed(self, name: str) -> bool:
         inode = self.call.files.find(self.record(name))

@@ -71,7 +71,9 @@ def write(root: Root, who: str, seen: list[str], enabled: list[str], profiles: d
     root.write("var/lib/pam/seen", "".join(f"{name}\n" for name in seen), origin=who)
     for kind in KINDS:
         root.write(f"etc/pam.d/common-{kind}", filled(root, who, kind, enabled, profiles), origin=who)
-        root.write(f"var/lib/pam/{kind}", _saved([profiles[name] | {"": name} for name in enabled], kind), origin=who)
+        root.write(
+            f"var/lib/pam/{kind}", _saved([profiles[name] | {"": name} for name in enabled], kind), origin=who
+        )
 
 
 def filled(root: Root, who: str, kind: str, enabled: list[str], profiles: dict[str, Profile]) -> str:

@@ -50,10 +50,22 @@ def tmpfiles(root: Root, who: str, *, names: list[str]) -> None:
 
     Raises ToolError for a file that is not there or a line that tmpfiles.d(5) does not allow.
     """
+    create(root, who, names)
+
+
+def find(root: Root, name: str) -> str | None:
+    """The path of a file of tmpfiles.d, None if no folder has it; an absolute one is a file itself."""
+    paths = [name.lstrip("/")] if name.startswith("/") else [f"{folder}/{name}" for folder in _FOLDERS]
+    return next((path for path in paths if root.tree.find(path)), None)
+
+
+def create(root: Root, who: str, names: list[str]) -> list[str]:
+    """As `tmpfiles`; returns a complaint for each line that names a user or group that is not there."""
     lines: list[_Line] = []
     seen: set[tuple[str, bool]] = set()
+    complaints: list[str] = []
     for name in names:
-        path = next((f"{folder}/{name}" for folder in _FOLDERS if root.tree.find(f"{folder}/{name}")), None)
+        path = find(root, name)
         if path is None:
             raise ToolError(f"{who} needs tmpfiles.d/{name}, which no package of the set has; add it")
         for number, text in enumerate(root.text(path).splitlines(), 1):
@@ -67,6 +79,10 @@ def tmpfiles(root: Root, who: str, *, names: list[str]) -> None:
             key = (line.path, line.type in _GLOBS)
             if key in seen and line.type not in _GLOBS:
                 continue
+            complaint = _unresolved(root, line)
+            if complaint:
+                complaints.append(f"/{path}:{number}: {complaint}")
+                continue
             seen.add(key)
             lines.append(line)
     for line in lines:
@@ -74,6 +90,16 @@ def tmpfiles(root: Root, who: str, *, names: list[str]) -> None:
             _apply(root, who, line)
         except _UnknownError:
             continue
+    return complaints
+
+
+def _unresolved(root: Root, line: _Line) -> str:
+    """What systemd-tmpfiles says of a line whose owner is not there: it passes over the whole line."""
+    for kind, text, number in (("user", line.user, root.uid), ("group", line.group, root.gid)):
+        name = text.lstrip(":")
+        if name and number(name) is None:
+            return f"Failed to resolve {kind} '{name}': No such process"
+    return ""
 
 
 def _parse(text: str, where: str) -> _Line:

@@ -4,7 +4,6 @@ The rules are those of systemd's install.c: a unit is looked for in each folder 
 template's; its [Install] section and its drop-ins say which links enabling makes.
 """
 
-import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -19,10 +18,9 @@ SUFFIXES = (
     *(".device", ".scope"),
 )
 _SEARCH = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
-_WANTING = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
+WANTING = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
 _MAY_ALIAS = (".service", ".socket", ".target", ".device", ".timer", ".path")
 _NAME = re.compile(r"[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\@-]*)?\.[a-z]+")
-_ON = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 _MAX_HOPS = 64
 
 
@@ -47,7 +45,7 @@ class Unit:
     masked: bool = False
     target: str = ""  # the name of the unit that it is only another name of
     aliases: list[str] = field(default_factory=list)
-    wanting: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in _WANTING})
+    wanting: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in WANTING})
     also: list[str] = field(default_factory=list)
     instance: str = ""  # DefaultInstance=
 
@@ -59,7 +57,7 @@ class Unit:
     @property
     def names(self) -> list[str]:
         """The names that links of it have: its own, and a template's with its default instance."""
-        return [self.name, *([_with_instance(self.name, self.instance)] if self.instance else [])]
+        return [self.name, *([with_instance(self.name, self.instance)] if self.instance else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +74,18 @@ def full_name(name: str) -> str:
     return name if name.endswith(SUFFIXES) else f"{name}.service"
 
 
-def is_enabled(state: str) -> bool:
-    """Whether `systemctl is-enabled` ends with 0 for a state."""
-    return state in _ON
-
-
 def _template(name: str) -> str:
     return re.sub(r"@.+(\.\w+)$", r"@\1", name)
 
 
-def _with_instance(name: str, instance: str) -> str:
+def with_instance(name: str, instance: str) -> str:
+    """The name of a template's instance; another name stays as it is."""
     return re.sub(r"@(\.\w+)$", lambda match: f"@{instance}{match[1]}", name)
 
 
 def instances(template: str, names: Sequence[str]) -> list[str]:
     """The units of a template that these instances are."""
-    return [_with_instance(template, name) for name in names]
+    return [with_instance(template, name) for name in names]
 
 
 def folders(scope: str) -> list[str]:
@@ -146,15 +140,15 @@ def _take(unit: Unit, line: unit_file.Assignment) -> None:
     if line.key == "Alias":
         if unit.name.endswith(_MAY_ALIAS):
             unit.aliases = [*unit.aliases, *words] if line.value else []
-    elif line.key in _WANTING:
+    elif line.key in WANTING:
         unit.wanting[line.key] = [*unit.wanting[line.key], *words] if line.value else []
     elif line.key == "Also":
-        unit.also += [_specifiers(word, unit) for word in unit_file.words(line.value, unquote=False)]
+        unit.also += [specifiers(word, unit) for word in unit_file.words(line.value, unquote=False)]
     elif line.key == "DefaultInstance" and "@." in unit.name:
-        unit.instance = _specifiers(line.value, unit)
+        unit.instance = specifiers(line.value, unit)
 
 
-def _specifiers(text: str, unit: Unit) -> str:
+def specifiers(text: str, unit: Unit) -> str:
     """Fills in the specifiers of an [Install] section (systemd.unit(5)). Raises BeyondError for others."""
     stem, _, _ = unit.name.rpartition(".")
     prefix, _, instance = stem.partition("@")
@@ -178,7 +172,7 @@ def resolve(files: Files, name: str, scope: str = "system") -> Unit:
         if not unit.target:
             break
         own = unit.name.partition("@")[2].rpartition(".")[0]
-        unit = find(files, _with_instance(unit.target, own) if own else unit.target, scope)
+        unit = find(files, with_instance(unit.target, own) if own else unit.target, scope)
     return unit
 
 
@@ -190,7 +184,9 @@ def follow(files: Files, name: str, scope: str = "system") -> Unit:
     return unit
 
 
-def enable(files: Files, who: str, names: Sequence[str], scope: str = "system", *, force: bool = False) -> Done:
+def enable(
+    files: Files, who: str, names: Sequence[str], scope: str = "system", *, force: bool = False
+) -> Done:
     """Makes the links of units and of those that they name in Also=. Raises as `follow` does."""
     todo = [follow(files, name, scope) for name in names]
     seen = {unit.name for unit in todo}
@@ -214,7 +210,11 @@ def enable(files: Files, who: str, names: Sequence[str], scope: str = "system", 
         for path, always in _links(unit, scope):
             inode = files.tree.get(path)
             target = f"/{unit.path}"
-            if inode is not None and inode.kind is Kind.SYMLINK and _same(files, path, inode.target, unit.path):
+            if (
+                inode is not None
+                and inode.kind is Kind.SYMLINK
+                and _same(files, path, inode.target, unit.path)
+            ):
                 continue
             if inode is not None and not (force or always):
                 failed = True
@@ -236,7 +236,7 @@ def _links(unit: Unit, scope: str) -> Iterator[tuple[str, bool]]:
     """The paths of a unit's links, and whether each takes the place of another one."""
     config = f"etc/systemd/{scope}"
     for alias in unit.aliases:
-        name = _specifiers(alias, unit)
+        name = specifiers(alias, unit)
         if not _NAME.fullmatch(name) or not name.endswith(unit.name[unit.name.rindex(".") :]):
             raise BeyondError(f"{unit.name}: {alias} in Alias= is no name that it can have")
         if ("@" in name) != ("@" in unit.name):
@@ -244,9 +244,9 @@ def _links(unit: Unit, scope: str) -> Iterator[tuple[str, bool]]:
         if name != unit.name:
             yield f"{config}/{name}", False
     name = unit.names[-1]
-    for key, suffix in _WANTING.items():
+    for key, suffix in WANTING.items():
         for word in unit.wanting[key]:
-            wanting = _specifiers(word, unit)
+            wanting = specifiers(word, unit)
             if not _NAME.fullmatch(wanting) or not wanting.endswith(SUFFIXES):
                 raise BeyondError(f"{unit.name}: {word} in {key}= is no unit")
             if "@." in name or "@." in wanting:
@@ -332,74 +332,3 @@ def unmask(files: Files, names: Sequence[str], scope: str = "system") -> Done:
         if inode is not None and inode.kind is Kind.SYMLINK and inode.target == "/dev/null":
             gone.add(name)
     return Done(list(_remove(files, gone, scope)))
-
-
-def preset(files: Files, name: str, scope: str = "system") -> tuple[str, list[str]]:
-    """What systemd.preset(5) wants of a unit: "enable", "disable" or "ignore", and instances of a template."""
-    found: dict[str, str] = {}
-    for folder in folders(scope):
-        for entry in files.names(f"{folder}-preset", ".preset"):
-            found.setdefault(entry, f"{folder}-preset/{entry}")
-    for _, path in sorted(found.items()):
-        for line in files.text(path).splitlines():
-            words = line.split()
-            if len(words) < 2 or words[0] not in ("enable", "disable", "ignore"):
-                continue
-            instances = words[2:] if "@." in words[1] and words[0] == "enable" else []
-            if fnmatch.fnmatchcase(name, words[1]):
-                return words[0], instances
-            if any(name == _with_instance(words[1], instance) for instance in instances):
-                return "enable", []
-    return "enable", []
-
-
-def state(files: Files, name: str, scope: str = "system") -> str:
-    """What `systemctl is-enabled` says of a unit. Raises NotThereError, BeyondError."""
-    unit = find(files, name, scope)
-    if unit.masked:
-        return "masked-runtime" if unit.path.startswith("run/") else "masked"
-    if unit.target:
-        return "alias"
-    where = _enabled_in(files, unit, scope, known=True)
-    if where:
-        return where
-    if _enabled_in(files, unit, scope, known=False):
-        return "indirect"
-    return "disabled" if unit.has_rules else "indirect" if unit.also else "static"
-
-
-def _enabled_in(files: Files, unit: Unit, scope: str, *, known: bool) -> str:
-    names = {*unit.names, *(_specifiers(alias, unit) for alias in unit.aliases)}
-    below = runtime = anywhere = False
-    for folder in folders(scope):
-        real = files.tree.resolve(folder)
-        if any(not known or name in names for name in _leading(files, unit, real, below=below)):
-            if folder.startswith("etc/"):
-                return "enabled"
-            runtime = runtime or folder.startswith("run/")
-            anywhere = True
-        below = below or unit.path.rpartition("/")[0] == real
-    if runtime:
-        return "enabled-runtime"
-    return "static" if anywhere and re.search(r"@.+\.", unit.name) else ""
-
-
-def _leading(files: Files, unit: Unit, folder: str, *, below: bool) -> Iterator[str]:
-    """The names of links in a folder that are the unit's, or lead to it.
-
-    In a folder that counts less than the unit's own a link of its name is not of this unit.
-    """
-    wants = tuple(f".{suffix}" for suffix in _WANTING.values())
-    paths: list[str] = []
-    for path in files.tree.children(folder):
-        inside = files.tree[path].kind is Kind.DIRECTORY and path.endswith(wants)
-        paths += files.tree.children(path) if inside else [path]
-    for path in paths:
-        inode = files.tree[path]
-        if inode.kind is not Kind.SYMLINK:
-            continue
-        name = path.rpartition("/")[2]
-        leads = inode.target.rpartition("/")[2] == unit.name
-        named = name == unit.name and not below
-        if (leads or named) and not (leads and named and path == f"{folder}/{name}"):
-            yield name

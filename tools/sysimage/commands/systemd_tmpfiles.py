@@ -1,0 +1,39 @@
+"""systemd-tmpfiles(8) --create, of files that are named."""
+
+from collections.abc import Mapping
+
+from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.effects import tmpfiles
+
+_DATA_ERROR = 65  # EX_DATAERR of sysexits(3head)
+
+
+def systemd_tmpfiles(call: Call) -> int:
+    """Makes what files of tmpfiles.d name; a line whose user is not there is passed over, with status 65."""
+    given = call.options("--create", "--root=")
+    if given.value("root", "/").rstrip("/"):
+        call.refuse("systemd-tmpfiles of another root is not modelled")
+    if "create" not in given:
+        message = "You need to specify at least one of --clean, --create, --remove, or --purge."
+        return _say(call, message, 1)
+    if not given.operands or "-" in given.operands:
+        call.refuse("systemd-tmpfiles is modelled with names of files alone")
+    for name in given.operands:
+        if tmpfiles.find(call.root, name) is None:
+            return _say(call, f"Failed to read '{name}': No such file or directory", 1)
+    complaints = tmpfiles.create(call.root, call.world.who, list(given.operands))
+    for complaint in complaints:
+        _say(call, complaint, _DATA_ERROR)
+    return _DATA_ERROR if complaints else 0
+
+
+def _say(call: Call, message: str, status: int) -> int:
+    try:
+        call.machine.stream(2).write(f"{message}\n".encode("utf-8", "surrogateescape"))
+    except OSError:
+        return status
+    return status
+
+
+COMMANDS: Mapping[str, Command] = {"systemd-tmpfiles": systemd_tmpfiles}
+"""This family's commands by name."""

@@ -1,0 +1,87 @@
+"""What systemctl(1) says of units, and what systemd.preset(5) wants of them."""
+
+import fnmatch
+import re
+from collections.abc import Iterator
+
+from tools.sysimage.core.files import Files
+from tools.sysimage.core.tree import Kind
+from tools.sysimage.systemd.enablement import WANTING, Unit, find, folders, specifiers, with_instance
+
+_ON = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+
+
+def is_enabled(state: str) -> bool:
+    """Whether `systemctl is-enabled` ends with 0 for a state."""
+    return state in _ON
+
+
+def preset(files: Files, name: str, scope: str = "system") -> tuple[str, list[str]]:
+    """What systemd.preset(5) wants: "enable", "disable" or "ignore", and instances of a template."""
+    found: dict[str, str] = {}
+    for folder in folders(scope):
+        for entry in files.names(f"{folder}-preset", ".preset"):
+            found.setdefault(entry, f"{folder}-preset/{entry}")
+    for _, path in sorted(found.items()):
+        for line in files.text(path).splitlines():
+            words = line.split()
+            if len(words) < 2 or words[0] not in ("enable", "disable", "ignore"):
+                continue
+            instances = words[2:] if "@." in words[1] and words[0] == "enable" else []
+            if fnmatch.fnmatchcase(name, words[1]):
+                return words[0], instances
+            if any(name == with_instance(words[1], instance) for instance in instances):
+                return "enable", []
+    return "enable", []
+
+
+def state(files: Files, name: str, scope: str = "system") -> str:
+    """What `systemctl is-enabled` says of a unit. Raises NotThereError, BeyondError."""
+    unit = find(files, name, scope)
+    if unit.masked:
+        return "masked-runtime" if unit.path.startswith("run/") else "masked"
+    if unit.target:
+        return "alias"
+    where = _enabled_in(files, unit, scope, known=True)
+    if where:
+        return where
+    if _enabled_in(files, unit, scope, known=False):
+        return "indirect"
+    return "disabled" if unit.has_rules else "indirect" if unit.also else "static"
+
+
+def _enabled_in(files: Files, unit: Unit, scope: str, *, known: bool) -> str:
+    names = {*unit.names, *(specifiers(alias, unit) for alias in unit.aliases)}
+    below = runtime = anywhere = False
+    for folder in folders(scope):
+        real = files.tree.resolve(folder)
+        if any(not known or name in names for name in _leading(files, unit, real, below=below)):
+            if folder.startswith("etc/"):
+                return "enabled"
+            runtime = runtime or folder.startswith("run/")
+            anywhere = True
+        below = below or unit.path.rpartition("/")[0] == real
+    if runtime:
+        return "enabled-runtime"
+    return "static" if anywhere and re.search(r"@.+\.", unit.name) else ""
+
+
+def _leading(files: Files, unit: Unit, folder: str, *, below: bool) -> Iterator[str]:
+    """The names of links in a folder that are the unit's, or lead to it.
+
+    In a folder that counts less than the unit's own a link of its name is not of this unit.
+    """
+    wants = tuple(f".{suffix}" for suffix in WANTING.values())
+    paths: list[str] = []
+    for path in files.tree.children(folder):
+        inside = files.tree[path].kind is Kind.DIRECTORY and path.endswith(wants)
+        paths += files.tree.children(path) if inside else [path]
+    for path in paths:
+        inode = files.tree[path]
+        if inode.kind is not Kind.SYMLINK:
+            continue
+        name = path.rpartition("/")[2]
+        leads = inode.target.rpartition("/")[2] == unit.name
+        named = name == unit.name and not below
+        if (leads or named) and not (leads and named and path == f"{folder}/{name}"):
+            yield name
