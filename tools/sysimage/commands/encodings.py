@@ -85,7 +85,7 @@ def base64_program(call: Call) -> int:
 def decompress(call: Call) -> int:
     """gzip -d, gunzip, zcat, xz -d, unxz, xzcat, bunzip2, bzcat: to the output, or in the place of files."""
     given = call.options(
-        "-d --decompress --uncompress",
+        "-d --uncompress --decompress",
         "-c --stdout --to-stdout",
         "-f --force",
         "-k --keep",

@@ -184,15 +184,10 @@ def run_parts(call: Call) -> int:
 COMMANDS: Mapping[str, Command] = {
     "findmnt": _fixed(1),
     "fuser": _fixed(1),
-    "ischroot": _fixed(0),
-    "killall": _fixed(1),
     "linux-version": linux_version,
     "locale": locale,
     "lsof": _fixed(1),
     "perl": perl,
-    "pgrep": _fixed(1),
-    "pidof": _fixed(1),
-    "pkill": _fixed(1),
     **dict.fromkeys(("python3", *(f"python3.{minor}" for minor in range(9, 21))), python),
     "run-parts": run_parts,
 }
