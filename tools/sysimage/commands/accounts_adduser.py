@@ -11,6 +11,7 @@ from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.options import Given
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import accounts as sysusers_accounts
+from tools.sysimage.effects import adduser as adduser_effects
 
 _DEFAULTS = {
     "DSHELL": "/bin/bash",
@@ -417,11 +418,32 @@ def systemd_sysusers(call: Call) -> int:
     return 0
 
 
+def convert(call: Call) -> int:
+    """pwconv(8) and grpconv(8)."""
+    call.options()
+    {"pwconv": adduser_effects.pwconv, "grpconv": adduser_effects.grpconv}[call.name](
+        call.root, call.world.who
+    )
+    return 0
+
+
+def check(call: Call) -> int:
+    """pwck(8) and grpck(8) with -r: the databases are as programs have written them."""
+    given = call.options("-q --quiet", "-r --read-only", "-s --sort")
+    if "read-only" not in given:
+        call.refuse(f"{call.name}: without -r it is not modelled")
+    return 0
+
+
 COMMANDS: Mapping[str, Command] = {
     "addgroup": adduser,
     "adduser": adduser,
     "delgroup": deluser,
     "deluser": deluser,
+    "grpck": check,
+    "grpconv": convert,
+    "pwck": check,
+    "pwconv": convert,
     "systemd-sysusers": systemd_sysusers,
 }
 """This family's commands by name."""

@@ -31,6 +31,13 @@ def openssl(call: Call) -> int:
     return call.leave("keys")
 
 
+def machine_id_setup(call: Call) -> int:
+    """systemd-machine-id-setup(1): the file is there and empty, so that each guest gets an ID of its own."""
+    if call.files.find("/etc/machine-id") is None:
+        call.files.write("/etc/machine-id", b"")
+    return call.leave("keys")
+
+
 def dbus_uuidgen(call: Call) -> int:
     """dbus-uuidgen(1) --ensure: a machine's name of its own."""
     if "--ensure" not in " ".join(call.arguments):
@@ -87,7 +94,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
         *("update-grub", "update-grub2", "grub-install", "grub-mkconfig", "grub-probe", "grub-mkdevicemap"),
         *("bootctl", "update-secureboot-policy"),
     ),
-    "keys": (*("ssh-keygen", "make-ssl-cert", "rndc-confgen", "systemd-machine-id-setup"),),
+    "keys": ("ssh-keygen", "make-ssl-cert", "rndc-confgen"),
     "database": (
         "pg_createcluster",
         "mariadb-install-db",
@@ -103,6 +110,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 
 COMMANDS: Mapping[str, Command] = {
     "ldconfig": ldconfig,
+    "systemd-machine-id-setup": machine_id_setup,
     "openssl": openssl,
     "dbus-uuidgen": dbus_uuidgen,
     "glib-compile-schemas": glib_compile_schemas,

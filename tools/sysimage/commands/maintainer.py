@@ -147,6 +147,11 @@ def _missing(machine: Machine, argv: Sequence[str]) -> int:
     )
 
 
+def _is_common(path: str) -> bool:
+    """Whether a program is one of all users': elsewhere a package may have its own of a well-known name."""
+    return path.rpartition("/")[0].rpartition("/")[2] in ("bin", "sbin")
+
+
 class Programs:
     """The programs that a script finds: those of the tree."""
 
@@ -186,15 +191,17 @@ class Programs:
             return self._program(command) if command else None if machine.guarded else _missing
         path, inode = self._world.files.lookup(machine.path(found))
         command = COMMANDS.get(name.rpartition("/")[2]) or COMMANDS.get(path.rpartition("/")[2])
-        if command is not None:
-            return self._program(command)
         if path.rpartition("/")[2] in ("sh", "dash", "bash"):
-            return self._program(_sh)
+            command = _sh
+        if command is not None and _is_common(path):
+            return self._program(command)
         data = inode.read() if inode and inode.content.size < _LONGEST else b""
         options = shell_options(data)
         if options is not None:
-            text = with_options(options, data)
-            return lambda machine, argv: shell.run_program(machine, text, [f"/{path}", *argv[1:]])
+            text, called = with_options(options, data), machine.path(found)
+            return lambda machine, argv: shell.run_program(machine, text, [called, *argv[1:]])
+        if command is not None:
+            return self._program(command)
 
         def unknown(machine: Machine, _argv: Sequence[str]) -> int:
             raise machine.meter.refused(f"nothing here knows what /{path} does", _REMEDY)

@@ -181,14 +181,43 @@ def run_parts(call: Call) -> int:
     return 1 if status else 0
 
 
+def ss(call: Call) -> int:
+    """ss(8): nothing listens."""
+    if "H" not in "".join(word for word in call.arguments if re.fullmatch("-[a-zA-Z]+", word)):
+        call.out("State Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n")
+    return 0
+
+
+def chronyd(call: Call) -> int:
+    """chronyd(8) -p: its configuration, without comments."""
+    if list(call.arguments) != ["-p"]:
+        call.refuse(f"chronyd {' '.join(call.arguments)} is not modelled")
+    lines = call.root.text("etc/chrony/chrony.conf").splitlines()
+    call.out("".join(f"{line.strip()}\n" for line in lines if line.strip() and line.strip()[0] not in "#!%;"))
+    return 0
+
+
+def sshd(call: Call) -> int:
+    """sshd(8) -G: no host key is named, so that none is made; they are the guest's."""
+    if list(call.arguments) not in (["-G"], ["-T"], ["-t"]):
+        call.refuse(f"sshd {' '.join(call.arguments)} is not modelled")
+    return call.leave("keys")
+
+
 COMMANDS: Mapping[str, Command] = {
     "findmnt": _fixed(1),
     "fuser": _fixed(1),
+    "chronyd": chronyd,
     "linux-version": linux_version,
     "locale": locale,
     "lsof": _fixed(1),
     "perl": perl,
     **dict.fromkeys(("python3", *(f"python3.{minor}" for minor in range(9, 21))), python),
+    # A package's own configuration, which the package was tested with.
+    **dict.fromkeys(("named-checkconf", "squid", "proftpd", "vgcfgbackup"), _fixed(0)),
     "run-parts": run_parts,
+    "ss": ss,
+    **dict.fromkeys(("sshd", "sshd.session-split"), sshd),
+    "start-stop-daemon": _fixed(0),
 }
 """This family's commands by name."""

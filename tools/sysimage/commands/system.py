@@ -1,8 +1,9 @@
 """What scripts ask of the system, which has no clock, no processes and no network: fixed answers."""
 
+import calendar
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.owners import group_name
@@ -146,6 +147,9 @@ def date(call: Call) -> int:
         "-s --set=",
     )
     text = given.value("date", "@0")
+    written = re.fullmatch(r"(?:\w{3} )?(\w{3} +\d+ \d\d:\d\d:\d\d) (?:UTC )?(\d{4})", text)
+    if written:
+        text = f"@{calendar.timegm(time.strptime(f'{written[1]} {written[2]}', '%b %d %H:%M:%S %Y'))}"
     if not re.fullmatch(r"@\d+", text) and text not in ("now", "today", ""):
         call.refuse(f"date: the time {text!r} is not modelled")
     moment = time.gmtime(int(text[1:]) if text.startswith("@") else 0)
@@ -185,11 +189,7 @@ def _formatted(call: Call, form: str, moment: time.struct_time) -> str:
 
 
 def _seconds(moment: time.struct_time) -> int:
-    # struct_time of UTC; calendar.timegm without its import.
-    days = time.struct_time(moment).tm_yday - 1
-    years = moment.tm_year - 1970
-    leaps = (moment.tm_year - 1969) // 4 - (moment.tm_year - 1901) // 100 + (moment.tm_year - 1601) // 400
-    return ((years * 365 + leaps + days) * 24 + moment.tm_hour) * 3600 + moment.tm_min * 60 + moment.tm_sec
+    return calendar.timegm(moment)
 
 
 def _nothing(*options: str, status: int = 0) -> Command:
@@ -282,6 +282,40 @@ def seq(call: Call) -> int:
     return 0
 
 
+def su(call: Call) -> int:
+    """su(1) and runuser(1) with -c or a command: as another user, of whom new files then are."""
+    given = call.options(
+        "-c --command=", "-s --shell=", "-l --login", "-m -p --preserve-environment", "-u --user=", "-g --group=",
+        "-w --whitelist-environment=", "-f --fast", "-P --pty", permute=call.name == "su",
+    )  # fmt: skip
+    words = [word for word in given.operands if word != "-"]
+    user = given.value("user") or (words.pop(0) if words and "user" not in given else "root")
+    fields = next((f for line in _table(call, "passwd") if (f := line.split(":"))[0] == user), None)
+    if fields is None:
+        return call.complain(
+            f"user {user} does not exist or the user entry does not contain all the required fields"
+        )
+    if "command" in given:
+        words = [given.value("shell") or "/bin/sh", "-c", given.value("command"), *words]
+    elif "user" not in given and call.name != "setpriv":
+        words = [given.value("shell") or fields[6] or "/bin/sh", *words]
+    variables = call.machine.environment()
+    if "preserve-environment" not in given and "user" not in given:
+        variables |= {"HOME": fields[5], "SHELL": fields[6], "USER": user, "LOGNAME": user}
+    return execute_as(call, words, variables, int(fields[2]), int(fields[3]))
+
+
+def execute_as(call: Call, words: Sequence[str], variables: Mapping[str, str], uid: int, gid: int) -> int:
+    """Executes a command as another user. Returns its status."""
+    files, machine = call.files, call.machine
+    before = files.uid, files.gid, machine.uid, machine.gid
+    files.uid, files.gid = machine.uid, machine.gid = uid, gid
+    try:
+        return call.execute(words, variables)
+    finally:
+        files.uid, files.gid, machine.uid, machine.gid = before
+
+
 COMMANDS: Mapping[str, Command] = {
     "arch": arch,
     "clear": _nothing(),
@@ -312,9 +346,11 @@ COMMANDS: Mapping[str, Command] = {
         "--inh-caps=",
         "--reset-env",
     ),
+    "runuser": su,
     "setsid": wrapper("-w --wait", "-f --fork", "-c --ctty"),
     "sleep": _nothing(),
     "stdbuf": wrapper("-i --input=", "-o --output=", "-e --error="),
+    "su": su,
     "timeout": wrapper(
         "-k --kill-after=", "-s --signal=", "--preserve-status", "--foreground", "-v", operands=1
     ),

@@ -11,6 +11,7 @@ from tools.sysimage.scripts.files import Kind as ShellKind
 
 _MAX_LINKS = 40
 _MAX_NAME = 255
+NULL = (1, 3)  # the device /dev/null
 _WRITTEN = 10**18  # nanoseconds: what a script has written is newer than what was unpacked
 _CAPABILITY = "security.capability"
 _KINDS = {
@@ -104,6 +105,8 @@ class TreeFiles:
 
     tree: Tree
     origin: str = ""
+    uid: int = 0  # whose new files are
+    gid: int = 0
 
     # What a shell asks (scripts.files.Files).
 
@@ -214,6 +217,8 @@ class TreeFiles:
         inode = self.get(path)
         if inode.kind is Kind.DIRECTORY:
             raise failure(errno.EISDIR, path)
+        if inode.kind is Kind.CHARACTER and inode.device != NULL:
+            raise failure(errno.ENXIO, path)
         return inode.read()
 
     def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
@@ -224,11 +229,15 @@ class TreeFiles:
             self.add(where, inode)
         elif inode.kind is Kind.DIRECTORY:
             raise failure(errno.EISDIR, path)
+        elif inode.kind is Kind.CHARACTER and inode.device == NULL:
+            return
         replace_content(inode, data)
 
     def add(self, where: str, inode: Inode) -> None:
         """Puts a new inode at a path of the tree's; S_ISGID of its directory gives it a group (inode(7))."""
         above = self.tree[where.rpartition("/")[0]]
+        if self.uid or self.gid:
+            inode.uid, inode.gid = self.uid, self.gid
         if above.mode & 0o2000:
             inode.gid = above.gid
             if inode.kind is Kind.DIRECTORY:

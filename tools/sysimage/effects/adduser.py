@@ -75,10 +75,20 @@ def _add_shadow(root: Root, who: str, path: str, line: str) -> None:
         table.save(who)
 
 
-def shadowconfig(root: Root, who: str) -> None:
-    """`shadowconfig on`: what passwd and group have as passwords goes to shadow and gshadow (pwconv(8))."""
+def pwconv(root: Root, who: str) -> None:
+    """pwconv(8): the passwords of passwd go to shadow."""
     _convert(root, who, "passwd", ["", *_ageing(root), "", "", ""])
+
+
+def grpconv(root: Root, who: str) -> None:
+    """grpconv(8): the passwords of group go to gshadow."""
     _convert(root, who, "group", None)
+
+
+def shadowconfig(root: Root, who: str) -> None:
+    """`shadowconfig on`: what passwd and group have as passwords goes to shadow and gshadow."""
+    pwconv(root, who)
+    grpconv(root, who)
     gid = root.gid("shadow")
     for name, mode, owner in (("passwd", 0o644, 0), ("group", 0o644, 0), ("shadow", 0o640, gid)):
         for path in (f"etc/{name}", f"etc/g{name}") if name == "shadow" else (f"etc/{name}",):

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from tools.sysimage.commands import maintainer, triggers
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Tree, file
+from tools.sysimage.core.tree import Inode, Kind, Tree, file
 from tools.sysimage.debian import dpkg, order, unpack
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.debian.unpack import Unpacker
@@ -17,6 +17,7 @@ from tools.sysimage.effects import ledger, tmpfiles
 from tools.sysimage.effects.ledger import Ledger
 from tools.sysimage.effects.root import Root
 
+_CHROOT = "the chroot of an installation"
 _MAX_TRIGGERS = 1_000
 _TEMPORARY = f"{dpkg.ADMIN}/tmp.ci"  # where dpkg has a package's control files until it is unpacked
 
@@ -118,6 +119,7 @@ def install(
     world = World(root, answers, told=book.commands, traced=frozenset(traced))
     made = Installation(world, book)
     places = unpack.spool(packages, scratch)
+    devices(root)
     unpacked: list[Package] = []
     waiting = True
     for number, batch in enumerate(order.batches(packages, base)):
@@ -137,4 +139,15 @@ def install(
         root.overrides,
     )
     tmpfiles.clean_run(root)
+    for path in root.tree.children("dev"):
+        if root.tree[path].origin == _CHROOT:
+            root.tree.remove(path)
     return made
+
+
+def devices(root: Root) -> None:
+    """Makes what a chroot has in /dev; none of it stays."""
+    for name, minor in (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)):
+        inode = Inode(Kind.CHARACTER, 0o666, device=(1, minor), origin=_CHROOT)
+        root.tree.add(f"dev/{name}", inode)
+    root.tree["dev"].origin = ""

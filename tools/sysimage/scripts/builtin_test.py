@@ -174,18 +174,17 @@ class _Expression:
             integer(word)
             return False
         status = self._machine.stat(word, follow=letter not in "hL")
-        return status is not None and _has(status, letter)
+        return status is not None and _has(self._machine, status, letter)
 
 
-def _has(status: Status, letter: str) -> bool:
-    """Returns whether a file has what a unary operator asks for; the shell is root's."""
+def _has(machine: Machine, status: Status, letter: str) -> bool:
+    """Returns whether a file has what a unary operator asks for; root may read and write all."""
     if letter in _KINDS:
         return status.kind is _KINDS[letter]
     if letter in _BITS:
         return bool(status.mode & _BITS[letter])
-    owners = {"O": status.uid, "G": status.gid}
-    if letter in owners:
-        return owners[letter] == 0
+    if letter in "OG":
+        return status.uid == machine.uid if letter == "O" else status.gid == machine.gid
     if letter == "x":
         return status.kind is Kind.DIRECTORY or bool(status.mode & 0o111)
     return status.size > 0 or letter != "s"

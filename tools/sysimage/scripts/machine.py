@@ -86,6 +86,7 @@ class Machine:
         self.options: frozenset[str] = frozenset()
         self.traps: dict[str, str] = {}
         self.umask = 0o022
+        self.uid = self.gid = 0  # whose the shell is: `test -O` and `test -G` ask
         self.depth = 0
         self.guarded = False  # whether the script asks for the status of the program that it calls next
         self.observer: Callable[[int, Sequence[str]], None] | None = None  # is told each simple command
