@@ -93,3 +93,27 @@ def words(value: str, *, unquote: bool = True) -> list[str]:
     if word is not None and not quote:
         found.append(word)
     return found
+
+
+def commands(value: str) -> list[str]:
+    """The commands of a value such as that of `ExecStart=`: an unquoted word ";" stands between two."""
+    found: list[str] = []
+    start = at = 0
+    quote = ""
+    while at < len(value):
+        character = value[at]
+        if character == "\\":
+            at += 1
+        elif quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif (
+            character == ";"
+            and (value[at - 1 : at] or " ") in _BLANK
+            and (value[at + 1 : at + 2] or " ") in _BLANK
+        ):
+            found.append(value[start:at].strip(_BLANK))
+            start = at + 1
+        at += 1
+    return [command for command in [*found, value[start:].strip(_BLANK)] if command]

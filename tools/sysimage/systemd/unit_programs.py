@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.systemd import unit_file
 
 _CONFIG = "etc/systemd/system"
 # Where systemd looks for units, the first wins; and for programs that are named without a folder.
@@ -13,7 +14,6 @@ _UNITS = (_CONFIG, "run/systemd/system", "usr/local/lib/systemd/system", "usr/li
 _PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
 _PREFIXES = "@-:+!|"
 _KEYS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
-_CONDITION = re.compile(r"^(Condition|Assert)\w+ *=", re.MULTILINE)
 
 
 def check(tree: Tree, own: Iterable[str], enabled: Iterable[str]) -> None:
@@ -33,9 +33,13 @@ def check(tree: Tree, own: Iterable[str], enabled: Iterable[str]) -> None:
     }
     for name in sorted(name for name in owned | everything if name.endswith(".service")):
         texts = list(_texts(tree, name))
-        if name not in owned and any(_CONDITION.search(text) for text in texts):
-            continue
-        for key, command in _commands(texts):
+        try:
+            if name not in owned and _has_conditions(texts):
+                continue
+            commands = _commands(texts)
+        except unit_file.UnitSyntaxError as error:
+            raise ToolError(f"{name}: {error}; mend the unit") from error
+        for key, command in commands:
             problem = _problem(tree, command)
             if problem:
                 raise ToolError(f"{name}: {key}={command}: {problem}; add the program, or mend the unit")
@@ -67,20 +71,20 @@ def _problem(tree: Tree, command: str) -> str:
 
 def _commands(texts: Iterable[str]) -> list[tuple[str, str]]:
     """What has to run for the service to start: each key with its command."""
-    commands: list[tuple[str, str]] = []
-    for text in texts:
-        section = ""
-        for line in re.sub(r"\\\n", " ", text).splitlines():
-            key, equals, value = (part.strip() for part in line.partition("="))
-            if line.strip().startswith("["):
-                section = line.strip()
-            elif section == "[Service]" and equals and key in _KEYS:
-                if not value:
-                    # An empty one takes back what came before.
-                    commands = [(other, command) for other, command in commands if other != key]
-                else:
-                    commands += [(key, part) for part in re.split(r"\s;\s", value)]
-    return commands
+    found: list[tuple[str, str]] = []
+    for line in (line for text in texts for line in unit_file.assignments(text)):
+        if line.section != "Service" or line.key not in _KEYS:
+            continue
+        if not line.value:
+            # An empty one takes back what came before.
+            found = [(other, command) for other, command in found if other != line.key]
+        found += [(line.key, command) for command in unit_file.commands(line.value)]
+    return found
+
+
+def _has_conditions(texts: Iterable[str]) -> bool:
+    lines = (line for text in texts for line in unit_file.assignments(text))
+    return any(line.section == "Unit" and line.key.startswith(("Condition", "Assert")) for line in lines)
 
 
 def _texts(tree: Tree, name: str) -> Iterator[str]:

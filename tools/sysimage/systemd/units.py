@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import Inode, Kind
+from tools.sysimage.systemd import enablement, unit_file
 
 CONFIG = "etc/systemd/system"
 _SEARCH = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
@@ -74,17 +75,16 @@ def _install(files: Files, path: str, instance: str = "system") -> Install:
     for folder in reversed(_SEARCH):
         dropins = f"{folder}/{instance}/{name}.d"
         texts += [files.text(f"{dropins}/{part}") for part in files.names(dropins, ".conf")]
-    for text in texts:
-        section = ""
-        for line in map(str.strip, text.replace("\\\n", " ").splitlines()):
-            if line.startswith("["):
-                section = line
-            elif section == "[Install]" and "=" in line and line[0] not in "#;":
-                key, _, value = line.partition("=")
-                words = found.values.setdefault(key.strip(), [])
-                if not value.strip():
-                    words.clear()
-                words += [word.strip("\"'") for word in value.split()]
+    try:
+        for line in [line for text in texts for line in unit_file.assignments(text)]:
+            if line.section != "Install":
+                continue
+            words = found.values.setdefault(line.key, [])
+            if not line.value:
+                words.clear()
+            words += unit_file.words(line.value)
+    except unit_file.UnitSyntaxError as error:
+        raise ToolError(f"{name}: {error}; mend the unit") from error
     return found
 
 
@@ -153,28 +153,12 @@ def enable(
 
 def disable(files: Files, who: str, *, names: list[str]) -> None:
     """`systemctl disable`: removes all links below /etc/systemd/system to the unit and its Also= units."""
-    todo, seen = list(names), set[str]()
-    while todo:
-        name = todo.pop(0)
-        if name in seen:
-            continue
-        seen.add(name)
-        path = _require(files, name, who)
-        todo += [_specifiers(also, name) for also in _install(files, _real_unit(files, path)).get("Also")]
-        full = name if name.endswith(_SUFFIXES) else f"{name}.service"
-        for link in files.tree.below(CONFIG):
-            inode = files.tree.get(link)
-            if inode is None or inode.kind is not Kind.SYMLINK or _masked(files, link):
-                continue
-            last = link.rpartition("/")[2]
-            leads = inode.target.rpartition("/")[2] == path.rpartition("/")[2]
-            if (leads and (full == last or "@" not in full or "@." in full)) or (
-                last == full and link.rpartition("/")[0].endswith(tuple(_FOLDERS.values()))
-            ):
-                files.tree.remove(link)
-                above = link.rpartition("/")[0]
-                if above != CONFIG and not files.tree.children(above):
-                    files.tree.remove(above)
+    for name in names:
+        _require(files, name, who)
+    try:
+        enablement.disable(files, [enablement.full_name(name) for name in names])
+    except enablement.BeyondError as error:
+        raise ToolError(f"{who}: {error}; mend the unit, or take it out of disable") from error
 
 
 def mask(files: Files, who: str, *, names: list[str]) -> None:
