@@ -93,6 +93,10 @@ _CASES: dict[str, tuple[str, dict[str, str | None]]] = {
         _units("a.service", _PLAIN, "b.service", _PLAIN)
         | {"usr/lib/systemd/system-preset/90.preset": "disable a.*\nenable *\n"},
     ),
+    "preset of what Also= names": (
+        "systemctl preset a c.socket; echo $?; systemctl preset c.socket; echo $?",
+        _units("a.service", "[Install]\nAlso=c.socket\n"),
+    ),
     "drop-in": (
         "systemctl enable a",
         _units("a.service", _PLAIN, "a.service.d/1.conf", "[Install]\nRequiredBy=n.target\n")

@@ -181,9 +181,12 @@ def _preset(call: Call, given: Given, operands: Sequence[str]) -> int:
     scope = _scope(given)
     on: list[str] = []
     off: list[str] = []
+    met: set[str] = set()
 
     def act() -> Done:
         for name in _names(call, operands):
+            if name in met:
+                continue
             unit = enablement.resolve(call.root, name, scope)
             if unit.name != name:
                 continue  # another name of a unit: that one is preset
@@ -191,8 +194,11 @@ def _preset(call: Call, given: Given, operands: Sequence[str]) -> int:
             if wish == "enable":
                 wanted = enablement.instances(name, instances) if instances else [name]
                 on.extend(enablement.follow(call.root, one, scope).name for one in wanted)
+                # What a unit before names in Also= is not asked about by itself.
+                met.update(*([one, *enablement.follow(call.root, one, scope).also] for one in wanted))
             elif wish == "disable":
                 off.append(name)
+                met.add(name)
         messages: list[str] = []
         failed = False
         if off and mode != "enable-only":
