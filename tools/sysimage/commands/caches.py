@@ -50,6 +50,16 @@ def glib_compile_schemas(call: Call) -> int:
     return _compiled(call, (".gschema.xml", ".gschema.override"))
 
 
+def pg_updatedicts(call: Call) -> int:
+    """pg_updatedicts(1): the folder of dictionaries for full-text search, which it fills from those of hunspell."""
+    path = ""
+    for part in ("var", "cache", "postgresql", "dicts"):
+        path += f"/{part}"
+        if call.files.find(path) is None:
+            call.files.make_directory(path, call.umask(0o777))
+    return _compiled(Call(call.world, call.machine, ["", "/usr/share/hunspell", "/usr/share/myspell/dicts"]), (".aff",))
+
+
 def gio_querymodules(call: Call) -> int:
     """gio-querymodules(1): its index saves time; without a module there is none."""
     folders = [argument for argument in call.arguments if not argument.startswith("-")]
@@ -114,6 +124,7 @@ COMMANDS: Mapping[str, Command] = {
     "openssl": openssl,
     "dbus-uuidgen": dbus_uuidgen,
     "glib-compile-schemas": glib_compile_schemas,
+    "pg_updatedicts": pg_updatedicts,
     "gio-querymodules": gio_querymodules,
     "gdk-pixbuf-query-loaders": gdk_pixbuf_query_loaders,
     **{name: _left(kind) for kind, names in _KINDS.items() for name in names},

@@ -18,6 +18,7 @@ from tools.sysimage.effects.ledger import Ledger
 from tools.sysimage.effects.root import Root
 
 _CHROOT = "the chroot of an installation"
+_POLICY = "usr/sbin/policy-rc.d"
 _MAX_TRIGGERS = 1_000
 _TEMPORARY = f"{dpkg.ADMIN}/tmp.ci"  # where dpkg has a package's control files until it is unpacked
 
@@ -119,7 +120,7 @@ def install(
     world = World(root, answers, told=book.commands, traced=frozenset(traced))
     made = Installation(world, book)
     places = unpack.spool(packages, scratch)
-    devices(root)
+    _prepare(root)
     unpacked: list[Package] = []
     waiting = True
     for number, batch in enumerate(order.batches(packages, base)):
@@ -139,15 +140,20 @@ def install(
         root.overrides,
     )
     tmpfiles.clean_run(root)
-    for path in root.tree.children("dev"):
-        if root.tree[path].origin == _CHROOT:
+    for path in (*root.tree.children("dev"), _POLICY):
+        if path in root.tree and root.tree[path].origin == _CHROOT:
             root.tree.remove(path)
     return made
 
 
-def devices(root: Root) -> None:
-    """Makes what a chroot has in /dev; none of it stays."""
+def _prepare(root: Root) -> None:
+    """Makes what a chroot has in which Debian is installed: devices, and a policy to start no service.
+
+    None of it stays.
+    """
+    root.tree.add(_POLICY, file(b"#!/bin/sh\nexit 101\n", 0o755, origin=_CHROOT))
     for name, minor in (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)):
         inode = Inode(Kind.CHARACTER, 0o666, device=(1, minor), origin=_CHROOT)
         root.tree.add(f"dev/{name}", inode)
-    root.tree["dev"].origin = ""
+    for path in ("dev", "usr", "usr/sbin"):
+        root.tree[path].origin = ""

@@ -249,7 +249,7 @@ def _links(unit: Unit, scope: str) -> Iterator[tuple[str, bool]]:
             wanting = specifiers(word, unit)
             if not _NAME.fullmatch(wanting) or not wanting.endswith(SUFFIXES):
                 raise BeyondError(f"{unit.name}: {word} in {key}= is no unit")
-            if "@." in name or "@." in wanting:
+            if "@." in name:
                 raise BeyondError(f"{unit.name}: a template without an instance in {key}= is not modelled")
             yield f"{config}/{wanting}.{suffix}/{name}", True
 
