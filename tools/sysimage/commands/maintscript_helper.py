@@ -82,7 +82,7 @@ def _check(call: Call, command: str, words: Sequence[str]) -> None:
     wrong = version_is_wrong(version) if version else ""
     if wrong:
         raise _BadCall(wrong)
-    if len(arguments) > 1 and arguments[1]:
+    if len(arguments) > 1 and arguments[1] and arguments[0] != "triggered":
         call.refuse(f"{_NAME}: an upgrade from {arguments[1]}")
     if script == "postinst" and not command.endswith("conffile"):
         path = (padded[0] if command == "symlink_to_dir" else padded[0].removesuffix("/")) + ".dpkg-backup"

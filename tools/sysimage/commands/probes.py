@@ -214,7 +214,7 @@ COMMANDS: Mapping[str, Command] = {
     "perl": perl,
     **dict.fromkeys(("python3", *(f"python3.{minor}" for minor in range(9, 21))), python),
     # A package's own configuration, which the package was tested with.
-    **dict.fromkeys(("named-checkconf", "squid", "proftpd", "vgcfgbackup", "pg_checksystem"), _fixed(0)),
+    **dict.fromkeys(("named-checkconf", "squid", "proftpd", "vgcfgbackup", "pg_checksystem", "pg_lsclusters"), _fixed(0)),
     "run-parts": run_parts,
     "ss": ss,
     **dict.fromkeys(("sshd", "sshd.session-split"), sshd),

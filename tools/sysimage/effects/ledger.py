@@ -121,7 +121,7 @@ class Ledger:
         self._entries: dict[tuple[str, str, str], list[Call]] = {}
         self._reasons: dict[tuple[str, str, str], str] = {}
         self.commands: list[CommandEntry] = []
-        for name in ("sections.toml", "ledger.toml"):
+        for name in ("ledger.toml",):
             self._read((here / name).read_text(), name)
         for path in extra:
             self._read(path.read_text(), str(path))

@@ -59,7 +59,9 @@ class Installation:
         for package in batch.configure:
             triggers.configuring(world, package)
             self._run(package, "postinst", "configure", "")
+            # From now on it can be triggered, by what its own script has asked for first.
             world.configured.add(package.name)
+            triggers.script_ended(world)
         self._process_triggers()
         world.bootstrap = False
 
@@ -93,6 +95,7 @@ class Installation:
             self.failures.append(error)
         finally:
             tree.observer = None
+        if arguments[0] != "configure":
             triggers.script_ended(self.world)
 
 
