@@ -57,7 +57,9 @@ def pg_updatedicts(call: Call) -> int:
         path += f"/{part}"
         if call.files.find(path) is None:
             call.files.make_directory(path, call.umask(0o777))
-    return _compiled(Call(call.world, call.machine, ["", "/usr/share/hunspell", "/usr/share/myspell/dicts"]), (".aff",))
+    return _compiled(
+        Call(call.world, call.machine, ["", "/usr/share/hunspell", "/usr/share/myspell/dicts"]), (".aff",)
+    )
 
 
 def gio_querymodules(call: Call) -> int:
@@ -92,29 +94,58 @@ def _names(call: Call, folder: str, suffixes: tuple[str, ...]) -> list[str]:
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "byte code": (
         *("py3compile", "pypy3compile", "pycompile", "pypycompile", "py3clean", "pypy3clean", "pyclean"),
-        *("emacs-package-install", "emacs-package-remove"),
+        *("emacs-package-install", "emacs-package-remove", "emacs-install"),
     ),
     "cache": (
         *("mandb", "catman", "fc-cache", "update-mime-database", "update-desktop-database"),
         *("gtk-update-icon-cache", "gtk4-update-icon-cache", "update-icon-caches", "mktexlsr", "texhash"),
-        *("update-pciids", "setupcon"),
+        *("update-pciids", "setupcon", "helpztags"),
     ),
-    "initramfs": ("update-initramfs", "mkinitramfs", "dracut"),
+    "kernel": ("systemd-sysctl"),
+    "machine": (
+        *(
+            "smartctl",
+            "munin-node-configure",
+            "nvme",
+            "sensors-detect",
+            "usbguard",
+            "lvm",
+            "mdadm",
+            "multipath",
+        ),
+        *("gpm_has_mouse_control", "lsmod", "dmsetup", "zpool", "vgcfgbackup", "edac-ctl", "ras-mc-ctl"),
+    ),
+    "initramfs": ("update-initramfs", "mkinitramfs", "dracut", "linux-run-hooks"),
     "boot loader": (
         *("update-grub", "update-grub2", "grub-install", "grub-mkconfig", "grub-probe", "grub-mkdevicemap"),
         *("bootctl", "update-secureboot-policy"),
     ),
-    "keys": ("ssh-keygen", "make-ssl-cert", "rndc-confgen"),
+    "keys": (
+        *("ssh-keygen", "make-ssl-cert", "rndc-confgen", "certtool", "xrdp-keygen", "mungekey", "slappasswd"),
+        *("tor-gencert", "ipsec-newhostkey", "nsd-control-setup", "unbound-control-setup", "openvpn-keygen"),
+    ),
     "database": (
         "pg_createcluster",
         "mariadb-install-db",
         "mysql_install_db",
         "mariadb-upgrade",
         "mysql_upgrade",
+        "sqlite3",
     ),
     "compiled data": (
         *("ispell-autobuildhash", "aspell-autobuildhash", "update-dictcommon-aspell"),
         *("update-dictcommon-hunspell", "update-cracklib", "fmtutil", "fmtutil-sys", "localedef"),
+        *("gtk-query-immodules-3.0", "gtk-query-immodules-2.0", "java", "keytool", "ghc-pkg", "tl-paper"),
+        *(
+            "updmap",
+            "updmap-sys",
+            "updmap.pl",
+            "update-language",
+            "update-updmap",
+            "update-fmtutil",
+            "depmod",
+        ),
+        *("update-texmf", "update-texmf-config", "mkfontscale", "mkfontdir", "xmlcatalog", "ispell-wrapper"),
     ),
 }
 

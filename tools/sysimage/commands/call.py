@@ -11,6 +11,9 @@ from tools.sysimage.scripts.machine import Machine
 from tools.sysimage.scripts.marked import inward, outward
 from tools.sysimage.scripts.streams import read_all
 
+# What scripts do with a file that a program has just made.
+_FOLLOWING = ("cat", "chgrp", "chmod", "chown", "cp", "install", "ln", "mv", "restorecon")
+
 type Command = Callable[[Call], int]
 """Does what a program does, and returns its status. Raises OSError for what the program would complain of."""
 
@@ -59,6 +62,7 @@ class Call:
     def leave(self, kind: str) -> int:
         """Records that this call is left for the guest, and returns 0. `kind` is one of `left.LEFT`."""
         who, script = self.world.who, self.world.script
+        self.world.left_paths.update(self.path(word) for word in self.arguments if "/" in word)
         self.world.left.append(Left(kind, who, script, " ".join(self.argv)))
         return 0
 
@@ -113,11 +117,22 @@ class Call:
     def run(self, command: Command) -> int:
         """Does what a command does; what the system refuses is a complaint and status 1."""
         try:
-            return command(self)
+            status = command(self)
         except OSError as error:
             if error.filename is None:
                 raise
-            return self.complain(f"'{error.filename}': {error.strerror}")
+            status = self.complain(f"'{error.filename}': {error.strerror}")
+        if status and self.world.left_paths and self.name in _FOLLOWING:
+            # What was left is not there to be moved, or given to anybody.
+            missing = [self.path(word) for word in self.arguments if self._was_left(word)]
+            if missing:
+                self.world.left_paths.add(self.path(self.arguments[-1]))
+                return 0
+        return status
+
+    def _was_left(self, word: str) -> bool:
+        path = self.path(word)
+        return path in self.world.left_paths and self.files.find(path) is None
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -193,6 +193,9 @@ def _configure(call: Call, owner: str, base: str, argv: Sequence[str]) -> int:
     config = _script(call, f"{base}config")
     if config is None:
         return 0
+    if shell_options(config) is None:
+        call.leave("questions")
+        return 0
     world = call.world
     outer, world.script = world.script, "config"
     version = argv[2] if len(argv) > 2 else ""

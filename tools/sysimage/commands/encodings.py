@@ -182,9 +182,9 @@ def iconv(call: Call) -> int:
         text = data.decode(given.value("from-code", "UTF-8"), "ignore" if "c" in given else "strict")
         out = text.encode(target or "UTF-8", "ignore" if "c" in given or "IGNORE" in how else "strict")
     except (UnicodeError, LookupError) as error:
+        if "TRANSLIT" in how:
+            call.refuse("iconv: transliteration is not modelled")
         return call.complain(str(error))
-    if "TRANSLIT" in how and not text.isascii():
-        call.refuse("iconv: transliteration is not modelled")
     if "output" in given:
         call.files.write(call.path(given.value("output")), out, call.umask(0o666))
     else:

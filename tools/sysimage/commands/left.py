@@ -10,6 +10,8 @@ LEFT: Mapping[str, str] = {
     "byte code": "Python compiles what it imports; byte code holds times of files, and saves time alone",
     "cache": "a cache that saves time alone, and that its program does without or makes anew",
     "compiled data": "compiled from what packages ship by their own programs, which run in the guest",
+    "machine": "what depends on the machine that runs the image is found out there",
+    "questions": "a config script in Perl asks in vain; its questions keep the answers that they come with",
     "service": "no service runs while an image is built; those that are enabled start in the guest",
     "kernel": "settings of a running kernel are the guest's",
 }

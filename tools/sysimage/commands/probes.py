@@ -181,6 +181,23 @@ def run_parts(call: Call) -> int:
     return 1 if status else 0
 
 
+def py3versions(call: Call) -> int:
+    """py3versions(1): the Python of the tree."""
+    given = call.options("-d --default", "-s --supported", "-i --installed", "-v --version", "-r --requested")
+    version = re.search(r"python(3\.\d+)$", call.root.tree.resolve("usr/bin/python3"))
+    if version is None or "requested" in given:
+        call.refuse(f"py3versions {' '.join(call.arguments)} is not modelled")
+    call.out(f"{'' if 'version' in given else 'python'}{version[1]}\n")
+    return 0
+
+
+def update_inetd(call: Call) -> int:
+    """update-inetd(8): without inetd.conf(5), as without a daemon that reads it, there is nothing to change."""
+    if call.files.find("/etc/inetd.conf") is not None:
+        call.refuse("update-inetd changes /etc/inetd.conf, which is not modelled")
+    return 0
+
+
 def ss(call: Call) -> int:
     """ss(8): nothing listens."""
     if "H" not in "".join(word for word in call.arguments if re.fullmatch("-[a-zA-Z]+", word)):
@@ -214,8 +231,14 @@ COMMANDS: Mapping[str, Command] = {
     "perl": perl,
     **dict.fromkeys(("python3", *(f"python3.{minor}" for minor in range(9, 21))), python),
     # A package's own configuration, which the package was tested with.
-    **dict.fromkeys(("named-checkconf", "squid", "proftpd", "vgcfgbackup", "pg_checksystem", "pg_lsclusters"), _fixed(0)),
+    **dict.fromkeys(("named-checkconf", "squid", "proftpd", "pg_checksystem", "pg_lsclusters"), _fixed(0)),
+    # Whether a processor has what a package needs: those of confidential guests have.
+    **dict.fromkeys((f"test-{name}" for name in ("SSE2", "SSE3", "SSSE3", "SSE4.1", "SSE4.2")), _fixed(0)),
+    "py3versions": py3versions,
+    "py3versions.py": py3versions,
     "run-parts": run_parts,
+    "stty": _fixed(1),
+    "update-inetd": update_inetd,
     "ss": ss,
     **dict.fromkeys(("sshd", "sshd.session-split"), sshd),
     "start-stop-daemon": _fixed(0),

@@ -35,6 +35,7 @@ class World:
     configured: set[str] = field(default_factory=set)  # names of packages, as `dpkg -s` has them
     journal: Journal = field(default_factory=Journal)
     traced: frozenset[str] = frozenset()  # packages whose scripts' commands are printed
+    left_paths: set[str] = field(default_factory=set)  # what programs would have made that were left
     left: list[Left] = field(default_factory=list)
     triggered: dict[str, list[str]] = field(default_factory=dict)  # package → its pending triggers, in order
     state: dict[str, object] = field(default_factory=dict)  # what a family of commands keeps, by its name

@@ -22,7 +22,7 @@ _SIGNALS = (
     "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
     "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 )  # fmt: skip
-_REFUSED = ("bg", "fg", "jobs", "kill", "times", "ulimit")
+_REFUSED = ("bg", "fg", "times")
 _CHUNK = 1 << 20
 
 type Builtin = Callable[[Machine, list[str], bool], int]
@@ -47,6 +47,23 @@ def _false(_machine: Machine, _argv: list[str], _tested: bool) -> int:
 
 def _refused(machine: Machine, argv: list[str], _tested: bool) -> int:
     raise machine.refused_builtin(argv)
+
+
+def _kill(machine: Machine, argv: list[str], _tested: bool) -> int:
+    """No process is there to get a signal."""
+    if argv[1:2] == ["-l"]:
+        raise machine.refused_builtin(argv)
+    for word in argv[1:]:
+        if not word.startswith("-") and word.isdigit():
+            machine.warn("No such process")
+    return 1
+
+
+def _ulimit(machine: Machine, argv: list[str], _tested: bool) -> int:
+    """Shows no limit, and sets none."""
+    if not any(word.lstrip("-").isdigit() or word == "unlimited" for word in argv[1:]):
+        machine.write("unlimited\n")
+    return 0
 
 
 def _break(machine: Machine, argv: list[str], _tested: bool) -> int:
@@ -225,6 +242,8 @@ BUILTINS: dict[str, Builtin] = {
     "false": _false,
     "getopts": builtin_variables.getopts,
     "hash": _hash,
+    "jobs": _true,
+    "kill": _kill,
     "local": builtin_variables.local,
     "printf": builtin_output.printf,
     "pwd": builtin_directory.pwd,
@@ -237,6 +256,7 @@ BUILTINS: dict[str, Builtin] = {
     "trap": _trap,
     "true": _true,
     "type": _type,
+    "ulimit": _ulimit,
     "umask": builtin_directory.umask,
     "unalias": builtin_alias.unalias,
     "unset": builtin_variables.unset,
