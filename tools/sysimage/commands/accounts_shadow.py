@@ -233,6 +233,8 @@ def usermod(call: Call) -> int:
         "-u --uid=",
         "-U --unlock",
         "-b --badname",
+        "-v --add-subuids=",
+        "-w --add-subgids=",
     )
     name = _one(given)
     accounts = Accounts(call)
@@ -242,6 +244,9 @@ def usermod(call: Call) -> int:
     if "uid" in given or "move-home" in given or not re.fullmatch(r"\d*", given.value("expiredate")):
         call.refuse("usermod: the options -u, -m and dates are not modelled")
     groups = _groups(accounts, given.value("groups")) if "groups" in given else []
+    for option, path in (("add-subuids", SUBUID), ("add-subgids", SUBGID)):
+        for first, last in (value.split("-") for value in given.values(option)):
+            accounts[path].add(name, first, str(int(last) - int(first) + 1))
     before = list(row)
     if "gid" in given:
         group = accounts.group(given.value("gid"))
@@ -260,7 +265,10 @@ def usermod(call: Call) -> int:
         accounts[SHADOW].changed = shadow != unchanged
     if "login" in given:
         _rename(accounts, name, given.value("login"))
-    elif not _asked(given, "groups", "password", "lock", "unlock", "expiredate") and row == before:
+    elif (
+        not _asked(given, "groups", "password", "lock", "unlock", "expiredate", "add-subuids", "add-subgids")
+        and row == before
+    ):
         call.out("usermod: no changes\n")
     accounts.save()
     return 0

@@ -101,7 +101,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
         *("gtk-update-icon-cache", "gtk4-update-icon-cache", "update-icon-caches", "mktexlsr", "texhash"),
         *("update-pciids", "setupcon", "helpztags"),
     ),
-    "kernel": ("systemd-sysctl"),
+    "kernel": ("systemd-sysctl", "linux-update-symlinks"),
     "machine": (
         *(
             "smartctl",
@@ -122,7 +122,14 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     "keys": (
         *("ssh-keygen", "make-ssl-cert", "rndc-confgen", "certtool", "xrdp-keygen", "mungekey", "slappasswd"),
-        *("tor-gencert", "ipsec-newhostkey", "nsd-control-setup", "unbound-control-setup", "openvpn-keygen"),
+        *(
+            "tor-gencert",
+            "uuidgen",
+            "ipsec-newhostkey",
+            "nsd-control-setup",
+            "unbound-control-setup",
+            "openvpn-keygen",
+        ),
     ),
     "database": (
         "pg_createcluster",
@@ -131,6 +138,9 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
         "mariadb-upgrade",
         "mysql_upgrade",
         "sqlite3",
+        "slapadd",
+        "slaptest",
+        "slapindex",
     ),
     "compiled data": (
         *("ispell-autobuildhash", "aspell-autobuildhash", "update-dictcommon-aspell"),
@@ -145,7 +155,18 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
             "update-fmtutil",
             "depmod",
         ),
-        *("update-texmf", "update-texmf-config", "mkfontscale", "mkfontdir", "xmlcatalog", "ispell-wrapper"),
+        *(
+            "update-texmf",
+            "update-texmf-config",
+            "update-default-wordlist",
+            "update-default-ispell",
+            "update-default-aspell",
+            "update-openoffice-dicts",
+            "mkfontscale",
+            "mkfontdir",
+            "xmlcatalog",
+            "ispell-wrapper",
+        ),
     ),
 }
 

@@ -320,5 +320,11 @@ def _row(call: Call, given: Given, name: str, inode: Inode) -> list[str]:
     return [mode_string(inode), str(names_of(call.files, inode)), user, group, size, shown]
 
 
-COMMANDS: Mapping[str, Command] = {"ls": ls, "readlink": readlink, "realpath": realpath, "stat": stat}
+COMMANDS: Mapping[str, Command] = {
+    "kpsereadlink": readlink,
+    "ls": ls,
+    "readlink": readlink,
+    "realpath": realpath,
+    "stat": stat,
+}
 """This family's commands by name."""

@@ -204,8 +204,8 @@ def _change_owner(
     operands = list(given.operands)
     if len(operands) < (1 if "reference" in given else 2):
         return usage(call, f"missing operand after {curly(operands[0])}" if operands else "missing operand")
-    if "follow-all" in given or "follow-operands" in given or "dereference" in given:
-        not_modelled(call, "following links (-H, -L, --dereference)")
+    if "follow-all" in given:
+        not_modelled(call, "following all links (-L)")
     required = owners.Owner()
     text = given.value("from")
     try:
@@ -237,7 +237,7 @@ class _Chown:
 
     def change(self, operand: str) -> int:
         call, recursive = self.call, "recursive" in self.given
-        follow = not recursive and "no-dereference" not in self.given
+        follow = "follow-operands" in self.given if recursive else "no-dereference" not in self.given
         try:
             path, inode = call.files.lookup(call.path(operand), follow=follow)
         except OSError as error:

@@ -25,16 +25,16 @@ def getopt(call: Call) -> int:
     )
     if "test" in given:
         return 4
-    short = given.value("options") if "options" in given else (given.operands or ("",))[0]
-    if "options" not in given and "--" not in arguments:
-        rest = list(given.operands[1:])
+    short = given.value("options")
+    if "options" not in given:
+        # The first word that is none of getopt's own options.
+        words = [*given.operands, *rest]
+        short, rest = (words[0], words[1:]) if words else ("", [])
     long = [name for text in given.values("longoptions") for name in re.split("[, \t\n]+", text) if name]
     name = given.value("name", "getopt")
     reader = _Reader(call, name, short, long, rest)
     reader.read()
-    quote: Callable[[str], str] = (
-        (lambda text: text) if "unquoted" in given or "options" not in given else _quoted
-    )
+    quote: Callable[[str], str] = (lambda text: text) if "unquoted" in given or given.operands else _quoted
     words = [word if is_option else quote(word) for word, is_option in reader.out]
     call.out("".join(f" {word}" for word in [*words, "--", *map(quote, reader.operands)]) + "\n")
     return reader.status

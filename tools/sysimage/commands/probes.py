@@ -198,6 +198,13 @@ def update_inetd(call: Call) -> int:
     return 0
 
 
+def apache2(call: Call) -> int:
+    """apache2(8) -t: the configuration is as its packages have it."""
+    if not set(call.arguments) & {"-t", "-v", "-V"}:
+        call.refuse(f"apache2 {' '.join(call.arguments)} is not modelled")
+    return 0
+
+
 def ss(call: Call) -> int:
     """ss(8): nothing listens."""
     if "H" not in "".join(word for word in call.arguments if re.fullmatch("-[a-zA-Z]+", word)):
@@ -224,6 +231,7 @@ def sshd(call: Call) -> int:
 COMMANDS: Mapping[str, Command] = {
     "findmnt": _fixed(1),
     "fuser": _fixed(1),
+    "apache2": apache2,
     "chronyd": chronyd,
     "linux-version": linux_version,
     "locale": locale,
