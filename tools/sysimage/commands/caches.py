@@ -1,6 +1,7 @@
 """Programs whose work is left for the guest: keys, caches, byte code, databases, loaders (see `left`)."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.core.tree import Kind
@@ -23,12 +24,32 @@ def ldconfig(call: Call) -> int:
     return 0
 
 
+# The options that name what a program of keys writes.
+_OUTPUTS = ("-f", "-out", "-keyout", "--outfile", "-c", "-o", "--out")
+
+
+def _keys(call: Call) -> int:
+    """Leaves keys to the guest; until the script ends, empty files are in their place."""
+    words = list(call.arguments)
+    paths = [value for option, value in pairwise(words) if option in _OUTPUTS]
+    if call.name == "ssh-keygen":
+        paths += [f"{path}.pub" for path in paths]
+    if call.name == "rndc-confgen" and "-a" in words and not paths:
+        paths = ["/etc/bind/rndc.key"]
+    if call.name == "make-ssl-cert":
+        snakeoil = ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key")
+        paths = list(snakeoil) if words[:1] == ["generate-default-snakeoil"] else words[1:2]
+    for path in paths:
+        call.place(path)
+    return call.leave("keys")
+
+
 def openssl(call: Call) -> int:
     """openssl(1): keys, requests and random data are the guest's; other commands are not modelled."""
     verb = call.arguments[0] if call.arguments else ""
     if verb not in ("genrsa", "genpkey", "req", "dhparam", "rand", "ecparam", "gendsa"):
         call.refuse(f"openssl {verb} is not modelled")
-    return call.leave("keys")
+    return _keys(call)
 
 
 def machine_id_setup(call: Call) -> int:
@@ -91,6 +112,17 @@ def _names(call: Call, folder: str, suffixes: tuple[str, ...]) -> list[str]:
     return [name for name in call.files.names(call.path(folder)) if name.endswith(suffixes)]
 
 
+_KEYS: tuple[str, ...] = (
+    *("ssh-keygen", "make-ssl-cert", "rndc-confgen", "certtool", "xrdp-keygen", "mungekey", "slappasswd"),
+    *(
+        "tor-gencert",
+        "uuidgen",
+        "ipsec-newhostkey",
+        "nsd-control-setup",
+        "unbound-control-setup",
+        "openvpn-keygen",
+    ),
+)
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "byte code": (
         *("py3compile", "pypy3compile", "pycompile", "pypycompile", "py3clean", "pypy3clean", "pyclean"),
@@ -119,17 +151,6 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "boot loader": (
         *("update-grub", "update-grub2", "grub-install", "grub-mkconfig", "grub-probe", "grub-mkdevicemap"),
         *("bootctl", "update-secureboot-policy"),
-    ),
-    "keys": (
-        *("ssh-keygen", "make-ssl-cert", "rndc-confgen", "certtool", "xrdp-keygen", "mungekey", "slappasswd"),
-        *(
-            "tor-gencert",
-            "uuidgen",
-            "ipsec-newhostkey",
-            "nsd-control-setup",
-            "unbound-control-setup",
-            "openvpn-keygen",
-        ),
     ),
     "database": (
         "pg_createcluster",
@@ -179,6 +200,7 @@ COMMANDS: Mapping[str, Command] = {
     "pg_updatedicts": pg_updatedicts,
     "gio-querymodules": gio_querymodules,
     "gdk-pixbuf-query-loaders": gdk_pixbuf_query_loaders,
+    **dict.fromkeys(_KEYS, _keys),
     **{name: _left(kind) for kind, names in _KINDS.items() for name in names},
 }
 """This family's commands by name."""

@@ -6,6 +6,7 @@ from typing import NoReturn
 from tools.sysimage.commands.options import BadOptionError, Given, parse
 from tools.sysimage.commands.tree_files import TreeFiles
 from tools.sysimage.commands.world import Left, World
+from tools.sysimage.core.tree import file
 from tools.sysimage.effects.root import Root
 from tools.sysimage.scripts.machine import Machine
 from tools.sysimage.scripts.marked import inward, outward
@@ -65,6 +66,14 @@ class Call:
         self.world.left_paths.update(self.path(word) for word in self.arguments if "/" in word)
         self.world.left.append(Left(kind, who, script, " ".join(self.argv)))
         return 0
+
+    def place(self, name: str) -> None:
+        """Makes an empty file in place of a key, for what the script does with it; it goes when the script ends."""
+        where, inode = self.files.lookup(self.path(name))
+        if inode is None:
+            made = file(b"", 0o600, origin=self.world.who)
+            self.world.placeholders.append(made)
+            self.files.add(where, made)
 
     def path(self, name: str) -> str:
         """Returns a file's name as an absolute path, "" for ""."""

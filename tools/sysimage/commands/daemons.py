@@ -5,6 +5,18 @@ from collections.abc import Mapping
 
 from tools.sysimage.commands.call import Call, Command
 
+# Defaults of postconf(5), as Debian builds Postfix.
+_POSTFIX = {
+    "alias_database": "hash:/etc/aliases",
+    "command_directory": "/usr/sbin",
+    "config_directory": "/etc/postfix",
+    "daemon_directory": "/usr/lib/postfix/sbin",
+    "default_transport": "smtp",
+    "mail_owner": "postfix",
+    "queue_directory": "/var/spool/postfix",
+    "relay_transport": "relay",
+    "setgid_group": "postdrop",
+}
 _LIGHTTPD = "/etc/lighttpd"
 
 
@@ -16,9 +28,10 @@ def postconf(call: Call) -> int:
     if "h" in given and "e" not in given:
         for name in given.operands:
             match = re.search(rf"^{re.escape(name)}[ \t]*=[ \t]*(.*)$", text, re.MULTILINE)
-            if match is None or "$" in match[1]:
+            value = match[1] if match else _POSTFIX.get(name)
+            if value is None or "$" in value:
                 call.refuse(f"postconf -h {name}: its default is not modelled")
-            call.out(f"{match[1]}\n")
+            call.out(f"{value}\n")
         return 0
     for word in given.operands:
         name, equals, value = (part.strip() for part in word.partition("="))

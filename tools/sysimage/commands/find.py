@@ -337,6 +337,9 @@ def _split(call: Call) -> tuple[str, list[str], list[str]]:
     follow = "P"
     while words and words[0] in ("-H", "-L", "-P"):
         follow = words.pop(0)[1]
+    if "-follow" in words:
+        words.remove("-follow")
+        follow = "L"
     end = next(
         (
             index

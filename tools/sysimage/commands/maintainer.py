@@ -73,6 +73,7 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
         raise ScriptError(package, script, str(error), machine.meter.last) from error
     finally:
         world.journal.listener = None
+        _remove_placeholders(world)
     if status:
         said = shell.output(machine, 2)[-_MESSAGE:].decode("utf-8", "replace").strip()
         raise ScriptError(
@@ -82,6 +83,16 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
             f" {machine.meter.last}){': ' + said if said else ''}; say by an entry what it does",
             machine.meter.last,
         )
+
+
+def _remove_placeholders(world: World) -> None:
+    """Removes what stood for keys, under whatever name it is now."""
+    if world.placeholders:
+        marked = {id(inode) for inode in world.placeholders}
+        tree = world.root.tree
+        for path in [path for path, inode in tree.walk() if id(inode) in marked]:
+            tree.remove(path)
+        world.placeholders.clear()
 
 
 def _trace(world: World, machine: Machine) -> None:
@@ -193,7 +204,7 @@ class Programs:
         command = COMMANDS.get(name.rpartition("/")[2]) or COMMANDS.get(path.rpartition("/")[2])
         if path.rpartition("/")[2] in ("sh", "dash", "bash"):
             command = _sh
-        if command is not None and _is_common(path):
+        if command is not None and (_is_common(path) or _is_common(machine.path(found))):
             return self._program(command)
         data = inode.read() if inode and inode.content.size < _LONGEST else b""
         options = shell_options(data)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from tools.sysimage.commands.journal import Journal
 from tools.sysimage.commands.tree_files import TreeFiles
+from tools.sysimage.core.tree import Inode
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.effects.ledger import CommandEntry
 from tools.sysimage.effects.root import Root
@@ -35,6 +36,9 @@ class World:
     configured: set[str] = field(default_factory=set)  # names of packages, as `dpkg -s` has them
     journal: Journal = field(default_factory=Journal)
     traced: frozenset[str] = frozenset()  # packages whose scripts' commands are printed
+    placeholders: list[Inode] = field(
+        default_factory=list
+    )  # empty files in place of keys, until the script ends
     left_paths: set[str] = field(default_factory=set)  # what programs would have made that were left
     left: list[Left] = field(default_factory=list)
     triggered: dict[str, list[str]] = field(default_factory=dict)  # package → its pending triggers, in order
