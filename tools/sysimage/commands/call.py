@@ -10,6 +10,7 @@ from tools.sysimage.core.tree import file
 from tools.sysimage.effects.root import Root
 from tools.sysimage.scripts.machine import Machine
 from tools.sysimage.scripts.marked import inward, outward
+from tools.sysimage.scripts.redirect import RANDOM
 from tools.sysimage.scripts.streams import read_all
 
 # What scripts do with a file that a program has just made.
@@ -95,7 +96,13 @@ class Call:
 
     def input(self, name: str) -> bytes:
         """Returns the bytes of a file, of the input for "-". Raises OSError."""
-        return self.stdin() if name in ("-", "/dev/stdin") else self.files.read(self.path(name))
+        if name in ("-", "/dev/stdin"):
+            return self.stdin()
+        if name == "/dev/null":
+            return b""
+        if name in RANDOM:
+            self.refuse(f"{self.name}: what {name} says is the machine's own, not an image's")
+        return self.files.read(self.path(name))
 
     def out(self, text: str | bytes) -> None:
         """Writes to the output."""
