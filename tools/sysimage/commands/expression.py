@@ -51,6 +51,8 @@ class _Reader:
             if not self._words or self._words.pop(0) != ")":
                 raise _ExpressionError("syntax error: expecting ')'")
             return result
+        if word == ")":
+            raise _ExpressionError("syntax error: unexpected ')'")
         if word == "+" and self._words:
             return self._words.pop(0)
         if word == "length" and self._words:
