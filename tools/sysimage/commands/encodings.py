@@ -1,84 +1,69 @@
-"""md5sum, sha256sum and their like, base64, od, gzip -d, iconv, echo and printf as programs."""
+"""base64, base32, iconv, and gzip, xz and bzip2 as far as they unpack."""
 
 import base64
 import bz2
 import gzip
-import hashlib
 import lzma
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 
 from tools.sysimage.commands.call import Call, Command
-from tools.sysimage.commands.text_lines import inputs
-from tools.sysimage.scripts import builtin_output
-from tools.sysimage.scripts.marked import inward
 
-_SUMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
-
-
-def sums(call: Call) -> int:
-    """md5sum(1), sha1sum(1) and others; -c checks."""
-    given = call.options(
-        "-b --binary",
-        "-t --text",
-        "-c --check",
-        "--status",
-        "-q --quiet",
-        "-w --warn",
-        "--strict",
-        "--ignore-missing",
-        "-z --zero",
-    )
-    algorithm = call.name.removesuffix("sum")
-    failed: list[int] = []
-    if "check" in given:
-        return _check(call, algorithm, given.operands, "status" in given, "quiet" in given)
-    for name, data in inputs(call, given.operands, failed):
-        digest = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
-        mark = "*" if given.last("binary", "text") == "binary" else " "
-        escape = "\\" if "\\" in name or "\n" in name else ""
-        shown = name.replace("\\", "\\\\").replace("\n", "\\n")
-        call.out(f"{escape}{digest} {mark}{shown}" + ("\0" if "zero" in given else "\n"))
-    return 1 if failed else 0
-
-
-def _check(call: Call, algorithm: str, names: tuple[str, ...], silent: bool, quiet: bool) -> int:
-    status, checked = 0, 0
-    failed: list[int] = []
-    for _, data in inputs(call, names, failed):
-        for line in data.decode("utf-8", "surrogateescape").splitlines():
-            match = re.fullmatch(r"([0-9a-fA-F]+) [ *](.+)", line)
-            if match is None:
-                continue
-            checked += 1
-            try:
-                content = call.input(match[2])
-            except OSError:
-                status = 1
-                if not silent:
-                    call.out(f"{match[2]}: FAILED open or read\n")
-                continue
-            good = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() == match[1].lower()
-            status = status if good else 1
-            if not silent and not (good and quiet):
-                call.out(f"{match[2]}: {'OK' if good else 'FAILED'}\n")
-    return 1 if failed or not checked else status
+_CODECS = re.compile(
+    r"utf-?8|(us-)?ascii|ansi_x3\.4-1968|latin-?[19]|iso_?-?8859-?\d+|cp125\d|koi8-[ru]|utf-?16[lb]e"
+)
+_ALPHABETS = {
+    "base64": (base64.b64encode, rb"[A-Za-z0-9+/]", 4),
+    "base32": (base64.b32encode, rb"[A-Z2-7]", 8),
+}
 
 
 def base64_program(call: Call) -> int:
-    """base64(1)."""
+    """base64(1), base32(1); what is not padded at its end is read all the same."""
     given = call.options("-d --decode", "-i --ignore-garbage", "-w --wrap=")
-    data = call.input(given.operands[0] if given.operands else "-")
+    if len(given.operands) > 1:
+        return call.complain(f"extra operand '{given.operands[1]}'")
+    width = given.value("wrap", "76")
+    if not width.isdigit():
+        return call.complain(f"invalid wrap size: '{width}'")
+    name = given.operands[0] if given.operands else "-"
+    try:
+        data = call.input(name)
+    except OSError as error:
+        return call.complain(f"{name}: {error.strerror}")
+    encode, letter, group = _ALPHABETS[call.name]
     if "decode" in given:
-        try:
-            call.out(base64.b64decode(data.replace(b"\n", b""), validate="ignore-garbage" not in given))
-        except ValueError:
+        return _decode(call, data, letter, group, "ignore-garbage" in given)
+    text = encode(data).decode()
+    lines = re.findall(f".{{1,{width}}}", text) if int(width) else []
+    call.out("".join(f"{line}\n" for line in lines) if int(width) else text)
+    return 0
+
+
+def _decode(call: Call, data: bytes, letter: bytes, group: int, ignore: bool) -> int:
+    """Decodes groups as long as they are good."""
+    data = re.sub(rb"[^%b=]" % letter[1:-1] if ignore else rb"\n", b"", data)
+    decode: Callable[[bytes], bytes] = base64.b64decode if group == 4 else base64.b32decode
+    out = b""
+    for at in range(0, len(data), group):
+        part = data[at : at + group]
+        body = part.rstrip(b"=")
+        good = re.fullmatch(letter + b"+", body) and len(body) * (6 if group == 4 else 5) % 8 < (
+            6 if group == 4 else 5
+        )
+        if not good or (len(part) < group and b"=" in part):
+            if group == 4:
+                # The bytes of an incomplete group are written up to where it goes wrong.
+                head = re.match(letter + b"*", part)
+                count = len(head[0]) if head else 0
+                out += (
+                    base64.b64decode((part[:count] + b"AAAA")[:4])[: max(0, count - 1)] if count > 1 else b""
+                )
+            call.out(out)
             return call.complain("invalid input")
-        return 0
-    text = base64.b64encode(data).decode()
-    width = int(given.value("wrap", "76"))
-    lines = re.findall(f".{{1,{width}}}", text) if width else [text]
-    call.out("".join(f"{line}\n" for line in lines) if width else text)
+        out += decode(body + b"=" * (group - len(body)))
+    call.out(out)
     return 0
 
 
@@ -86,36 +71,88 @@ def decompress(call: Call) -> int:
     """gzip -d, gunzip, zcat, xz -d, unxz, xzcat, bunzip2, bzcat: to the output, or in the place of files."""
     given = call.options(
         "-d --uncompress --decompress",
-        "-c --stdout --to-stdout",
+        "-c --to-stdout --stdout",
         "-f --force",
         "-k --keep",
         "-q --quiet",
         "-n --no-name",
         "-t --test",
     )
-    kinds = {"gzip": ("gz", gzip.decompress), "xz": ("xz", lzma.decompress), "bzip2": ("bz2", bz2.decompress)}
     name = next(key for key, names in _DECOMPRESSORS.items() if call.name in names)
-    suffix, function = kinds[name]
     if call.name == name and "decompress" not in given and "test" not in given:
         call.refuse(f"{call.name}: compressing is not modelled")
     to_output = "stdout" in given or call.name.endswith("cat") or not given.operands
+    status = 0
     for operand in given.operands or ("-",):
+        source = _source(call, operand, name)
         try:
-            data = function(call.input(operand))
-        except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
-            return call.complain(f"{operand}: {error}")
+            packed = call.input(source)
+        except OSError as error:
+            status = max(status, call.complain(f"{operand}: {error.strerror}"))
+            continue
+        suffixed = any(source.endswith(suffix) for suffix in _SUFFIXES[name])
+        if not (to_output or operand == "-" or suffixed or "test" in given):
+            if name == "bzip2":
+                call.refuse(f"{call.name}: a name without a suffix is not modelled")
+            call.complain(f"{source}: unknown suffix -- ignored")
+            status = 2
+            continue
+        if name == "gzip" and to_output and "force" in given and packed[:2] != b"\x1f\x8b":
+            call.out(packed)
+            continue
+        try:
+            data = _UNPACK[name](packed)
+        except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
+            # What comes before the damage would be written, too.
+            if _damaged(name, packed):
+                call.refuse(f"{call.name}: {operand} is damaged ({error})")
+            status = call.complain(f"{operand}: not in {name} format")
+            continue
         if "test" in given:
             continue
-        if to_output:
+        if to_output or operand == "-":
             call.out(data)
             continue
-        target = operand.removesuffix(f".{suffix}")
-        call.files.write(call.path(target), data, call.files.get(call.path(operand)).mode)
-        if "keep" not in given:
-            call.files.unlink(call.path(operand))
+        status = max(status, _replace(call, source, name, data, "force" in given, "keep" in given))
+    return status
+
+
+def _damaged(name: str, packed: bytes) -> bool:
+    return packed.startswith({"gzip": b"\x1f\x8b", "xz": b"\xfd7zXZ", "bzip2": b"BZh"}[name])
+
+
+def _source(call: Call, operand: str, name: str) -> str:
+    """Returns a file's name, with its suffix where only such a file is there."""
+    suffix = _SUFFIXES[name][0]
+    if operand != "-" and call.files.find(call.path(operand)) is None and name == "gzip":
+        return f"{operand}{suffix}" if call.files.find(call.path(operand + suffix)) else operand
+    return operand
+
+
+def _replace(call: Call, source: str, name: str, data: bytes, force: bool, keep: bool) -> int:
+    """Puts a file in the place of the packed one, with its owner and mode. 2 is a warning of gzip's."""
+    suffix = next(suffix for suffix in _SUFFIXES[name] if source.endswith(suffix))
+    target = source.removesuffix(suffix) + (".tar" if suffix.startswith(".t") else "")
+    if not force and call.files.find(call.path(target)):
+        call.complain(f"{target} already exists; not overwritten")
+        return 2 if name == "gzip" else 1
+    old = call.files.get(call.path(source))
+    if call.files.find(call.path(target)):
+        call.files.unlink(call.path(target))
+    call.files.write(call.path(target), data, old.mode)
+    made = call.files.get(call.path(target))
+    made.uid, made.gid = old.uid, old.gid
+    if not keep:
+        call.files.unlink(call.path(source))
     return 0
 
 
+_UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "xz": lzma.decompress,
+    "bzip2": bz2.decompress,
+}
+_SUFFIXES = {"gzip": (".gz", ".tgz"), "xz": (".xz", ".txz"), "bzip2": (".bz2", ".tbz2")}
 _DECOMPRESSORS = {
     "gzip": ("gzip", "gunzip", "zcat"),
     "xz": ("xz", "unxz", "xzcat"),
@@ -123,105 +160,67 @@ _DECOMPRESSORS = {
 }
 
 
-def od(call: Call) -> int:
-    """od(1) with -A n or -An, -t x1, o1, u1, c, -v, -N, -j; and hexdump is not."""
-    given = call.options(
-        "-A --address-radix=",
-        "-t --format=",
-        "-v --output-duplicates",
-        "-N --read-bytes=",
-        "-j --skip-bytes=",
-        "-c",
-        "-b",
-        "-w --width[=]",
-    )
-    form = "c" if "c" in given else "o1" if "b" in given else given.value("format", "o2")
-    if form not in ("x1", "o1", "u1", "c") or given.value("address-radix", "o") not in ("n", "o"):
-        call.refuse(f"od: the format {form!r} is not modelled")
-    data = b"".join(call.input(name) for name in given.operands or ("-",))
-    data = data[int(given.value("skip-bytes", "0")) :]
-    if "read-bytes" in given:
-        data = data[: int(given.value("read-bytes"))]
-    width = int(given.value("width") or 16)
-    show = {
-        "x1": lambda b: f" {b:02x}",
-        "o1": lambda b: f" {b:03o}",
-        "u1": lambda b: f" {b:3}",
-        "c": _character,
-    }[form]
-    address = given.value("address-radix", "o") == "o"
-    previous = b""
-    starred = False
-    for at in range(0, len(data), width):
-        row = data[at : at + width]
-        if row == previous and len(row) == width and "output-duplicates" not in given and at:
-            if not starred:
-                call.out("*\n")
-            starred = True
-            continue
-        starred, previous = False, row
-        call.out((f"{at:07o}" if address else "") + "".join(show(byte) for byte in row) + "\n")
-    if address:
-        call.out(f"{len(data):07o}\n")
-    return 0
-
-
-def _character(byte: int) -> str:
-    names = {0: "\\0", 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}
-    if byte in names:
-        return f"  {names[byte]}"
-    return f"   {chr(byte)}" if 32 <= byte < 127 else f" {byte:03o}"
-
-
 def iconv(call: Call) -> int:
-    """iconv(1)."""
+    """iconv(1), of encodings that need no state."""
     given = call.options("-f --from-code=", "-t --to-code=", "-c", "-o --output=", "-s --silent")
-    data = b"".join(call.input(name) for name in given.operands or ("-",))
+    source, _, _ = given.value("from-code", "UTF-8").partition("//")
     target, _, how = given.value("to-code", "UTF-8").partition("//")
-    try:
-        text = data.decode(given.value("from-code", "UTF-8"), "ignore" if "c" in given else "strict")
-        out = text.encode(target or "UTF-8", "ignore" if "c" in given or "IGNORE" in how else "strict")
-    except (UnicodeError, LookupError) as error:
-        if "TRANSLIT" in how:
+    for code in (source, target):
+        if code and not _CODECS.fullmatch(code.lower()):
+            call.refuse(f"iconv: the encoding {code!r} is not modelled")
+    failed = False
+    out = b""
+    for name in given.operands or ("-",):
+        try:
+            data = call.input(name)
+        except OSError as error:
+            failed = bool(call.complain(f"cannot open input file '{name}': {error.strerror}"))
+            continue
+        text, good = _read(data, _codec(source))
+        ignore = "c" in given or "IGNORE" in how
+        if not good and ignore:
+            text = data.decode(_codec(source), "ignore")
+        written, fits = _written(text, _codec(target))
+        if not fits and "TRANSLIT" in how:
             call.refuse("iconv: transliteration is not modelled")
-        return call.complain(str(error))
+        if not fits and ignore:
+            written = text.encode(_codec(target), "ignore")
+        out += written
+        if not (good and fits):
+            failed = bool(call.complain("cannot convert"))
+            if not ignore:
+                break
     if "output" in given:
         call.files.write(call.path(given.value("output")), out, call.umask(0o666))
     else:
         call.out(out)
-    return 0
+    return 1 if failed else 0
 
 
-def echo(call: Call) -> int:
-    """echo(1) of coreutils: escapes with -e alone."""
-    words = list(call.arguments)
-    newline, escapes = True, False
-    while words and re.fullmatch("-[neE]+", words[0]):
-        word = words.pop(0)
-        newline = newline and "n" not in word
-        escapes = "e" in word or (escapes and "E" not in word)
-    text = " ".join(words)
-    if escapes and "\\" in text:
-        # The shell's own reads them so.
-        return builtin_output.echo(
-            call.machine, ["echo", *(["-n"] if not newline else []), inward(text)], False
-        )
-    call.out(text + ("\n" if newline else ""))
-    return 0
+def _codec(name: str) -> str:
+    lower = name.lower() or "utf-8"
+    return {"latin9": "iso8859-15", "latin-9": "iso8859-15", "ansi_x3.4-1968": "ascii"}.get(lower, lower)
 
 
-def printf(call: Call) -> int:
-    """printf(1)."""
-    return builtin_output.printf(call.machine, ["printf", *map(inward, call.arguments)], False)
+def _read(data: bytes, codec: str) -> tuple[str, bool]:
+    """Decodes, up to what is wrong."""
+    try:
+        return data.decode(codec), True
+    except UnicodeDecodeError as error:
+        return data[: error.start].decode(codec), False
+
+
+def _written(text: str, codec: str) -> tuple[bytes, bool]:
+    try:
+        return text.encode(codec), True
+    except UnicodeEncodeError as error:
+        return text[: error.start].encode(codec), False
 
 
 COMMANDS: Mapping[str, Command] = {
-    **dict.fromkeys((f"{name}sum" for name in _SUMS), sums),
     **dict.fromkeys((name for names in _DECOMPRESSORS.values() for name in names), decompress),
+    "base32": base64_program,
     "base64": base64_program,
-    "echo": echo,
     "iconv": iconv,
-    "od": od,
-    "printf": printf,
 }
 """This family's commands by name."""
