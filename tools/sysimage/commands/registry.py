@@ -20,6 +20,7 @@ from tools.sysimage.commands import (
     coreutils_mode,
     coreutils_move,
     daemons,
+    dates,
     debconf,
     debianutils,
     disks,
@@ -34,6 +35,7 @@ from tools.sysimage.commands import (
     formatted_output,
     getopt,
     grep,
+    identity,
     initscripts,
     locales,
     maintscript_helper,
@@ -53,6 +55,7 @@ from tools.sysimage.commands import (
     translate,
     triggers,
     ucf,
+    wrappers,
     xargs,
 )
 from tools.sysimage.commands.call import Command
@@ -74,8 +77,9 @@ _FAMILIES = (
     coreutils_make,
     coreutils_mode,
     coreutils_move,
-    debconf,
     daemons,
+    dates,
+    debconf,
     debianutils,
     disks,
     dpkg_divert,
@@ -89,6 +93,7 @@ _FAMILIES = (
     formatted_output,
     getopt,
     grep,
+    identity,
     initscripts,
     locales,
     maintscript_helper,
@@ -108,6 +113,7 @@ _FAMILIES = (
     translate,
     triggers,
     ucf,
+    wrappers,
     xargs,
 )
 

@@ -1,0 +1,244 @@
+"""Programs that execute another: env, nice, timeout, flock, su, runuser, chroot and their like."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.commands.options import Given
+
+_HARMLESS = ("mandb", "true", "id", "whoami")  # change nothing that would belong to another user
+_DURATION = re.compile(r"(\d+\.?\d*|\.\d+)[smhd]?")
+
+
+def env(call: Call) -> int:
+    """env(1) and printenv(1)."""
+    given = call.options("-i --ignore-environment", "-u --unset=", "-0 --null", permute=False)
+    variables = call.machine.environment()
+    words = list(given.operands)
+    end = "\0" if "null" in given else "\n"
+    if call.name == "printenv":
+        names = words or list(variables)
+        found = [name for name in names if name in variables]
+        call.out(
+            "".join(f"{variables[name] if words else f'{name}={variables[name]}'}{end}" for name in found)
+        )
+        return 0 if len(found) == len(names) else 1
+    if "ignore-environment" in given or words[:1] == ["-"]:
+        variables = {}
+    if words[:1] == ["-"]:
+        words.pop(0)
+    for name in given.values("unset"):
+        variables.pop(name, None)
+    while words and "=" in words[0]:
+        name, _, value = words.pop(0).partition("=")
+        variables[name] = value
+    if words:
+        return call.execute(words, variables)
+    call.out("".join(f"{name}={value}{end}" for name, value in variables.items()))
+    return 0
+
+
+def _wrapper(*options: str, status: int = 125, operands: int = 0) -> Command:
+    """A command that executes the rest of its words; without any, it fails with a status."""
+
+    def run(call: Call) -> int:
+        words = call.options(*options, permute=False).operands
+        if len(words) <= operands:
+            call.complain("missing operand")
+            return status
+        return call.execute(words[operands:])
+
+    return run
+
+
+def nice(call: Call) -> int:
+    """nice(1); alone, it says 0."""
+    words = list(call.arguments)
+    if words and re.fullmatch(r"-[-+]?\d+", words[0]):
+        words[:1] = ["-n", words[0][1:]]
+    given = Call(call.world, call.machine, [call.argv[0], *words]).options("-n --adjustment=", permute=False)
+    if "adjustment" in given and not re.fullmatch(r"[-+]?\d+", given.value("adjustment")):
+        call.complain(f"invalid adjustment '{given.value('adjustment')}'")
+        return 125
+    if given.operands:
+        return call.execute(given.operands)
+    if "adjustment" in given:
+        call.complain("a command must be given with an adjustment")
+        return 125
+    call.out("0\n")
+    return 0
+
+
+def timeout(call: Call) -> int:
+    """timeout(1): nothing takes time."""
+    given = call.options(
+        "-k --kill-after=",
+        "-s --signal=",
+        "-p --preserve-status",
+        "-f --foreground",
+        "-v --verbose",
+        permute=False,
+    )
+    if len(given.operands) < 2:
+        call.complain("missing operand")
+        return 125
+    if not _DURATION.fullmatch(given.operands[0]):
+        call.complain(f"invalid time interval '{given.operands[0]}'")
+        return 125
+    return call.execute(given.operands[1:])
+
+
+def sleep(call: Call) -> int:
+    """sleep(1): nothing takes time."""
+    words = call.options().operands
+    if not words:
+        return call.complain("missing operand")
+    bad = [word for word in words if not _DURATION.fullmatch(word)]
+    return call.complain(f"invalid time interval '{bad[0]}'") if bad else 0
+
+
+def flock(call: Call) -> int:
+    """flock(1): nobody else has a lock. A lock's file is made, as the program makes it."""
+    given = call.options(
+        "-s --shared",
+        "-x -e --exclusive",
+        "-n --nonblock",
+        "-w --timeout=",
+        "-E --conflict-exit-code=",
+        "-u --unlock",
+        permute=False,
+    )
+    words = list(given.operands)
+    if not words:
+        call.complain("requires file descriptor, file or directory")
+        return 64
+    if len(words) == 1:
+        if not words[0].isdigit() or int(words[0]) not in call.machine.descriptors:
+            call.complain(f"{words[0]}: Bad file descriptor")
+            return 65 if words[0].isdigit() else 64
+        return 0
+    name = words.pop(0)
+    if call.files.find(call.path(name)) is None:
+        call.files.write(call.path(name), b"", call.umask(0o666))
+    if words[0] in ("-c", "--command"):
+        if len(words) != 2:
+            call.complain("-c requires exactly one command argument")
+            return 64
+        words = ["/bin/sh", "-c", words[1]]
+    return call.execute(words)
+
+
+def chroot(call: Call) -> int:
+    """chroot(8) to where the script is already."""
+    words = call.options(permute=False).operands
+    if len(words) < 2:
+        call.refuse("chroot is modelled with a command alone")
+    try:
+        where = call.files.real_path(call.path(words[0]))
+    except OSError as error:
+        call.complain(f"cannot change root directory to '{words[0]}': {error.strerror}")
+        return 125
+    if where != "/":
+        call.refuse(f"chroot: another root than the image's ({words[0]}) is not modelled")
+    return call.execute(words[1:])
+
+
+def _entry(call: Call, name: str) -> Sequence[str] | None:
+    rows = [line.split(":") for line in call.root.text("etc/passwd").splitlines()]
+    return next((row for row in rows if row[0] == name and len(row) > 6), None)
+
+
+def _as_user(call: Call, name: str, words: Sequence[str], program: str, shell: str = "") -> int:
+    """Executes words as root, or as another user if they change nothing that would be that user's."""
+    row = _entry(call, name)
+    if row is None:
+        return call.complain(
+            f"user {name} does not exist or the user entry does not contain all the required fields"
+        )
+    if row[2] != "0" and program.rpartition("/")[2] not in _HARMLESS:
+        call.refuse(f"{call.name}: a command as the user {name} is not modelled")
+    variables = {**call.machine.environment(), "HOME": row[5], "SHELL": shell or row[6] or "/bin/sh"}
+    if row[2] != "0":
+        variables |= {"USER": name, "LOGNAME": name}
+    return call.execute(words, variables)
+
+
+def su(call: Call) -> int:
+    """su(1) and runuser(1) with -c; runuser -u USER -- COMMAND. A login is not modelled."""
+    declared = [
+        "-c --command=",
+        "-s --shell=",
+        "-m -p --preserve-environment",
+        "-g --group=",
+        "-G --supp-group=",
+    ]
+    if call.name == "runuser":
+        declared.append("-u --user=")
+        direct = call.options(*declared, permute=False)
+        if "user" in direct:
+            if not direct.operands:
+                return call.complain("no command was specified")
+            program = direct.operands[0]
+            return _as_user(call, direct.value("user"), direct.operands, program)
+    given: Given = call.options(*declared)
+    words = list(given.operands)
+    if words[:1] == ["-"] or "command" not in given or len(words) > 1 or "preserve-environment" in given:
+        call.refuse(f"{call.name} is modelled with -c and a user alone")
+    user = words[0] if words else "root"
+    row = _entry(call, user)
+    shell = given.value("shell") or (row[6] if row else "") or "/bin/sh"
+    command = given.value("command")
+    simple = re.fullmatch(r"[\w./ =:@%+,-]+", command)
+    return _as_user(call, user, [shell, "-c", command], command.split()[0] if simple else "", shell)
+
+
+def setpriv(call: Call) -> int:
+    """setpriv(1), as far as the user stays root."""
+    given = call.options(
+        "--reuid=",
+        "--regid=",
+        "--init-groups",
+        "--clear-groups",
+        "--no-new-privs",
+        "--inh-caps=",
+        "--reset-env",
+        permute=False,
+    )
+    if (
+        any(given.value(name, "0") not in ("0", "root") for name in ("reuid", "regid"))
+        or "reset-env" in given
+    ):
+        call.refuse("setpriv: a command as another user is not modelled")
+    if not given.operands:
+        return call.complain("No program specified")
+    return call.execute(given.operands)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "chroot": chroot,
+    "chrt": _wrapper(
+        "-b --batch",
+        "-f --fifo",
+        "-i --idle",
+        "-o --other",
+        "-r --rr",
+        "-a --all-tasks",
+        status=1,
+        operands=1,
+    ),
+    "env": env,
+    "flock": flock,
+    "ionice": _wrapper("-c --class=", "-n --classdata=", "-t --ignore", status=1),
+    "nice": nice,
+    "nohup": _wrapper(),
+    "printenv": env,
+    "runuser": su,
+    "setpriv": setpriv,
+    "setsid": _wrapper("-w --wait", "-f --fork", "-c --ctty", status=1),
+    "sleep": sleep,
+    "stdbuf": _wrapper("-i --input=", "-o --output=", "-e --error="),
+    "su": su,
+    "taskset": _wrapper("-c --cpu-list", status=1, operands=1),
+    "timeout": timeout,
+}
+"""This family's commands by name."""
