@@ -18,6 +18,7 @@ _KEYWORDS = frozenset(
         "break",
         "continue",
         "next",
+        "nextfile",
         "exit",
         "return",
         "delete",
@@ -51,8 +52,30 @@ BUILTINS = frozenset(
         "system",
         "close",
         "fflush",
+        "srand",
+        "rand",
+        "systime",
+        "strftime",
+        "mktime",
     ]
 )
+_ARITY = {
+    "length": (0, 1),
+    "substr": (2, 3),
+    "index": (2, 2),
+    "split": (2, 3),
+    "sub": (2, 3),
+    "gsub": (2, 3),
+    "match": (2, 2),
+    "sprintf": (1, 1 << 10),
+    "tolower": (1, 1),
+    "toupper": (1, 1),
+    "int": (1, 1),
+    "close": (1, 1),
+    "system": (1, 1),
+    "atan2": (2, 2),
+    **dict.fromkeys(("sin", "cos", "exp", "log", "sqrt"), (1, 1)),
+}
 _TOKEN = re.compile(
     r"""(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
     |(?P<name>[A-Za-z_]\w*)
@@ -67,7 +90,6 @@ _ESCAPES = {
     "r": "\r",
     "\\": "\\",
     '"': '"',
-    "/": "/",
     "a": "\a",
     "b": "\b",
     "f": "\f",
@@ -113,16 +135,24 @@ class Program:
     functions: dict[str, Function]
 
 
+def byte(value: int) -> str:
+    """Returns the character that stands for a byte: awk knows no others, and beyond ASCII none is a letter."""
+    value &= 0xFF
+    return chr(value if value < 0x80 else 0xE000 + value)
+
+
 def unescape(text: str) -> str:
     """Reads the escapes of a string."""
 
     def value(match: re.Match[str]) -> str:
         body = match[1]
         if body[0] in "01234567":
-            return chr(int(body, 8) & 0xFF)
+            return byte(int(body, 8))
+        if body[0] == "x":
+            return byte(int(body[1:], 16))
         return _ESCAPES.get(body, "" if body == "\n" else f"\\{body}")
 
-    return re.sub(r"\\([0-7]{1,3}|[\s\S])", value, text)
+    return re.sub(r"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|[\s\S])", value, text)
 
 
 def parse(text: str) -> Program:
@@ -139,6 +169,7 @@ class _Parser:
         self._last = ("newline", "\n")
         self._kind, self._value = "", ""
         self._no_greater = False
+        self._in_begin = False  # or in END, where there is no record to go on from
         self.functions: dict[str, Function] = {}
         self._advance()
 
@@ -245,7 +276,10 @@ class _Parser:
             kind = self._value
             self._advance()
             self._newlines()
-            return Rule(kind, (), self._block())
+            self._in_begin = True
+            block = self._block()
+            self._in_begin = False
+            return Rule(kind, (), block)
         patterns: list[Node] = []
         if not self._is("{"):
             patterns.append(self._expression())
@@ -343,8 +377,12 @@ class _Parser:
     def _simple(self) -> Node:
         if self._is("print", "printf"):
             return self._print()
-        if self._take("next"):
-            return Node("next")
+        if self._is("next", "nextfile"):
+            kind = self._value
+            if self._in_begin:
+                raise AwkError(f"improper use of {kind}")
+            self._advance()
+            return Node(kind)
         if self._take("break"):
             return Node("break")
         if self._take("continue"):
@@ -444,10 +482,10 @@ class _Parser:
     def _comparison(self) -> Node:
         node = self._concatenation()
         operators = ("<", "<=", "==", "!=", ">=") if self._no_greater else ("<", "<=", "==", "!=", ">", ">=")
-        if self._is(*operators):
+        while self._is(*operators):
             operator = self._value
             self._advance()
-            return Node("compare", (operator, node, self._concatenation()))
+            node = Node("compare", (operator, node, self._concatenation()))
         if self._is("|") and self._text[self._at :].lstrip(" \t").startswith("getline"):
             self._advance()
             self._advance()
@@ -463,7 +501,7 @@ class _Parser:
     def _starts_operand(self) -> bool:
         if self._kind in ("number", "string", "name"):
             return True
-        return self._is("$", "(", "++", "--")
+        return self._is("$", "(", "++", "--", "!")
 
     def _additive(self) -> Node:
         node = self._multiplicative()
@@ -499,7 +537,10 @@ class _Parser:
         if self._is("++", "--"):
             operator = self._value
             self._advance()
-            return Node("before", (operator, self._postfix()))
+            operand = self._postfix()
+            if operand.kind not in ("name", "index", "field"):
+                raise AwkError(f"syntax error at or near {operator}")
+            return Node("before", (operator, operand))
         node = self._primary()
         if node.kind in ("name", "index", "field") and self._is("++", "--"):
             operator = self._value
@@ -574,7 +615,11 @@ class _Parser:
         self._advance()
         if name in BUILTINS:
             if self._take("("):
-                return Node("call", (name, *self._list(")")))
+                arguments = self._list(")")
+                least, most = _ARITY.get(name, (0, 1 << 10))
+                if not least <= len(arguments) <= most:
+                    raise AwkError(f"wrong number of arguments in call to {name}")
+                return Node("call", (name, *arguments))
             if name != "length":
                 raise AwkError(f"syntax error at or near {name}")
             return Node("call", (name,))

@@ -4,15 +4,37 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
-from tools.sysimage.commands.awk_parse import AwkError, Function, Node, Program, Rule, parse, unescape
+from tools.sysimage.commands.awk_parse import AwkError, Function, Node, Program, Rule, byte, parse, unescape
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.regex import Pattern, PatternError, UnmodelledPatternError, compile_pattern
+from tools.sysimage.scripts.streams import Sink, Source, Stream
 
 _MAX_STEPS = 5_000_000
+_MAX_WIDTH = 1 << 16
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _FORMAT = re.compile(r"%([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+)?)?([a-zA-Z%])")
+
+
+_FROM_BYTES = {value: byte(value) for value in range(0x80, 0x100)}
+_TO_BYTES = {0xE000 + value: value for value in range(0x80, 0x100)}
+
+
+def _decode(data: bytes) -> str:
+    """Turns bytes into awk's characters (see `byte`)."""
+    return data.decode("latin-1").translate(_FROM_BYTES)
+
+
+def _encode(text: str) -> bytes:
+    return text.translate(_TO_BYTES).encode("latin-1")
+
+
+def _inward(word: str) -> str:
+    return _decode(word.encode("utf-8", "surrogateescape"))
+
+
+def _outward(text: str) -> str:
+    return _encode(text).decode("utf-8", "surrogateescape")
 
 
 class _Text(str):
@@ -26,6 +48,10 @@ type Array = dict[str, Value]
 
 
 class _NextError(Exception):
+    pass
+
+
+class _NextFileError(Exception):
     pass
 
 
@@ -49,34 +75,31 @@ class _ReturnError(Exception):
 
 def awk(call: Call) -> int:
     """awk(1): mawk, gawk and original-awk, as far as POSIX says."""
-    given = call.options(
-        "-F --field-separator=", "-v --assign=", "-f --file=", "-W=", "--posix", permute=False
-    )
-    operands = list(given.operands)
+    given = call.options("-F --field-separator=", "-v --assign=", "-f --file=", permute=False)
+    operands = [_inward(word) for word in given.operands]
     try:
         if "file" in given:
-            text = "\n".join(
-                call.input(name).decode("utf-8", "surrogateescape") for name in given.values("file")
-            )
+            text = "\n".join(_decode(call.input(name)) for name in given.values("file"))
         elif operands:
             text = operands.pop(0)
         else:
-            return call.complain("no program given") + 1
+            call.complain("usage: mawk [Options] [Program] [file ...]")
+            return 0
         program = parse(text)
-    except AwkError as error:
+    except (AwkError, OSError) as error:
         call.complain(str(error))
         return 2
     machine = _Machine(call, program, operands)
     if "field-separator" in given:
-        separator = unescape(given.value("field-separator"))
-        machine.globals["FS"] = "\t" if separator == "t" else separator
+        machine.globals["FS"] = unescape(_inward(given.value("field-separator")))
     for assignment in given.values("assign"):
         name, _, value = assignment.partition("=")
-        machine.globals[name] = _Text(unescape(value))
+        machine.globals[name] = _Text(unescape(_inward(value)))
     try:
         return machine.run()
     except (AwkError, PatternError) as error:
-        call.complain(str(error))
+        machine.finish()
+        call.complain(_outward(str(error)))
         return 2
     except UnmodelledPatternError as error:
         call.refuse(f"awk: the pattern {str(error)!r} is not modelled")
@@ -86,7 +109,7 @@ def _number(value: Value | None) -> float:
     if isinstance(value, str):
         match = _NUMBER.match(value)
         return float(match[0]) if match else 0.0
-    return value or 0.0
+    return 0.0 if value is None else value
 
 
 def _looks_numeric(text: str) -> bool:
@@ -120,12 +143,15 @@ class _Machine:
             "OFMT": "%.6g",
             "RSTART": 0.0,
             "RLENGTH": -1.0,
-            "ENVIRON": {name: _Text(value) for name, value in call.machine.environment().items()},
+            "ENVIRON": {
+                _inward(name): _Text(_inward(value)) for name, value in call.machine.environment().items()
+            },
             "ARGC": float(len(operands) + 1),
             "ARGV": {str(at): _Text(word) for at, word in enumerate(["awk", *operands])},
         }
         self._frames: list[_Frame] = []
         self._record = ""
+        self._joined = False  # whether the record is one that awk has made of fields
         self._fields: list[Value] | None = []
         self._active: set[int] = set()  # ranges that have begun, by their rule
         self._status = 0
@@ -133,9 +159,11 @@ class _Machine:
         self._records: list[str] = []
         self._argument = 1
         self._used_file = False
+        self._used_name = False  # whether the file that is read has a name
         self._reading: dict[str, list[str]] = {}
         self._written: dict[str, bytearray] = {}
         self._piped: dict[str, bytearray] = {}
+        self._stdout = bytearray()  # what is not written yet, as to a pipe
 
     # Running.
 
@@ -151,6 +179,8 @@ class _Machine:
             self._end()
         except _ExitError:
             self._end(only_once=True)
+        for name in list(self._piped):
+            self._close(name)
         self._flush()
         return self._status
 
@@ -174,6 +204,8 @@ class _Machine:
                     self._execute(rule.action)
         except _NextError:
             return
+        except _NextFileError:
+            self._records = []
 
     def _selected(self, number: int, rule: Rule) -> bool:
         if not rule.patterns:
@@ -194,12 +226,12 @@ class _Machine:
             if name is None:
                 return False
             try:
-                data = self._call.input(name).decode("utf-8", "surrogateescape")
+                data = _decode(self._call.input(_outward(name)))
             except OSError as error:
                 self._call.complain(f"cannot open {name} ({error.strerror})")
                 self._status = 2
                 raise _ExitError from None
-            self.globals["FILENAME"] = "" if name == "-" else name
+            self.globals["FILENAME"] = name if self._argument > 1 and self._used_name else ""
             self.globals["FNR"] = 0.0
             self._records = self._split_records(data)
         self._count()
@@ -221,7 +253,7 @@ class _Machine:
                 name, _, value = word.partition("=")
                 self.globals[name] = _Text(unescape(value))
                 continue
-            self._used_file = True
+            self._used_file = self._used_name = True
             return word
         if self._used_file:
             return None
@@ -248,7 +280,7 @@ class _Machine:
     # Records and fields.
 
     def _set_record(self, text: str) -> None:
-        self._record = text
+        self._record, self._joined = text, False
         self._fields = None
 
     def _all_fields(self) -> list[Value]:
@@ -283,10 +315,12 @@ class _Machine:
         return [*parts, text[at:]]
 
     def _get_field(self, number: int) -> Value | None:
+        if number < 0:
+            raise AwkError(f"negative field index ${number}")
         if number == 0:
-            return _Text(self._record)
+            return self._record if self._joined else _Text(self._record)
         fields = self._all_fields()
-        return fields[number - 1] if number <= len(fields) else None
+        return fields[number - 1] if number <= len(fields) else _Text()
 
     def _set_field(self, number: int, value: Value) -> None:
         if number < 0:
@@ -303,6 +337,7 @@ class _Machine:
         fields = self._all_fields()
         self._record = self._text(self.globals["OFS"]).join(self._text(part) for part in fields)
         self._fields = fields
+        self._joined = True
 
     # Variables.
 
@@ -360,7 +395,11 @@ class _Machine:
             return value
         if isinstance(value, dict):
             raise AwkError("an array where a value should be")
-        if value == int(value) if math.isfinite(value) else False:
+        if math.isnan(value):
+            self._call.refuse("awk: what is not a number is not modelled")
+        if math.isinf(value):
+            return "+inf" if value > 0 else "-inf"
+        if value == int(value) and -(2.0**63) <= value < 2.0**64:
             return str(int(value))
         return self._format(self._text(self.globals[form]), [value])
 
@@ -536,9 +575,9 @@ class _Machine:
         if name == "length":
             return float(len(texts[0] if texts else self._record))
         if name == "substr":
-            begin, length = round(_number(values[1])), len(texts[0]) + 1
+            begin, length = math.trunc(_number(values[1])), len(texts[0]) + 1
             if len(values) > 2:
-                length = round(_number(values[2]))
+                length = math.trunc(_number(values[2]))
             if begin < 1:
                 # mawk counts from the first character on, whatever lies before it.
                 begin, length = 1, length - min(begin, 0)
@@ -551,8 +590,16 @@ class _Machine:
             return texts[0].lower() if name == "tolower" else texts[0].upper()
         if name == "int":
             return float(math.trunc(_number(values[0])))
-        if name in ("close", "fflush"):
-            return self._close(texts[0] if texts else "")
+        if name == "fflush":
+            self._flush_output()
+            return 0.0
+        if name == "close":
+            return self._close(texts[0])
+        if name == "system":
+            self._flush_output()
+            return float(self._shell(texts[0], None, None))
+        if name == "atan2":
+            return math.atan2(_number(values[0]), _number(values[1]))
         if name in ("sin", "cos", "exp", "log", "sqrt"):
             return float(getattr(math, name)(_number(values[0])))
         return self._call.refuse(f"awk: the function {name} is not modelled")
@@ -584,7 +631,7 @@ class _Machine:
                 continue
             before = end
             count += 1
-            out += [text[done:begin], re.sub(r"\\\\|\\&|&", _inserted(match[0]), new)]
+            out += [text[done:begin], re.sub(r"(\\*)&", _inserted(match[0]), new)]
             done = end
             if not every:
                 break
@@ -597,20 +644,27 @@ class _Machine:
 
         def piece(match: re.Match[str]) -> str:
             flags, width, precision, letter = match.groups()
-            if letter == "%":
+            if match[0] == "%%":
                 return "%"
+            if len(rest) < 1 + (width == "*") + (precision == "*"):
+                # mawk writes what comes before, and fails.
+                self._call.refuse(f"awk: the format {form!r} with too few arguments is not modelled")
             numbers = [str(int(_number(rest.pop(0)))) if part == "*" else part for part in (width, precision)]
-            value = rest.pop(0) if rest else None
+            value = rest.pop(0)
+            if any(int(part or 0) > _MAX_WIDTH for part in numbers):
+                self._call.refuse("awk: so wide a field is not modelled")
             spec = f"%{flags}{numbers[0] or ''}" + (f".{numbers[1] or 0}" if "." in match[0] else "")
             if letter == "c":
-                text = chr(int(value)) if isinstance(value, float) else self._text(value)[:1]
+                numeric = not isinstance(value, str) or _looks_numeric(value)
+                text = byte(int(_number(value))) if numeric else self._text(value)[:1] or "\0"
                 return (spec.partition(".")[0] + "s") % text
             if letter == "s":
                 return (spec + "s") % self._text(value)
             if letter in "di":
                 return (spec + "d") % math.trunc(_number(value))
             if letter in "ouxX":
-                return (spec + ("d" if letter == "u" else letter)) % math.trunc(_number(value))
+                whole = math.trunc(_number(value)) & ((1 << 64) - 1)
+                return (spec + ("d" if letter == "u" else letter)) % whole
             if letter in "eEfFgG":
                 return (spec + letter) % _number(value)
             raise AwkError(f"bad conversion {match[0]!r}")
@@ -628,9 +682,7 @@ class _Machine:
         else:
             name = self._text(self._value(operand))
             if name not in self._reading:
-                if source == "|":
-                    self._command(name)
-                data = self._file(name)
+                data = self._command(name) if source == "|" else self._file(name)
                 if data is None:
                     return -1.0
                 self._reading[name] = self._split_records(data)
@@ -654,34 +706,69 @@ class _Machine:
 
     def _file(self, name: str) -> str | None:
         try:
-            return self._call.input(name).decode("utf-8", "surrogateescape")
+            return _decode(self._call.input(_outward(name)))
         except OSError:
             return None
 
-    def _command(self, text: str) -> NoReturn:
-        self._call.refuse(f"awk: a pipe from {text!r} is not modelled")
+    def _command(self, text: str) -> str:
+        self._flush_output()
+        sink = Sink(self._call.machine.meter)
+        self._shell(text, None, sink)
+        return _decode(sink.getvalue())
+
+    def _shell(self, text: str, stdin: bytes | None, stdout: Stream | None) -> int:
+        """Has a shell execute a command. Returns its status."""
+        machine = self._call.machine.subshell()
+        if stdin is not None:
+            machine.descriptors[0] = Source(stdin)
+        if stdout is not None:
+            machine.descriptors[1] = stdout
+        program = machine.programs(machine, "sh")
+        if program is None:
+            self._call.refuse("awk: there is no shell for a command")
+        return program(machine, ["sh", "-c", _outward(text)])
 
     def _close(self, name: str) -> float:
+        piped = self._piped.pop(name, None)
+        if piped is not None:
+            if self._stdout:
+                self._call.refuse(f"awk: the order of what awk and {name!r} write is not modelled")
+            return float(self._shell(name, bytes(piped), None))
         known = name in self._reading or name in self._written
         self._reading.pop(name, None)
+        self._written.pop(name, None)
         return 0.0 if known else -1.0
 
     def _out(self, operator: str, name: str, text: str) -> None:
-        data = text.encode("utf-8", "surrogateescape")
+        data = _encode(text)
         if operator == "|":
-            self._call.refuse(f"awk: a pipe to {name!r} is not modelled")
-        if not operator or name in ("/dev/stdout", "-"):
-            self._call.out(data)
+            if name not in self._piped:
+                self._flush_output()
+                self._piped[name] = bytearray()
+            self._piped[name] += data
+        elif not operator or name in ("/dev/stdout", "-"):
+            self._stdout += data
         elif name == "/dev/stderr":
             self._call.machine.stream(2).write(data)
-        else:
+        elif name != "/dev/null":
             if name not in self._written:
                 old = self._file(name) if operator == ">>" else None
-                self._written[name] = bytearray((old or "").encode("utf-8", "surrogateescape"))
+                self._written[name] = bytearray(_encode(old or ""))
             self._written[name] += data
-            self._call.files.write(self._call.path(name), bytes(self._written[name]), self._call.umask(0o666))
+            path = self._call.path(_outward(name))
+            self._call.files.write(path, bytes(self._written[name]), self._call.umask(0o666))
+
+    def _flush_output(self) -> None:
+        if self._stdout:
+            self._call.out(bytes(self._stdout))
+            self._stdout.clear()
+
+    def finish(self) -> None:
+        """Writes what is held back, as at the end of a program that fails."""
+        self._flush()
 
     def _flush(self) -> None:
+        self._flush_output()
         self._written.clear()
 
     # Statements.
@@ -732,8 +819,11 @@ class _Machine:
         self._loop(condition, step, body)
 
     def _for_in(self, name: str, array: str, body: object) -> None:
-        # awk leaves the order open; here it is that of the keys, so that a build is the same each time.
-        for key in sorted(self._array(array), key=_order):
+        keys = list(self._array(array))
+        if len(keys) > 1:
+            # mawk's is that of its hash table.
+            self._call.refuse(f"awk: the order of a loop over the array {array} is not modelled")
+        for key in keys:
             self._place(name)[name] = _Text(key)
             try:
                 self._execute(body)
@@ -778,17 +868,21 @@ def _node(part: object) -> Node:
     return part
 
 
-def _order(key: str) -> tuple[int, float, str]:
-    return (0, float(key), "") if re.fullmatch(r"\d+", key) else (1, 0.0, key)
-
-
 def _inserted(text: str) -> Callable[[re.Match[str]], str]:
-    return lambda match: {"&": text, "\\&": "&"}.get(match[0], "\\")
+    """Returns what an ampersand becomes: pairs of backslashes before it are one each, an odd one keeps it."""
+
+    def value(match: re.Match[str]) -> str:
+        count = len(match[1])
+        return "\\" * (count // 2) + ("&" if count % 2 else text)
+
+    return value
 
 
 def _calculate(operator: str, left: float, right: float) -> float:
-    if operator in "/%" and not right:
-        raise AwkError("division by zero")
+    if operator == "/" and not right:
+        return math.copysign(math.inf, left) if left else math.nan
+    if operator == "%" and not right:
+        return math.nan
     match operator:
         case "+":
             return left + right
@@ -853,6 +947,7 @@ _STATEMENTS: dict[str, Callable[..., None]] = {
     "for in": _Machine._for_in,
     "if": _Machine._if,
     "next": _raise(_NextError),
+    "nextfile": _raise(_NextFileError),
     "print": _Machine._print,
     "printf": _Machine._printf,
     "return": _Machine._return,

@@ -160,7 +160,8 @@ def which(call: Call) -> int:
 
 def seq(call: Call) -> int:
     """seq(1), of numbers without exponents."""
-    options, words = list(call.arguments), []
+    options = list(call.arguments)
+    words: list[str] = []
     # A negative number is no option.
     while options and _NUMBER.fullmatch(options[-1]) and len(words) < 3:
         words.insert(0, options.pop())
