@@ -18,7 +18,8 @@ def test_an_answer_would_be_the_hosts() -> None:
     made = world(
         {"etc/passwd": b"root:x:0:0::/:\nme:x:7:8::/:\n", "etc/group": b"root:x:0:\nus:x:8:\nat:x:9:x,me\n"}
     )
-    script = b"id -u; id -un; id me; id -Gn me; id -g me; id you 2>/dev/null || echo $?; uname -srm; hostname; date; tty"
+    script = b"id -u; id -un; id me; id -Gn me; id -g me; id you 2>/dev/null || echo $?\n"
+    script += b"uname -srm; hostname; date; tty"
     status, stdout, _ = run(made, script)
     assert (status, stdout.decode().split("\n")) == (
         1,
@@ -32,6 +33,7 @@ def test_an_answer_would_be_the_hosts() -> None:
             "Linux 6.12.0 x86_64",
             "localhost",
             "Thu Jan  1 00:00:00 UTC 1970",
+            "not a tty",
             "",
         ],
     )

@@ -136,7 +136,7 @@ class Program:
 
 
 def byte(value: int) -> str:
-    """Returns the character that stands for a byte: awk knows no others, and beyond ASCII none is a letter."""
+    """Returns the character that stands for a byte; beyond ASCII, none is a letter."""
     value &= 0xFF
     return chr(value if value < 0x80 else 0xE000 + value)
 
@@ -568,7 +568,7 @@ class _Parser:
         self._expect(end)
         return parts
 
-    def _primary(self) -> Node:
+    def _primary(self) -> Node:  # noqa: PLR0911
         kind, value = self._kind, self._value
         if kind == "number":
             self._advance()

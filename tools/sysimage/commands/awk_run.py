@@ -570,7 +570,7 @@ class _Machine:
         values = [self._value(argument) for argument in arguments]
         return self._simple_builtin(name, values)
 
-    def _simple_builtin(self, name: str, values: list[Value | None]) -> Value:
+    def _simple_builtin(self, name: str, values: list[Value | None]) -> Value:  # noqa: PLR0911
         texts = [self._text(value) for value in values]
         if name == "length":
             return float(len(texts[0] if texts else self._record))

@@ -123,6 +123,8 @@ class _Printf:
                     if match is not None and (match[4] in ("a", "A") or "'" in match[1]):
                         self._call.refuse(f"printf: the directive {match[0]} is not modelled")
                     raise _UsageError(f"{form[at:]}: invalid conversion specification")
+                if _is_bad(match):
+                    raise _UsageError(f"{match[0]}: invalid conversion specification")
                 self._convert(match)
                 at = match.end()
             else:
@@ -157,7 +159,8 @@ class _Printf:
             data = (data[:1] or b"\0") if letter == "c" else data[:places]
             self.out.append(data.ljust(width) if "-" in flags else data.rjust(width))
         elif letter in "eEfFgG":
-            spec = f"%{''.join(dict.fromkeys(flags))}{width or ''}{'' if places is None else f'.{places}'}{letter}"
+            precision = "" if places is None else f".{places}"
+            spec = f"%{''.join(dict.fromkeys(flags))}{width or ''}{precision}{letter}"
             self.out.append((spec % self._float(argument)).encode())
         else:
             self.out.append(_integer_text(flags, width, places, letter, self._integer(argument)).encode())
@@ -204,6 +207,18 @@ class _Printf:
         if end < len(text) or not text:
             self._complain(text, end)
         return float(match[0]) if match else 0.0
+
+
+def _is_bad(match: re.Match[str]) -> bool:
+    """Returns whether a conversion does not take the flags, width or precision that it has."""
+    flags, letter = match[1], match[4]
+    if letter in "bq":
+        return len(match[0]) > 2
+    return bool(
+        ("#" in flags and letter in "cdisu")
+        or ("0" in flags and letter in "cs")
+        or (letter == "c" and "." in match[0])
+    )
 
 
 def _integer_text(flags: str, width: int, places: int | None, letter: str, value: int) -> str:

@@ -80,7 +80,8 @@ def od(call: Call) -> int:
         call.refuse(f"od: the width {width} is not modelled")
     if failed and not data:
         return 1
-    _dump(call, data[:end], skip, width, formats, radix, "output-duplicates" in given)
+    rows = [data[at : min(at + width, end)] for at in range(skip, min(end, len(data)), width)]
+    _dump(call, rows, skip, formats, radix, "output-duplicates" in given)
     return 1 if failed else 0
 
 
@@ -127,28 +128,28 @@ def _named(data: bytes) -> str:
 
 
 def _dump(
-    call: Call, data: bytes, start: int, width: int, formats: list[_Format], radix: str, duplicates: bool
+    call: Call, rows: list[bytes], at: int, formats: list[_Format], radix: str, duplicates: bool
 ) -> None:
     # Each number takes as much room as those of the other formats for the same bytes.
     room = max((form.width + 1) / form.size for form in formats)
     previous: bytes | None = None
     starred = False
-    for at in range(start, len(data), width):
-        row = data[at : at + width]
-        if row == previous and len(row) == width and not duplicates:
+    for row in rows:
+        start, at = at, at + len(row)
+        if row == previous and len(row) == len(rows[0]) and not duplicates:
             if not starred:
                 call.out("*\n")
             starred = True
             continue
         starred, previous = False, row
         for index, form in enumerate(formats):
-            address = _address(at, radix)
+            address = _address(start, radix)
             padded = row + bytes(-len(row) % form.size)
             cells = [form.show(padded[i : i + form.size]) for i in range(0, len(padded), form.size)]
             line = "".join(f"{cell:>{round(room * form.size)}}" for cell in cells)
             call.out((address if not index else " " * len(address)) + line + "\n")
     if radix != "n":
-        call.out(f"{_address(len(data), radix)}\n")
+        call.out(f"{_address(at, radix)}\n")
 
 
 def _address(place: int, radix: str) -> str:

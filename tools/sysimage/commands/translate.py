@@ -103,7 +103,7 @@ def _pairs(
         )
     if not complement:
         cases = _places(one)
-        if any(place not in cases for place in _places(two)):
+        if any(place not in cases for place in _places(two) if place <= len(first)):
             raise _SetError("misaligned [:upper:] and/or [:lower:] construct")
     if truncate:
         first = first[: len(second)]
