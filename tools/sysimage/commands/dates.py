@@ -46,6 +46,9 @@ def _seconds(call: Call, text: str) -> int:
         return 0
     if re.fullmatch(r"@\d{1,12}", text):
         return int(text[1:])
+    written = re.fullmatch(r"(?:\w{3} )?(\w{3} +\d+ \d\d:\d\d:\d\d) (?:UTC )?(\d{4})", text)
+    if written:
+        return calendar.timegm(time.strptime(f"{written[1]} {written[2]}", "%b %d %H:%M:%S %Y"))
     match = _DAY.fullmatch(text)
     if match is None:
         call.refuse(f"date: the time {text!r} is not modelled")

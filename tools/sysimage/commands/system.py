@@ -107,11 +107,6 @@ def tty(call: Call) -> int:
     return 1
 
 
-def stty(call: Call) -> int:
-    """stty(1): the input is no terminal."""
-    return call.complain("'standard input': Inappropriate ioctl for device")
-
-
 def tput(call: Call) -> int:
     """tput(1): there is no terminal."""
     if any(word.startswith("-") for word in call.arguments):
@@ -133,13 +128,6 @@ def nproc(call: Call) -> int:
     """nproc(1): one, on whatever machine the image is built."""
     call.options("--all")
     call.out("1\n")
-    return 0
-
-
-def start_stop_daemon(call: Call) -> int:
-    """start-stop-daemon(8), as mmdebstrap puts it into a chroot: it does nothing."""
-    call.out("\n")
-    call.machine.stream(2).write(b"Warning: Fake start-stop-daemon called, doing nothing\n")
     return 0
 
 
@@ -213,8 +201,6 @@ COMMANDS: Mapping[str, Command] = {
     "logger": _nothing(),
     "nproc": nproc,
     "seq": seq,
-    "start-stop-daemon": start_stop_daemon,
-    "stty": stty,
     "tput": tput,
     "true": _nothing(),
     "tty": tty,

@@ -4,9 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tools.sysimage.commands.call import Call, Command
-from tools.sysimage.commands.options import Given
 
-_HARMLESS = ("mandb", "true", "id", "whoami")  # change nothing that would belong to another user
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)[smhd]?")
 
 
@@ -148,48 +146,39 @@ def _entry(call: Call, name: str) -> Sequence[str] | None:
     return next((row for row in rows if row[0] == name and len(row) > 6), None)
 
 
-def _as_user(call: Call, name: str, words: Sequence[str], program: str, shell: str = "") -> int:
-    """Executes words as root, or as another user if they change nothing that would be that user's."""
-    row = _entry(call, name)
-    if row is None:
-        return call.complain(
-            f"user {name} does not exist or the user entry does not contain all the required fields"
-        )
-    if row[2] != "0" and program.rpartition("/")[2] not in _HARMLESS:
-        call.refuse(f"{call.name}: a command as the user {name} is not modelled")
-    variables = {**call.machine.environment(), "HOME": row[5], "SHELL": shell or row[6] or "/bin/sh"}
-    if row[2] != "0":
-        variables |= {"USER": name, "LOGNAME": name}
-    return call.execute(words, variables)
-
-
 def su(call: Call) -> int:
-    """su(1) and runuser(1) with -c; runuser -u USER -- COMMAND. A login is not modelled."""
-    declared = [
-        "-c --command=",
-        "-s --shell=",
-        "-m -p --preserve-environment",
-        "-g --group=",
-        "-G --supp-group=",
-    ]
-    if call.name == "runuser":
-        declared.append("-u --user=")
-        direct = call.options(*declared, permute=False)
-        if "user" in direct:
-            if not direct.operands:
-                return call.complain("no command was specified")
-            program = direct.operands[0]
-            return _as_user(call, direct.value("user"), direct.operands, program)
-    given: Given = call.options(*declared)
-    words = list(given.operands)
-    if words[:1] == ["-"] or "command" not in given or len(words) > 1 or "preserve-environment" in given:
-        call.refuse(f"{call.name} is modelled with -c and a user alone")
-    user = words[0] if words else "root"
-    row = _entry(call, user)
-    shell = given.value("shell") or (row[6] if row else "") or "/bin/sh"
-    command = given.value("command")
-    simple = re.fullmatch(r"[\w./ =:@%+,-]+", command)
-    return _as_user(call, user, [shell, "-c", command], command.split()[0] if simple else "", shell)
+    """su(1) and runuser(1) with -c or a command: as another user, of whom new files then are."""
+    given = call.options(
+        "-c --command=", "-s --shell=", "-l --login", "-m -p --preserve-environment",
+        "-u --user=", "-g --group=",
+        "-w --whitelist-environment=", "-f --fast", "-P --pty", permute=call.name == "su",
+    )  # fmt: skip
+    words = [word for word in given.operands if word != "-"]
+    user = given.value("user") or (words.pop(0) if words and "user" not in given else "root")
+    fields = _entry(call, user)
+    if fields is None:
+        return call.complain(
+            f"user {user} does not exist or the user entry does not contain all the required fields"
+        )
+    if "command" in given:
+        words = [given.value("shell") or "/bin/sh", "-c", given.value("command"), *words]
+    elif "user" not in given and call.name != "setpriv":
+        words = [given.value("shell") or fields[6] or "/bin/sh", *words]
+    variables = call.machine.environment()
+    if "preserve-environment" not in given and "user" not in given:
+        variables |= {"HOME": fields[5], "SHELL": fields[6], "USER": user, "LOGNAME": user}
+    return execute_as(call, words, variables, int(fields[2]), int(fields[3]))
+
+
+def execute_as(call: Call, words: Sequence[str], variables: Mapping[str, str], uid: int, gid: int) -> int:
+    """Executes a command as another user. Returns its status."""
+    files, machine = call.files, call.machine
+    before = files.uid, files.gid, machine.uid, machine.gid
+    files.uid, files.gid = machine.uid, machine.gid = uid, gid
+    try:
+        return call.execute(words, variables)
+    finally:
+        files.uid, files.gid, machine.uid, machine.gid = before
 
 
 def setpriv(call: Call) -> int:
