@@ -107,8 +107,8 @@ def login_defs(call: Call) -> dict[str, str]:
 def _free(used: set[int], low: int, high: int, *, system: bool) -> int | None:
     """The number that useradd and groupadd take.
 
-    For a system account it is the one below the lowest that is used, else the highest that is free; for others
-    the one above the highest, else the lowest that is free.
+    For a system account it is the one below the lowest that is used, else the highest that is free; for
+    others the one above the highest, else the lowest that is free.
     """
     inside = [number for number in used if low <= number <= high]
     if system:

@@ -7,36 +7,11 @@ from dataclasses import dataclass
 from tools.sysimage.commands.account_files import GROUP, PASSWD, Accounts
 from tools.sysimage.commands.accounts_shadow import COMMANDS as SHADOW_COMMANDS
 from tools.sysimage.commands.accounts_shadow import create_home
+from tools.sysimage.commands.accounts_systemd import check, convert, systemd_sysusers
+from tools.sysimage.commands.adduser_configuration import configuration
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.options import Given
-from tools.sysimage.core.errors import ToolError
-from tools.sysimage.effects import accounts as sysusers_accounts
-from tools.sysimage.effects import adduser as adduser_effects
 
-_DEFAULTS = {
-    "DSHELL": "/bin/bash",
-    "FIRST_SYSTEM_UID": "100",
-    "LAST_SYSTEM_UID": "999",
-    "FIRST_UID": "1000",
-    "LAST_UID": "59999",
-    "FIRST_SYSTEM_GID": "100",
-    "LAST_SYSTEM_GID": "999",
-    "FIRST_GID": "1000",
-    "LAST_GID": "59999",
-    "DHOME": "/home",
-    "SKEL": "/etc/skel",
-    "USERGROUPS": "yes",
-    "USERS_GROUP": "users",
-    "GROUPHOMES": "no",
-    "LETTERHOMES": "no",
-    "DIR_MODE": "0700",
-    "SYS_DIR_MODE": "0755",
-    "SETGID_HOME": "no",
-    "NAME_REGEX": r"^[a-zA-Z][a-zA-Z0-9_-]*\$?$",
-    "SYS_NAME_REGEX": r"^[A-Za-z_][-A-Za-z0-9_]*\$?$",
-    "EXTRA_GROUPS": "users",
-    "ADD_EXTRA_GROUPS": "0",
-}
 _NONEXISTENT = re.compile(r"/+nonexistent(/|$)")
 # Statuses, of AdduserRetvalues.pm.
 _EXISTS, _MISSING, _OTHER, _IN_USE, _NO_NUMBER, _BAD_NAME, _BAD_CALL, _EXCLUSIVE = (
@@ -150,25 +125,13 @@ def adduser(call: Call) -> int:
         "--stderrmsglevel=",
         "--logmsglevel=",
     )
-    run = _Run(call, given, _configuration(call, given), Accounts(call))
+    run = _Run(call, given, configuration(call, given), Accounts(call))
     try:
         return _dispatch(run)
     except _ExitError as error:
         if str(error):
             call.complain(f"fatal: {error}")
         return error.status
-
-
-def _configuration(call: Call, given: Given) -> dict[str, str]:
-    found = dict(_DEFAULTS)
-    for path in given.values("conf") or ["/etc/adduser.conf"]:
-        text = call.root.text(path.lstrip("/"))
-        for key, value in re.findall(r"^\s*([A-Z_]+)\s*=\s*(.*?)\s*$", text, re.MULTILINE):
-            found[key] = value.strip("\"'")
-    for key in ("UID_POOL", "GID_POOL", "QUOTAUSER"):
-        if found.get(key):
-            call.refuse(f"adduser: {key} of its configuration is not modelled")
-    return found
 
 
 def _dispatch(run: _Run) -> int:
@@ -396,43 +359,6 @@ def deluser(call: Call) -> int:
     except _ExitError as error:
         call.complain(f"fatal: {error}")
         return error.status
-
-
-def systemd_sysusers(call: Call) -> int:
-    """systemd-sysusers(8): the files that are named, or all."""
-    given = call.options("--root=", "--replace=", "--inline", "--no-pager", "--cat-config", "--dry-run")
-    if given.value("root") not in ("", "/") or "cat-config" in given or "dry-run" in given:
-        call.refuse("systemd-sysusers: these options are not modelled")
-    try:
-        if "inline" in given:
-            items = [sysusers_accounts.parse(call.root, line, line) for line in given.operands]
-            sysusers_accounts.apply(call.root, call.world.who, items)
-            return 0
-        folders = ("etc/sysusers.d", "run/sysusers.d", "usr/local/lib/sysusers.d", "usr/lib/sysusers.d")
-        names = [name.rpartition("/")[2] if name.startswith("/") else name for name in given.operands]
-        if not names or "replace" in given:
-            names = sorted({name for folder in folders for name in call.root.names(folder, ".conf")})
-        sysusers_accounts.sysusers(call.root, call.world.who, names=names)
-    except ToolError as error:
-        return call.complain(str(error))
-    return 0
-
-
-def convert(call: Call) -> int:
-    """pwconv(8) and grpconv(8)."""
-    call.options()
-    {"pwconv": adduser_effects.pwconv, "grpconv": adduser_effects.grpconv}[call.name](
-        call.root, call.world.who
-    )
-    return 0
-
-
-def check(call: Call) -> int:
-    """pwck(8) and grpck(8) with -r: the databases are as programs have written them."""
-    given = call.options("-q --quiet", "-r --read-only", "-s --sort")
-    if "read-only" not in given:
-        call.refuse(f"{call.name}: without -r it is not modelled")
-    return 0
 
 
 COMMANDS: Mapping[str, Command] = {

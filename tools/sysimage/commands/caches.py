@@ -29,7 +29,7 @@ _OUTPUTS = ("-f", "-out", "-keyout", "--outfile", "-c", "-o", "--out")
 
 
 def _keys(call: Call) -> int:
-    """Leaves keys to the guest; until the script ends, empty files are in their place."""
+    """Leaves keys to the guest; while packages are installed, empty files are in their place."""
     words = list(call.arguments)
     paths = [value for option, value in pairwise(words) if option in _OUTPUTS]
     if call.name == "ssh-keygen":
@@ -72,7 +72,7 @@ def glib_compile_schemas(call: Call) -> int:
 
 
 def pg_updatedicts(call: Call) -> int:
-    """pg_updatedicts(1): the folder of dictionaries for full-text search, which it fills from those of hunspell."""
+    """pg_updatedicts(1): the folder of dictionaries for full-text search, of those of hunspell."""
     path = ""
     for part in ("var", "cache", "postgresql", "dicts"):
         path += f"/{part}"

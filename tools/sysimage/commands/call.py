@@ -69,7 +69,7 @@ class Call:
         return 0
 
     def place(self, name: str) -> None:
-        """Makes an empty file in place of a key, for what the script does with it; it goes when the script ends."""
+        """Makes an empty file in place of a key, for what scripts do with it; it goes at the end."""
         where, inode = self.files.lookup(self.path(name))
         if inode is None:
             made = file(b"", 0o600, origin=self.world.who)

@@ -73,7 +73,6 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
         raise ScriptError(package, script, str(error), machine.meter.last) from error
     finally:
         world.journal.listener = None
-        _remove_placeholders(world)
     if status:
         said = shell.output(machine, 2)[-_MESSAGE:].decode("utf-8", "replace").strip()
         raise ScriptError(
@@ -83,16 +82,6 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
             f" {machine.meter.last}){': ' + said if said else ''}; say by an entry what it does",
             machine.meter.last,
         )
-
-
-def _remove_placeholders(world: World) -> None:
-    """Removes what stood for keys, under whatever name it is now."""
-    if world.placeholders:
-        marked = {id(inode) for inode in world.placeholders}
-        tree = world.root.tree
-        for path in [path for path, inode in tree.walk() if id(inode) in marked]:
-            tree.remove(path)
-        world.placeholders.clear()
 
 
 def _trace(world: World, machine: Machine) -> None:

@@ -192,7 +192,7 @@ def py3versions(call: Call) -> int:
 
 
 def update_inetd(call: Call) -> int:
-    """update-inetd(8): without inetd.conf(5), as without a daemon that reads it, there is nothing to change."""
+    """update-inetd(8): without inetd.conf(5) there is nothing to change."""
     if call.files.find("/etc/inetd.conf") is not None:
         call.refuse("update-inetd changes /etc/inetd.conf, which is not modelled")
     return 0

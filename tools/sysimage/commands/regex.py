@@ -7,8 +7,19 @@ sets of states, to find the longest end. Patterns with back references keep Pyth
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
+
+from tools.sysimage.commands.regex_nodes import (
+    Assertion,
+    Back,
+    Choice,
+    Group,
+    Node,
+    Repeat,
+    Sequence,
+    Set,
+)
+from tools.sysimage.commands.regex_states import States
 
 _CLASSES = {
     "alpha": r"^\W\d_",  # a set that is negated as a whole, see _class
@@ -36,58 +47,15 @@ class UnmodelledPatternError(Exception):
     """A pattern that is beyond what is modelled here."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Set:
-    """One character, as a piece of Python's syntax that matches one."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Assertion:
-    text: str  # as Python has it
-
-
-@dataclass(frozen=True, slots=True)
-class _Back:
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    body: _Node
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Repeat:
-    body: _Node
-    least: int
-    most: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Sequence:
-    parts: tuple[_Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    options: tuple[_Node, ...]
-
-
-type _Node = _Set | _Assertion | _Back | _Group | _Repeat | _Sequence | _Choice
-
-
 class Pattern:
     """A compiled pattern. `groups` is how many subexpressions it has, `compiled` what Python has for it."""
 
-    def __init__(self, node: _Node, groups: int, flags: int) -> None:
+    def __init__(self, node: Node, groups: int, flags: int) -> None:
         self.groups = groups
         self._flags = flags
         self._text = _python(node)
         self.compiled = re.compile(self._text, flags)
-        self._states = _States(node, flags) if _is_ambiguous(node) and not _has_back(node) else None
+        self._states = States(node, flags) if _is_ambiguous(node) and not _has_back(node) else None
 
     def search(self, text: str, start: int = 0) -> re.Match[str] | None:
         """Finds the leftmost match from `start` on, and of those the longest."""
@@ -135,10 +103,10 @@ class _Parser:
         self._open = 0
         self._closed: set[int] = set()
         self.groups = 0
-        self._begin = _Assertion(r"(?:\A|(?<=\n))" if multiline else r"\A")
-        self._end = _Assertion(r"(?:\Z|(?=\n))" if multiline else r"\Z")
+        self._begin = Assertion(r"(?:\A|(?<=\n))" if multiline else r"\A")
+        self._end = Assertion(r"(?:\Z|(?=\n))" if multiline else r"\Z")
 
-    def parse(self) -> _Node:
+    def parse(self) -> Node:
         node = self._choice()
         if self._at < len(self._text):
             raise PatternError("Unmatched ) or \\)")
@@ -154,24 +122,24 @@ class _Parser:
         self._at += 1 if self._extended else 2
         return True
 
-    def _choice(self) -> _Node:
+    def _choice(self) -> Node:
         options = [self._sequence()]
         while self._take("|"):
             options.append(self._sequence())
-        return options[0] if len(options) == 1 else _Choice(tuple(options))
+        return options[0] if len(options) == 1 else Choice(tuple(options))
 
-    def _sequence(self) -> _Node:
-        parts: list[_Node] = []
+    def _sequence(self) -> Node:
+        parts: list[Node] = []
         bare = True  # nothing comes before that an operator can repeat
         while self._at < len(self._text) and not self._looking_at("|"):
             if self._looking_at(")") and (self._open or not self._extended):
                 break
             atom = self._atom(first=not parts, bare=bare)
-            bare = isinstance(atom, _Assertion)
+            bare = isinstance(atom, Assertion)
             parts.append(atom if bare else self._repeated(atom))
-        return parts[0] if len(parts) == 1 else _Sequence(tuple(parts))
+        return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
 
-    def _atom(self, *, first: bool, bare: bool) -> _Node:
+    def _atom(self, *, first: bool, bare: bool) -> Node:
         char = self._text[self._at]
         if self._take("("):
             return self._group()
@@ -179,7 +147,7 @@ class _Parser:
             return self._escape()
         self._at += 1
         if char == ".":
-            return _Set(f"[^{_INVALID}]")
+            return Set(f"[^{_INVALID}]")
         if char == "[":
             return self._bracket()
         if char == "^" and (self._extended or first):
@@ -189,13 +157,13 @@ class _Parser:
         if self._extended and bare and char in "*+?{":
             # It has nothing to repeat: POSIX leaves undefined what that means, and programs differ.
             raise UnmodelledPatternError(self._text)
-        return _Set(re.escape(char))
+        return Set(re.escape(char))
 
     def _ends(self) -> bool:
         """Whether a `$` of a basic expression is where one is an anchor."""
         return self._at == len(self._text) or self._looking_at(")") or self._looking_at("|")
 
-    def _group(self) -> _Node:
+    def _group(self) -> Node:
         self._open += 1
         self.groups += 1
         number = self.groups
@@ -204,9 +172,9 @@ class _Parser:
             raise PatternError("Unmatched ( or \\(")
         self._open -= 1
         self._closed.add(number)
-        return _Group(body, number)
+        return Group(body, number)
 
-    def _escape(self) -> _Node:
+    def _escape(self) -> Node:
         if self._at + 1 >= len(self._text):
             raise PatternError("Trailing backslash")
         char = self._text[self._at + 1]
@@ -214,7 +182,7 @@ class _Parser:
         if char.isdigit() and char != "0":
             if int(char) not in self._closed:
                 raise PatternError("Invalid back reference")
-            return _Back(int(char))
+            return Back(int(char))
         assertions = {
             "<": r"\b(?=\w)",
             ">": r"\b(?<=\w)",
@@ -224,27 +192,27 @@ class _Parser:
             "'": r"\Z",
         }
         if char in assertions:
-            return _Assertion(assertions[char])
+            return Assertion(assertions[char])
         sets = {"w": r"\w", "W": r"\W", "s": r"\s", "S": r"\S"}
         if char in sets:
-            return _Set(sets[char])
+            return Set(sets[char])
         if self._sed and char in _SED_ESCAPES:
-            return _Set(re.escape(_SED_ESCAPES[char]))
+            return Set(re.escape(_SED_ESCAPES[char]))
         if char == "{" and not self._extended:
             raise UnmodelledPatternError(self._text)
-        return _Set(re.escape(char))
+        return Set(re.escape(char))
 
-    def _repeated(self, atom: _Node) -> _Node:
+    def _repeated(self, atom: Node) -> Node:
         while True:
             if self._text.startswith("*", self._at):
                 self._at += 1
-                atom = _Repeat(atom, 0, None)
+                atom = Repeat(atom, 0, None)
             elif self._take("+"):
-                atom = _Repeat(atom, 1, None)
+                atom = Repeat(atom, 1, None)
             elif self._take("?"):
-                atom = _Repeat(atom, 0, 1)
+                atom = Repeat(atom, 0, 1)
             elif self._looking_at("{") and (bounds := self._interval()):
-                atom = _Repeat(atom, *bounds)
+                atom = Repeat(atom, *bounds)
             else:
                 return atom
 
@@ -267,7 +235,7 @@ class _Parser:
         self._at = match.end()
         return least, most
 
-    def _bracket(self) -> _Node:
+    def _bracket(self) -> Node:
         text = self._text
         negated = text.startswith("^", self._at)
         self._at += negated
@@ -294,7 +262,7 @@ class _Parser:
                 if high < low:
                     raise PatternError("Invalid range end")
             inside.append(_escaped(low) if low == high else f"{_escaped(low)}-{_escaped(high)}")
-        return _Set(_set(inside, subtracted, negated))
+        return Set(_set(inside, subtracted, negated))
 
     def _class_name(self) -> str | None:
         text = self._text
@@ -347,123 +315,48 @@ def _set(inside: list[str], subtracted: list[str], negated: bool) -> str:
     return rf"(?:(?!{either})[^{_INVALID}])" if negated else f"(?:{either})"
 
 
-def _python(node: _Node) -> str:
+def _python(node: Node) -> str:
     match node:
-        case _Set(text) | _Assertion(text):
+        case Set(text) | Assertion(text):
             return text
-        case _Back(number):
+        case Back(number):
             return rf"(?:\{number})"
-        case _Group(body, _):
+        case Group(body, _):
             return f"({_python(body)})"
-        case _Repeat(body, least, most):
+        case Repeat(body, least, most):
             upper = "" if most is None else str(most)
             bounds = {(0, ""): "*", (1, ""): "+", (0, "1"): "?"}.get((least, upper), f"{{{least},{upper}}}")
             return f"(?:(?:{_python(body)}){bounds})"
-        case _Sequence(parts):
+        case Sequence(parts):
             return "".join(map(_python, parts))
-        case _Choice(options):
+        case Choice(options):
             return f"(?:{'|'.join(map(_python, options))})"
 
 
-def _children(node: _Node) -> tuple[_Node, ...]:
+def _children(node: Node) -> tuple[Node, ...]:
     match node:
-        case _Group(body, _) | _Repeat(body, _, _):
+        case Group(body, _) | Repeat(body, _, _):
             return (body,)
-        case _Sequence(parts):
+        case Sequence(parts):
             return parts
-        case _Choice(options):
+        case Choice(options):
             return options
     return ()
 
 
-def _walk(node: _Node) -> Iterator[_Node]:
+def _walk(node: Node) -> Iterator[Node]:
     yield node
     for child in _children(node):
         yield from _walk(child)
 
 
-def _has_back(node: _Node) -> bool:
-    return any(isinstance(one, _Back) for one in _walk(node))
+def _has_back(node: Node) -> bool:
+    return any(isinstance(one, Back) for one in _walk(node))
 
 
-def _is_ambiguous(node: _Node) -> bool:
+def _is_ambiguous(node: Node) -> bool:
     """Whether the first match may not be the longest: by a choice, or a repetition of a group."""
     return any(
-        isinstance(one, _Choice) or (isinstance(one, _Repeat) and not isinstance(one.body, _Set))
+        isinstance(one, Choice) or (isinstance(one, Repeat) and not isinstance(one.body, Set))
         for one in _walk(node)
     )
-
-
-class _States:
-    """A pattern as a machine of states (Thompson): all ways at once, and the longest that ends well."""
-
-    def __init__(self, node: _Node, flags: int) -> None:
-        self._flags = flags
-        self._edges: list[tuple[re.Pattern[str] | None, bool, tuple[int, ...]]] = []
-        self._final = self._add(None, False, ())
-        self._start = self._build(node, self._final)
-
-    def _add(self, test: str | None, consumes: bool, to: tuple[int, ...]) -> int:
-        self._edges.append((re.compile(test, self._flags) if test else None, consumes, to))
-        return len(self._edges) - 1
-
-    def _build(self, node: _Node, to: int) -> int:
-        match node:
-            case _Set(text):
-                return self._add(text, True, (to,))
-            case _Assertion(text):
-                return self._add(text, False, (to,))
-            case _Group(body, _):
-                return self._build(body, to)
-            case _Sequence(parts):
-                for part in reversed(parts):
-                    to = self._build(part, to)
-                return to
-            case _Choice(options):
-                return self._add(None, False, tuple(self._build(option, to) for option in options))
-            case _Repeat(body, least, most):
-                if most is None:
-                    loop = self._add(None, False, ())
-                    entry = self._build(body, loop)
-                    self._edges[loop] = (None, False, (entry, to))
-                    to = loop
-                else:
-                    end = to
-                    for _ in range(most - least):
-                        to = self._add(None, False, (self._build(body, to), end))
-                for _ in range(least):
-                    to = self._build(body, to)
-                return to
-        raise AssertionError(node)
-
-    def longest(self, text: str, start: int) -> int:
-        """Where the longest match that begins at `start` ends; there is one."""
-        best = start
-        states = self._close({self._start}, text, start)
-        at = start
-        while states:
-            if self._final in states:
-                best = at
-            if at >= len(text):
-                break
-            following: set[int] = set()
-            for state in states:
-                test, consumes, to = self._edges[state]
-                if consumes and test is not None and test.match(text, at):
-                    following.update(to)
-            at += 1
-            states = self._close(following, text, at)
-        return best
-
-    def _close(self, states: set[int], text: str, at: int) -> set[int]:
-        done: set[int] = set()
-        todo = list(states)
-        while todo:
-            state = todo.pop()
-            if state in done:
-                continue
-            done.add(state)
-            test, consumes, to = self._edges[state]
-            if not consumes and (test is None or test.match(text, at)):
-                todo += to
-        return done

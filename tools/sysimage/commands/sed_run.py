@@ -1,115 +1,18 @@
 """sed(1) (GNU): what its commands do with lines."""
 
-import re
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 
 from tools.sysimage.commands.call import Call
-from tools.sysimage.commands.call import Command as Program
 from tools.sysimage.commands.options import Given
-from tools.sysimage.commands.regex import Pattern, PatternError, UnmodelledPatternError
+from tools.sysimage.commands.regex import Pattern
 from tools.sysimage.commands.sed_parse import (
     Address,
     Command,
-    MissingLabelError,
-    Part,
     Script,
-    SedError,
-    parse,
 )
-from tools.sysimage.core.tree import Kind, file
+from tools.sysimage.commands.sed_text import replacement, visible
 
 _MAX_STEPS = 2_000_000  # commands that are executed, before a script counts as endless
-
-
-@cache
-def _parsed(texts: tuple[str, ...], extended: bool) -> Script:
-    return parse(texts, extended=extended)
-
-
-def sed(call: Call) -> int:
-    """sed(1)."""
-    given = call.options(
-        "-n --silent --quiet",
-        "-e --expression=",
-        "-f --file=",
-        "-i --in-place[=]",
-        "-E -r --regexp-extended",
-        "-s --separate",
-        "-u --unbuffered",
-        "-z --null-data",
-        "--follow-symlinks",
-        "--posix",
-        "-b --binary",
-    )
-    operands = list(given.operands)
-    texts = []
-    for option, value in given.options:
-        if option == "expression":
-            texts.append(value or "")
-        elif option == "file":
-            texts.append(call.input(value or "").decode("utf-8", "surrogateescape").removesuffix("\n"))
-    if not texts:
-        if not operands:
-            return call.complain("no script specified")
-        texts.append(operands.pop(0))
-    try:
-        script = _parsed(tuple(texts), "regexp-extended" in given)
-    except (SedError, PatternError) as error:
-        if "not modelled" in str(error):
-            call.refuse(f"sed: {error}")
-        call.complain(f"-e expression #1: {error}")
-        return 4 if isinstance(error, MissingLabelError) else 1
-    except UnmodelledPatternError as error:
-        call.refuse(f"sed: the pattern {str(error)!r} is not modelled")
-    return _edit(call, given, script, operands)
-
-
-def _edit(call: Call, given: Given, script: Script, operands: Sequence[str]) -> int:
-    status = 0
-    sources: list[tuple[str, bytes]] = []
-    for name in operands or ("-",):
-        inode = call.files.find(call.path(name)) if name != "-" else None
-        if inode is not None and inode.kind is Kind.DIRECTORY:
-            call.complain(f"{name}: not a regular file" if "in-place" in given else f"{name}: Is a directory")
-            status = 4
-            continue
-        try:
-            sources.append((name, call.input(name)))
-        except OSError as error:
-            call.complain(f"can't read {name}: {error.strerror}")
-            status = 2
-    apart = "separate" in given or "in-place" in given
-    groups = [[source] for source in sources] if apart else [sources]
-    for group in groups:
-        if not group:
-            continue
-        run = _Run(call, given, script, [data for _, data in group], group[0][0])
-        ended = run.run()
-        if "in-place" in given:
-            _replace(call, given, group[0][0], run.output())
-        else:
-            call.out(run.output())
-        if ended is not None:
-            return ended
-    return status
-
-
-def _replace(call: Call, given: Given, name: str, data: bytes) -> None:
-    """Puts a new file in the place of an edited one, as -i does; its mode and owner stay."""
-    path = call.path(name)
-    if "follow-symlinks" in given:
-        path = call.files.real_path(path)
-    inode = call.files.get(path)
-    where, _ = call.files.lookup(path, follow=False)
-    suffix = given.value("in-place")
-    if suffix:
-        folder, _, last = path.rpartition("/")
-        backup = suffix.replace("*", last) if "*" in suffix else last + suffix
-        call.files.rename(path, backup if "/" in backup else f"{folder}/{backup}")
-    made = file(data, inode.mode, inode.uid, inode.gid, origin=call.world.who)
-    made.xattrs = inode.xattrs
-    call.files.tree.put(where, made)
 
 
 class _EndError(Exception):
@@ -121,7 +24,7 @@ class _EndError(Exception):
         self.printed = printed
 
 
-class _Run:
+class Run:
     """The execution of a script on some files, as one stream."""
 
     def __init__(self, call: Call, given: Given, script: Script, sources: Sequence[bytes], name: str) -> None:
@@ -330,7 +233,7 @@ class _Run:
         elif name == "F":
             self._print(self._name)
         elif name == "l":
-            self._print(_visible(self._space, command.number))
+            self._print(visible(self._space, command.number))
         elif name in "wW":
             self._to_file(command.text, self._space if name == "w" else self._space.partition("\n")[0])
         else:
@@ -452,7 +355,7 @@ class _Run:
             if count < wanted:
                 continue
             out.append(space[done:begin])
-            out.append(_replaced(command.replacement, match))
+            out.append(replacement(command.replacement, match))
             done = end
             replaced = True
             if "g" not in command.flags:
@@ -468,62 +371,3 @@ class _Run:
 
 
 _DELETED, _AGAIN = -1, -2
-
-
-def _replaced(parts: Sequence[Part], match: re.Match[str]) -> str:
-    out: list[str] = []
-    case = once = ""
-    for part in parts:
-        if part.case:
-            if part.case in "ul":
-                once = part.case
-            else:
-                case, once = ("" if part.case == "E" else part.case), ""
-            continue
-        text = part.text if part.group < 0 else (match[part.group] or "")
-        if not text:
-            continue
-        text = text.upper() if case == "U" else text.lower() if case == "L" else text
-        if once:
-            text = (text[0].upper() if once == "u" else text[0].lower()) + text[1:]
-            once = ""
-        out.append(text)
-    return "".join(out)
-
-
-def _visible(text: str, width: int) -> str:
-    """What l shows: escapes, and lines that are folded."""
-    names = {
-        "\\": "\\\\",
-        "\a": "\\a",
-        "\b": "\\b",
-        "\f": "\\f",
-        "\n": "\\n",
-        "\r": "\\r",
-        "\t": "\\t",
-        "\v": "\\v",
-    }
-    pieces = []
-    for char in text:
-        if char in names:
-            pieces.append(names[char])
-        elif char.isprintable() and char.isascii():
-            pieces.append(char)
-        elif not "\udc80" <= char <= "\udcff" and not char.isascii() and char.isprintable():
-            pieces += [f"\\{byte:03o}" for byte in char.encode()]
-        else:
-            pieces += [f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogateescape")]
-    width = 70 if width < 0 else width
-    if width <= 1:
-        return "".join(pieces) + "$"
-    lines, line = [], ""
-    for piece in pieces:
-        if len(line) + len(piece) > width - 1:
-            lines.append(line + "\\")
-            line = ""
-        line += piece
-    return "\n".join([*lines, line + "$"])
-
-
-COMMANDS: Mapping[str, Program] = {"sed": sed}
-"""This family's commands by name."""

@@ -36,9 +36,7 @@ class World:
     configured: set[str] = field(default_factory=set)  # names of packages, as `dpkg -s` has them
     journal: Journal = field(default_factory=Journal)
     traced: frozenset[str] = frozenset()  # packages whose scripts' commands are printed
-    placeholders: list[Inode] = field(
-        default_factory=list
-    )  # empty files in place of keys, until the script ends
+    placeholders: list[Inode] = field(default_factory=list)  # empty files in place of keys, until the end
     left_paths: set[str] = field(default_factory=set)  # what programs would have made that were left
     left: list[Left] = field(default_factory=list)
     triggered: dict[str, list[str]] = field(default_factory=dict)  # package → its pending triggers, in order
@@ -52,3 +50,12 @@ class World:
     def who(self) -> str:
         """The name of the package whose script runs."""
         return self.package.name if self.package else ""
+
+    def remove_placeholders(self) -> None:
+        """Removes what stood for keys, under whatever name it is now."""
+        if self.placeholders:
+            marked = {id(inode) for inode in self.placeholders}
+            tree = self.root.tree
+            for path in [path for path, inode in tree.walk() if id(inode) in marked]:
+                tree.remove(path)
+            self.placeholders.clear()

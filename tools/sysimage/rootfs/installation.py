@@ -135,6 +135,7 @@ def install(
     if waiting:
         after_base(root)
     ledger.finish(root)
+    world.remove_placeholders()
     dpkg.write_database(
         root.tree,
         unpacked,

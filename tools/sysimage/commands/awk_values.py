@@ -1,0 +1,249 @@
+"""The values of awk's expressions, and its functions."""
+
+import math
+import re
+from collections.abc import Callable
+
+from tools.sysimage.commands.awk_calculation import MAX_STEPS, ReturnError, calculate, inserted
+from tools.sysimage.commands.awk_data import (
+    Frame,
+    Text,
+    Value,
+    as_node,
+    as_number,
+)
+from tools.sysimage.commands.awk_streams import Streams
+from tools.sysimage.commands.awk_tree import AwkError, Node
+
+
+class Values(Streams):
+    """Computes expressions."""
+
+    def _value(self, part: object) -> Value | None:
+        node = as_node(part)
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            self._call.refuse("awk: the program does not end")
+        return _VALUES[node.kind](self, *node.parts)
+
+    def _constant(self, value: Value) -> Value:
+        return value
+
+    def _regex_value(self, text: str) -> float:
+        return float(self._pattern(Node("regex", (text,))).search(self._record) is not None)
+
+    def _name_value(self, name: str) -> Value | None:
+        return self._scalar(name)
+
+    def _index_value(self, name: str, subscript: object) -> Value | None:
+        array = self._array(name)
+        # To ask for an element makes it.
+        return array.setdefault(self._key(subscript), Text(""))
+
+    def _field_value(self, number: object) -> Value | None:
+        return self._get_field(int(as_number(self._value(number))))
+
+    def _grouping(self, *parts: object) -> Value | None:
+        return self._value(parts[0])
+
+    def _conditional(self, condition: object, yes: object, no: object) -> Value | None:
+        return self._value(yes if self._true(self._value(condition)) else no)
+
+    def _either(self, left: object, right: object) -> float:
+        return float(self._true(self._value(left)) or self._true(self._value(right)))
+
+    def _both(self, left: object, right: object) -> float:
+        return float(self._true(self._value(left)) and self._true(self._value(right)))
+
+    def _contains(self, key: object, name: str) -> float:
+        node = as_node(key)
+        text = self._key(node) if node.kind == "subscript" else self._text(self._value(node))
+        return float(text in self._array(name))
+
+    def _matches(self, left: object, right: object) -> float:
+        return float(self._pattern(right).search(self._text(self._value(left))) is not None)
+
+    def _matches_not(self, left: object, right: object) -> float:
+        return 1.0 - self._matches(left, right)
+
+    def _comparison(self, operator: str, left: object, right: object) -> float:
+        return float(self._compare(operator, self._value(left), self._value(right)))
+
+    def _concat(self, left: object, right: object) -> str:
+        return self._text(self._value(left)) + self._text(self._value(right))
+
+    def _arithmetic(self, operator: str, left: object, right: object) -> float:
+        return calculate(operator, as_number(self._value(left)), as_number(self._value(right)))
+
+    def _unary(self, operator: str, operand: object) -> float:
+        value = self._value(operand)
+        if operator == "!":
+            return float(not self._true(value))
+        return -as_number(value) if operator == "-" else as_number(value)
+
+    def _assignment(self, target: object, operator: str, operand: object) -> Value:
+        value = self._value(operand)
+        if operator != "=":
+            value = calculate(operator[0], as_number(self._value(target)), as_number(value))
+        value = "" if value is None else value
+        self._assign(as_node(target), value)
+        return value
+
+    def _before(self, operator: str, target: object) -> float:
+        value = as_number(self._value(target)) + (1 if operator == "++" else -1)
+        self._assign(as_node(target), value)
+        return value
+
+    def _after(self, operator: str, target: object) -> float:
+        value = as_number(self._value(target))
+        self._assign(as_node(target), value + (1 if operator == "++" else -1))
+        return value
+
+    def _user_call(self, name: str, *arguments: object) -> Value | None:
+        function = self._functions.get(name)
+        if function is None:
+            raise AwkError(f"function {name} never defined")
+        if len(self._frames) > 200:
+            self._call.refuse("awk: functions are nested too deeply")
+        frame = Frame()
+        passed: list[tuple[str, str]] = []
+        for at, parameter in enumerate(function.parameters):
+            if at >= len(arguments):
+                frame.values[parameter] = None
+                continue
+            node = as_node(arguments[at])
+            if node.kind == "name":
+                value = self._place(str(node.parts[0])).get(str(node.parts[0]))
+                if value is None and node.parts[0] != "NF":
+                    # It may become an array there.
+                    passed.append((parameter, str(node.parts[0])))
+                if node.parts[0] == "NF":
+                    value = self._scalar("NF")
+                frame.values[parameter] = value
+            else:
+                frame.values[parameter] = self._value(node)
+        self._frames.append(frame)
+        try:
+            self._execute(function.body)
+            result: Value | None = None
+        except ReturnError as returned:
+            result = returned.value
+        finally:
+            self._frames.pop()
+        for parameter, outer in passed:
+            if isinstance(frame.values[parameter], dict):
+                self._place(outer)[outer] = frame.values[parameter]
+        return result
+
+    def _builtin(self, name: str, *arguments: object) -> Value | None:
+        if name in ("sub", "gsub"):
+            return self._substitute(name == "gsub", *arguments)
+        if name == "split":
+            return self._split_into(*arguments)
+        if name == "match":
+            found = self._pattern(arguments[1]).search(self._text(self._value(arguments[0])))
+            self.globals["RSTART"] = float(found.start() + 1) if found else 0.0
+            self.globals["RLENGTH"] = float(found.end() - found.start()) if found else -1.0
+            return self._scalar("RSTART")
+        if name == "length" and arguments and as_node(arguments[0]).kind == "name":
+            held = self._place(str(as_node(arguments[0]).parts[0])).get(str(as_node(arguments[0]).parts[0]))
+            if isinstance(held, dict):
+                return float(len(held))
+        values = [self._value(argument) for argument in arguments]
+        return self._simple_builtin(name, values)
+
+    def _simple_builtin(self, name: str, values: list[Value | None]) -> Value:  # noqa: PLR0911
+        texts = [self._text(value) for value in values]
+        if name == "length":
+            return float(len(texts[0] if texts else self._record))
+        if name == "substr":
+            begin, length = math.trunc(as_number(values[1])), len(texts[0]) + 1
+            if len(values) > 2:
+                length = math.trunc(as_number(values[2]))
+            if begin < 1:
+                # mawk counts from the first character on, whatever lies before it.
+                begin, length = 1, length - min(begin, 0)
+            return texts[0][begin - 1 : max(begin - 1 + length, 0)]
+        if name == "index":
+            return float(texts[0].find(texts[1]) + 1)
+        if name == "sprintf":
+            return self._format(texts[0], values[1:])
+        if name in ("tolower", "toupper"):
+            return texts[0].lower() if name == "tolower" else texts[0].upper()
+        if name == "int":
+            return float(math.trunc(as_number(values[0])))
+        if name == "fflush":
+            self._flush_output()
+            return 0.0
+        if name == "close":
+            return self._close(texts[0])
+        if name == "system":
+            self._flush_output()
+            return float(self._shell(texts[0], None, None))
+        if name == "atan2":
+            return math.atan2(as_number(values[0]), as_number(values[1]))
+        if name in ("sin", "cos", "exp", "log", "sqrt"):
+            return float(getattr(math, name)(as_number(values[0])))
+        return self._call.refuse(f"awk: the function {name} is not modelled")
+
+    def _split_into(self, *arguments: object) -> float:
+        text = self._text(self._value(arguments[0]))
+        if len(arguments) > 2 and as_node(arguments[2]).kind == "regex":
+            parts = self._split_by(text, self._pattern(arguments[2])) if text else []
+        else:
+            separator = self._text(self._value(arguments[2]) if len(arguments) > 2 else self.globals["FS"])
+            parts = self._split(text, separator)
+        array = self._array(str(as_node(arguments[1]).parts[0]))
+        array.clear()
+        array.update({str(at): Text(part) for at, part in enumerate(parts, 1)})
+        return float(len(parts))
+
+    def _substitute(self, every: bool, *arguments: object) -> float:
+        target = as_node(arguments[2]) if len(arguments) > 2 else Node("field", (Node("number", (0.0,)),))
+        pattern = self._pattern(arguments[0])
+        new = self._text(self._value(arguments[1]))
+        text = self._text(self._value(target))
+        out: list[str] = []
+        at = count = done = 0
+        before = -1
+        while at <= len(text) and (match := pattern.search(text, at)):
+            begin, end = match.span()
+            at = end if end > begin else end + 1
+            if begin == end == before:
+                continue
+            before = end
+            count += 1
+            out += [text[done:begin], re.sub(r"(\\*)&", inserted(match[0]), new)]
+            done = end
+            if not every:
+                break
+        if count:
+            self._assign(target, "".join(out) + text[done:])
+        return float(count)
+
+
+_VALUES: dict[str, Callable[..., Value | None]] = {
+    "&&": Values._both,
+    "?:": Values._conditional,
+    "after": Values._after,
+    "arithmetic": Values._arithmetic,
+    "assign": Values._assignment,
+    "before": Values._before,
+    "call": Values._builtin,
+    "compare": Values._comparison,
+    "concat": Values._concat,
+    "field": Values._field_value,
+    "getline": Values._getline,
+    "grouping": Values._grouping,
+    "in": Values._contains,
+    "index": Values._index_value,
+    "name": Values._name_value,
+    "number": Values._constant,
+    "regex": Values._regex_value,
+    "string": Values._constant,
+    "unary": Values._unary,
+    "user call": Values._user_call,
+    "||": Values._either,
+    "~": Values._matches,
+    "!~": Values._matches_not,
+}
