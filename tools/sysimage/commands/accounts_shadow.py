@@ -132,7 +132,7 @@ def _primary(
     defaults: dict[str, str],
     definitions: dict[str, str],
 ) -> int:
-    """The number of a user's group; `user` is its name, its number, and whether it gets a group of its own."""
+    """The number of a user's group; `user` is a name, a number, and whether there is to be a group of it."""
     name, uid, own_group = user
     if "gid" in given:
         row = accounts.group(given.value("gid"))
