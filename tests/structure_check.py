@@ -27,6 +27,7 @@ APART = {
     "SystemImageRootfs": ("boot", "image", "kernel", "lock", "publish", "toolchain"),
     "SystemImageFlatten": (
         "boot",
+        "commands",
         "debian",
         "effects",
         "kernel",
@@ -38,6 +39,7 @@ APART = {
     ),
     "SystemImageCompress": (
         "boot",
+        "commands",
         "debian",
         "effects",
         "kernel",
@@ -49,6 +51,7 @@ APART = {
     ),
     "SystemImageSysroot": (
         "boot",
+        "commands",
         "debian",
         "effects",
         "image",
@@ -58,7 +61,16 @@ APART = {
         "rootfs",
         "systemd",
     ),
-    "SystemImageKernelModule": ("boot", "effects", "image", "lock", "publish", "rootfs", "systemd"),
+    "SystemImageKernelModule": (
+        "boot",
+        "commands",
+        "effects",
+        "image",
+        "lock",
+        "publish",
+        "rootfs",
+        "systemd",
+    ),
 }
 
 

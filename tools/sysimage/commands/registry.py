@@ -60,7 +60,7 @@ from tools.sysimage.commands import (
 )
 from tools.sysimage.commands.call import Command
 
-_FAMILIES = (
+FAMILIES = (
     accounts_adduser,
     accounts_shadow,
     alternatives,
@@ -116,11 +116,12 @@ _FAMILIES = (
     wrappers,
     xargs,
 )
+"""The modules with commands."""
 
 
 def _merged() -> dict[str, Command]:
     found: dict[str, Command] = {}
-    for family in _FAMILIES:
+    for family in FAMILIES:
         for name, command in family.COMMANDS.items():
             if name in found:
                 raise ValueError(f"two families have the command {name}")

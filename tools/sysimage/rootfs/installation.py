@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from tools.sysimage.commands import maintainer, triggers
+from tools.sysimage.commands.debconf_database import check_answers
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Inode, Kind, Tree, file
@@ -134,6 +135,8 @@ def install(
         unpacked += batch.unpack
     if waiting:
         after_base(root)
+    if not made.failures:
+        check_answers(world)
     ledger.finish(root)
     world.remove_placeholders()
     dpkg.write_database(
