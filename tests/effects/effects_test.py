@@ -52,21 +52,6 @@ def test_touch_changes_mode_and_owner_but_no_content() -> None:
     assert root.tree["etc/new"].read() == b""
 
 
-def test_here_document_of_a_script_becomes_the_file() -> None:
-    root = make()
-    text = """cat > "$DPKG_ROOT/etc/x" <<'EOF'\none\n\ntwo\nEOF\nfi\n"""
-    files.heredoc(root, "p", path="etc/x", text=text)
-    assert root.text("etc/x") == "one\n\ntwo\n"
-    with pytest.raises(ToolError, match="no here-document to /etc/y"):
-        files.heredoc(root, "p", path="etc/y", text=text)
-
-
-def test_only_folders_of_abis_that_are_there_are_linked() -> None:
-    root = make({"usr/lib32": Folder(), "usr/lib64": Folder(), "lib64": Link("usr/lib64")})
-    files.merged_usr(root, "p", names=["lib32", "lib64", "libx32"])
-    assert links(root) == {"lib32": "usr/lib32", "lib64": "usr/lib64"}
-
-
 SHELLS: dict[str, Node] = {
     "usr/share/debianutils/shells": "# /etc/shells\n/bin/sh\n",
     "usr/share/debianutils/shells.d/bash": "/bin/bash\n# no shell\n",

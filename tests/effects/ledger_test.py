@@ -1,6 +1,7 @@
-"""The ledger: no script goes uncovered, and an entry covers its own script alone."""
+"""The ledger: an entry is about its own script or command alone."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,71 +10,35 @@ from tests.testing.debs import Deb
 from tests.testing.roots import make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import ledger
-from tools.sysimage.effects.ledger import Call, Ledger, Uncovered
+from tools.sysimage.effects.ledger import Call, Ledger
 from tools.sysimage.effects.registry import EFFECTS, Effect, When
 
-ADDED = "# Automatically added by dh_greet\ngreet\n# End automatically added section\n"
-GREET = f"""[[section]]
-tool = "dh_greet"
-sha256 = ["{hashlib.sha256(b"greet").hexdigest()}"]
-effect = "catalog"
-"""
 
-
-def calls(folder: Path, text: str, extra: str = "", script: str = "postinst") -> list[Call] | Uncovered:
+def calls(folder: Path, text: str, extra: str = "", script: str = "postinst") -> Sequence[Call] | None:
     more = folder / "extra.toml"
     more.write_text(extra)
-    found, lacking = Ledger([more]).calls(Deb("pkg", control={script: text}).load(folder), script)
-    return lacking[0] if lacking else found
-
-
-@pytest.mark.parametrize("text", ["#!/bin/sh\nset -e\n\nexit 0\n", "#!/bin/sh\n# only words\n:\n", ""])
-def test_script_that_does_nothing_needs_no_entry(tmp_path: Path, text: str) -> None:
-    assert calls(tmp_path, text) == []
-
-
-def test_unknown_script_says_package_text_and_the_lines_to_add(tmp_path: Path) -> None:
-    found = calls(tmp_path, "#!/bin/sh\nuseradd evil\n")
-    assert isinstance(found, Uncovered)
-    message = found.message()
-    for part in ("pkg: postinst", "    useradd evil\n", "[[script]]", 'package = "pkg"', found.sha256):
-        assert part in message
-
-
-def test_all_that_is_uncovered_is_told_at_once(tmp_path: Path) -> None:
-    package = Deb("pkg", control={"postinst": f"{ADDED}mkdir /x\n{ADDED}"}).load(tmp_path)
-    _, lacking = Ledger().calls(package, "postinst")
-    assert [part.section is not None for part in lacking] == [True, True, False]
+    return Ledger([more]).calls(Deb("pkg", control={script: text}).load(folder), script)
 
 
 def test_entry_covers_the_script_and_no_other(tmp_path: Path) -> None:
     text = "#!/bin/sh\nmkdir /x\n"
-    found = calls(tmp_path, text)
-    assert isinstance(found, Uncovered)
-    entry = f'[[script]]\npackage = "pkg"\nscript = "postinst"\nsha256 = ["{found.sha256}"]\n'
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    entry = f'[[script]]\npackage = "pkg"\nscript = "postinst"\nsha256 = ["{digest}"]\n'
     effects = 'effects = [{ do = "mkdir", path = "x" }]\n'
+    assert calls(tmp_path, text) is None
     assert calls(tmp_path, text, entry + effects) == [Call("mkdir", {"path": "x"})]
     assert calls(tmp_path, text, entry + 'ignore = "a reason"\n') == []
-    assert isinstance(calls(tmp_path, text + "rm /y\n", entry + effects), Uncovered)
-    assert isinstance(calls(tmp_path, text, entry + effects, script="preinst"), Uncovered)
-    # What debhelper adds does not change the rest, whose effects come first.
-    for whole in (text + ADDED, text.replace("mkdir", f"{ADDED}mkdir")):
-        assert calls(tmp_path, whole, GREET + entry + effects) == [
-            Call("mkdir", {"path": "x"}),
-            Call("catalog"),
-        ]
+    assert calls(tmp_path, text + "rm /y\n", entry + effects) is None
+    assert calls(tmp_path, text, entry + effects, script="preinst") is None
 
 
-def test_sections_have_the_place_that_the_entry_gives_them(tmp_path: Path) -> None:
-    text = f"#!/bin/sh\n{ADDED}mkdir /x\n"
-    _, (lacking,) = Ledger().calls(
-        Deb("pkg", control={"postinst": "#!/bin/sh\nmkdir /x\n"}).load(tmp_path), "postinst"
-    )
-    entry = (
-        f'[[script]]\npackage = "pkg"\nscript = "postinst"\nsha256 = ["{lacking.sha256}"]\n'
-        'effects = [{ do = "sections" }, { do = "mkdir", path = "x" }]\n'
-    )
-    assert calls(tmp_path, text, GREET + entry) == [Call("catalog"), Call("mkdir", {"path": "x"})]
+def test_command_entry_is_about_its_package_and_words_alone(tmp_path: Path) -> None:
+    more = tmp_path / "extra.toml"
+    more.write_text('[[command]]\npackage = "a"\ncommand = "frob --x *"\nreason = "seen"\n')
+    [entry] = [entry for entry in Ledger([more]).commands if entry.package == "a"]
+    assert entry.fits("a", ["frob", "--x", "y z"])
+    assert not entry.fits("b", ["frob", "--x", "y"])
+    assert not entry.fits("a", ["frob", "--y", "--x"])
 
 
 def test_effect_with_a_condition_needs_the_path(tmp_path: Path) -> None:
@@ -95,7 +60,7 @@ def test_entry_with_a_wrong_parameter_is_an_error_also_for_what_comes_late(tmp_p
 
 def test_late_effects_with_parameters_are_as_many_as_there_are(tmp_path: Path) -> None:
     root = make()
-    calls = [Call("not_with", {"path": path, "why": "x"}) for path in ("a", "b", "a")] + [
+    calls = [Call("alternatives_link", {"link": path, "target": "x"}) for path in ("a", "b", "a")] + [
         Call("ldconfig")
     ] * 2
     ledger.run(root, Deb("pkg").load(tmp_path), "postinst", calls)
@@ -122,7 +87,7 @@ def test_each_effect_at_the_end_has_a_place_of_its_own() -> None:
     late = [effect for effect in EFFECTS.values() if effect.when is When.AT_THE_END]
     assert len({effect.order for effect in late}) == len(late)
     # ldconfig looks for libraries through the links that alternatives make.
-    assert EFFECTS["alternatives_late"].order < EFFECTS["alternatives_link"].order < EFFECTS["ldconfig"].order
+    assert EFFECTS["alternatives_link"].order < EFFECTS["ldconfig"].order
 
 
 @pytest.mark.parametrize(

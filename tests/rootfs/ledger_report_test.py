@@ -63,10 +63,10 @@ def test_coverage_and_a_draft_of_what_is_missing(archive: Path, capsys: pytest.C
     output = capsys.readouterr().out
     for line in (
         "# set s, amd64: 4 packages",
-        "# idle postinst: told: nothing to do",
+        "# idle postinst: interpreted: 0 changes",
         "# made postinst: interpreted: 1 changes",
         "# mine postinst: MISSING",
-        "# mine preinst: told: nothing to do",
+        "# mine preinst: interpreted: 0 changes",
         "# other postinst: MISSING",
         "# 5 scripts, of which 2 can't be interpreted",
     ):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.testing.debs import Link, Node
 from tests.testing.roots import links, make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
@@ -136,70 +135,3 @@ def test_preset_of_the_first_file_and_line_decides(name: str, wanted: bool) -> N
 
 TIMER = {f"{LIB}/x.timer": "[Install]\nWantedBy=timers.target\n"}
 STATE = "var/lib/systemd/deb-systemd-helper-enabled"
-
-
-def test_helper_makes_the_links_itself_while_there_is_no_systemctl() -> None:
-    root = make({**TIMER})
-    units.helper_enable(root, "x", names=["x.timer"])
-    assert links(root) == {f"{ETC}/timers.target.wants/x.timer": "/lib/systemd/system/x.timer"}
-    assert root.text(f"{STATE}/x.timer.dsh-also") == "/etc/systemd/system/timers.target.wants/x.timer\n"
-    assert f"{STATE}/timers.target.wants/x.timer" in root.tree
-
-
-def test_helper_follows_the_preset_where_systemctl_is_there() -> None:
-    paths: dict[str, Node] = {**TIMER, "usr/bin/systemctl": ""}
-    root = make(paths)
-    units.helper_enable(root, "x", names=["x.timer"])
-    assert links(root) == {f"{ETC}/timers.target.wants/x.timer": f"/{LIB}/x.timer"}
-    root = make({**paths, "etc/systemd/system-preset/1.preset": "disable *\n"})
-    units.helper_enable(root, "x", names=["x.timer"])
-    assert links(root) == {}
-    assert f"{STATE}/x.timer.dsh-also" in root.tree
-
-
-def test_helper_leaves_a_masked_unit_alone() -> None:
-    root = make({**TIMER, "usr/bin/systemctl": "", f"{ETC}/x.timer": Link("/dev/null")})
-    units.helper_enable(root, "x", names=["x.timer"])
-    assert links(root, ETC) == {f"{ETC}/x.timer": "/dev/null"}
-
-
-def test_helper_enables_units_of_the_users_instances_by_their_own_preset() -> None:
-    user = "usr/lib/systemd/user"
-    root = make(
-        {
-            "usr/bin/systemctl": "",
-            "usr/lib/systemd/user-preset/1.preset": "disable b.socket\n",
-            f"{user}/a.socket": "[Install]\nWantedBy=sockets.target\n",
-            f"{user}/b.socket": "[Install]\nWantedBy=sockets.target\n",
-        }
-    )
-    units.helper_enable_user(root, "p", names=["a.socket", "b.socket"])
-    assert links(root) == {"etc/systemd/user/sockets.target.wants/a.socket": f"/{user}/a.socket"}
-    state = "var/lib/systemd/deb-systemd-user-helper-enabled"
-    assert root.text(f"{state}/b.socket.dsh-also") == "/etc/systemd/user/sockets.target.wants/b.socket\n"
-
-
-def test_helper_records_the_links_of_a_unit_that_stays_disabled() -> None:
-    root = rooted(
-        a_service="[Install]\nWantedBy=x.target\nAlso=b.socket\nAlias=c.service\n",
-        b_socket="[Install]\nWantedBy=sockets.target\nAlso=a.service\n",
-        d_service="",
-    )
-    units.helper_update_state(root, "p", names=["a.service", "d.service", "none.service"])
-    state = "var/lib/systemd/deb-systemd-helper-enabled"
-    # As the helper has them: what is wanted comes last, and the circle is gone round once more.
-    assert root.text(f"{state}/a.service.dsh-also").splitlines() == [
-        f"/{ETC}/c.service",
-        f"/{ETC}/x.target.wants/a.service",
-        f"/{ETC}/sockets.target.wants/b.socket",
-        f"/{ETC}/c.service",
-        f"/{ETC}/x.target.wants/a.service",
-    ]
-    assert root.names(state) == ["a.service.dsh-also", "d.service.dsh-also"]
-    assert links(root) == {}
-
-
-def test_helper_records_nothing_for_an_enabled_unit_without_links() -> None:
-    root = rooted(a_service="[Service]\n")
-    units.helper_enable(root, "p", names=["a.service"])
-    assert root.names("var/lib/systemd/deb-systemd-helper-enabled") == []

@@ -77,17 +77,6 @@ class Table:
             self._root.write(self._path, "".join(f"{line}\n" for line in self.lines), mode, who)
 
 
-def base_passwd(root: Root, who: str) -> None:
-    """What base-passwd's scripts leave: passwd and group from its master files, empty subuid and subgid."""
-    for name in ("passwd", "group"):
-        if root.tree.find(f"etc/{name}") is None:
-            master = root.need(f"usr/share/base-passwd/{name}.master", who)
-            root.write(f"etc/{name}", master.read().decode(), origin=who)
-    for name in ("subuid", "subgid"):
-        if root.tree.find(f"etc/{name}") is None:
-            root.write(f"etc/{name}", "", origin=who)
-
-
 def sysusers(root: Root, who: str, *, names: list[str]) -> None:
     """Makes the accounts of these files of sysusers.d.
 

@@ -85,17 +85,6 @@ def grpconv(root: Root, who: str) -> None:
     _convert(root, who, "group", None)
 
 
-def shadowconfig(root: Root, who: str) -> None:
-    """`shadowconfig on`: what passwd and group have as passwords goes to shadow and gshadow."""
-    pwconv(root, who)
-    grpconv(root, who)
-    gid = root.gid("shadow")
-    for name, mode, owner in (("passwd", 0o644, 0), ("group", 0o644, 0), ("shadow", 0o640, gid)):
-        for path in (f"etc/{name}", f"etc/g{name}") if name == "shadow" else (f"etc/{name}",):
-            inode = root.need(path, who)
-            inode.mode, inode.uid, inode.gid = mode, 0, owner or 0
-
-
 def _ageing(root: Root) -> list[str]:
     """The limits of a password's age in days, of login.defs(5)."""
     found = dict(re.findall(r"^(PASS_\w+)\s+(-?\d+)", root.text("etc/login.defs"), re.MULTILINE))

@@ -91,9 +91,3 @@ def ucf(root: Root, who: str, *, source: str, to: str, package: str = "") -> Non
 def _once(root: Root, name: str, path: str, action: Callable[[], None]) -> None:
     if not any(names(line, path) for line in root.text(f"{_STATE}/{name}").splitlines()):
         action()
-
-
-def ucf_calls(root: Root, who: str, *, text: str) -> None:
-    """Carries out the calls in a section of dh_ucf."""
-    for source, to, package in _CALL.findall(text):
-        ucf(root, who, source=source, to=to, package=package)

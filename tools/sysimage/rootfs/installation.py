@@ -79,14 +79,14 @@ class Installation:
     def _run(self, package: Package, script: str, *arguments: str) -> None:
         if script not in package.deb.control:
             return
-        calls, lacking = self.book.calls(package, script)
-        if not lacking and arguments[0] == "triggered":
+        calls = self.book.calls(package, script)
+        if calls is not None and arguments[0] == "triggered":
             # What a ledger says of the script, it says of its triggers, too.
             return
         tree = self.world.root.tree
         tree.observer = self.world.journal.note
         try:
-            if lacking:
+            if calls is None:
                 maintainer.run(self.world, package, script, arguments)
             else:
                 self.world.package, self.world.script = package, script

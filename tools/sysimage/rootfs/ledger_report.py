@@ -73,11 +73,11 @@ def _scripts(made: Installation, packages: Sequence[Package]) -> Iterator[str]:
             if script not in package.deb.control:
                 continue
             key = package.name, script
-            calls, lacking = made.book.calls(package, script)
+            calls = made.book.calls(package, script)
             reason = made.book.reason(package, script)
             if key in failed:
                 what = "MISSING"
-            elif lacking:
+            elif calls is None:
                 what = f"interpreted: {changes[key]} changes"
             elif reason:
                 what = f"told: {reason}"
