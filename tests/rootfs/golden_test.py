@@ -9,10 +9,11 @@ import os
 from pathlib import Path
 
 from tests.rootfs import compare
+from tools.sysimage.rootfs.comparison import load
 
 
 def test_what_effects_make_is_what_the_real_installation_has() -> None:
-    tree = compare.load(Path(os.environ["ROOTFS"]))
+    tree = load(Path(os.environ["ROOTFS"]))
     golden = Path(os.environ["GOLDEN"]).read_text().splitlines(keepends=True)
     info = any(line.startswith("var/lib/dpkg/info/") for line in golden)
     lines = compare.beyond_packages(tree, info=info)

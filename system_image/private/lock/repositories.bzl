@@ -76,6 +76,7 @@ package_repository = repository_rule(
 
 _HUB_HEADER = """\
 load({packages}, "debian_packages", "unlocked_packages")
+load({compare}, "compare_program")
 load({ledger}, "ledger_program")
 load({lock}, "lock_program")
 
@@ -93,6 +94,13 @@ lock_program(
 _HUB_LEDGER = """
 ledger_program(
     name = "ledger",
+    lock = {lock},
+)
+"""
+
+_HUB_COMPARE = """
+compare_program(
+    name = "compare",
     lock = {lock},
 )
 """
@@ -130,6 +138,7 @@ alias(
 
 def _hub_impl(rctx):
     parts = [_HUB_HEADER.format(
+        compare = repr(str(Label("//system_image/private/rootfs:compare.bzl"))),
         ledger = repr(str(Label("//system_image/private/rootfs:ledger_report.bzl"))),
         lock = repr(str(Label("//system_image/private/lock:lock.bzl"))),
         packages = repr(str(Label("//system_image/private/lock:packages.bzl"))),
@@ -163,6 +172,8 @@ def _locked(rctx):
     # A set of this name goes before the program.
     if "ledger" not in sets and rctx.attr.writable:
         parts.append(_HUB_LEDGER.format(lock = repr(_path(rctx.attr.lock))))
+    if "compare" not in sets and rctx.attr.writable:
+        parts.append(_HUB_COMPARE.format(lock = repr(_path(rctx.attr.lock))))
     if "lock" in sets and rctx.attr.writable:
         fail(("{}: a set can't be called lock, as the program that locks is; rename it, " +
               "remove {} and write it anew with `{}`").format(
