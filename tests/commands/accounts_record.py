@@ -23,6 +23,7 @@ FILES = (
     "default/useradd",
     "adduser.conf",
 )
+_PROC = ("unshare", "--mount", "--pid", "--fork")  # usermod looks for processes of the user
 SKELETON = (".bashrc", ".profile", ".bash_logout")
 FOLDERS = ("home", "run", "srv", "var/lib", "tmp")
 
@@ -36,7 +37,7 @@ def main() -> None:
             copy = Path(folder) / "root"
             subprocess.run(["cp", "-a", jail, copy], check=True)
             done = subprocess.run(
-                ["chroot", copy, "/bin/sh", "-c", script],
+                [*_PROC, f"--mount-proc={copy}/proc", "chroot", copy, "/bin/sh", "-c", script],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},

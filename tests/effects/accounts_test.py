@@ -10,8 +10,8 @@ from tools.sysimage.effects import accounts
 def test_numbers_go_down_from_999_groups_before_users() -> None:
     root = make({"usr/lib/sysusers.d/a.conf": 'u! net - "The Net"\ng journal - -\n# a comment\n'})
     accounts.sysusers(root, "a", names=["a.conf"])
-    assert root.text("etc/group") == GROUP + "net:x:999:\njournal:x:998:\n"
-    assert root.text("etc/passwd") == PASSWD + "net:x:999:999:The Net:/:/usr/sbin/nologin\n"
+    assert root.text("etc/group") == GROUP + "journal:x:999:\nnet:x:998:\n"
+    assert root.text("etc/passwd") == PASSWD + "net:x:998:998:The Net:/:/usr/sbin/nologin\n"
 
 
 def test_each_call_counts_anew_and_skips_what_is_taken() -> None:
@@ -70,3 +70,12 @@ def test_no_number_left_is_one_line_and_no_loop() -> None:
     root = make({"usr/lib/sysusers.d/a.conf": "".join(f"g g{i} -\n" for i in range(901))})
     with pytest.raises(ToolError, match="no number from 100 to 999 is free for g900"):
         accounts.sysusers(root, "a", names=["a.conf"])
+
+
+def test_master_files_become_passwd_and_group_unless_they_are_there() -> None:
+    root = make({"usr/share/base-passwd/passwd.master": "root:*:0:0::/:/bin/sh\n"})
+    root.tree.remove("etc/passwd")
+    accounts.base_passwd(root, "base-passwd")
+    assert root.text("etc/passwd") == "root:*:0:0::/:/bin/sh\n"
+    assert root.text("etc/group") == GROUP
+    assert root.tree["etc/subuid"].read() == b""

@@ -26,11 +26,12 @@ EXTRA = Deb(
         "usr/bin/extra": File("x", 0o755),
         "usr/bin/old": File("new", 0o755),
         "usr/lib/sysusers.d/aaa.conf": "u aaa -\n",
+        "usr/bin/systemd-sysusers": File("x", 0o755),
         f"{UNIT}/extra.service": "[Install]\nWantedBy=multi-user.target\n",
     },
     {"Replaces": "accounts"},
     {
-        "postinst": "# Automatically added by dh_installsysusers/13\n"
+        "postinst": "#!/bin/sh\n# Automatically added by dh_installsysusers/13\n"
         'if [ "$1" = "configure" ] || [ "$1" = "abort-upgrade" ] || [ "$1" = "abort-deconfigure" ] || '
         '[ "$1" = "abort-remove" ] ; then\n'
         '   systemd-sysusers ${DPKG_ROOT:+--root="$DPKG_ROOT"} aaa.conf\nfi\n'

@@ -31,7 +31,7 @@ def test_users_are_made_and_own_files_by_name(tmp_path: Path) -> None:
         files=[{"path": "etc/app.conf", "source": str(source), "owner": "app:log", "mode": "0640"}],
     )
     assert content(output, "etc/passwd").endswith("app:x:800:800:The App:/var/lib/app:/usr/sbin/nologin\n")
-    assert content(output, "etc/group").endswith("kvm:x:993:app\napp:x:800:\nlog:x:999:\n")
+    assert content(output, "etc/group").endswith("kvm:x:993:app\nlog:x:999:\napp:x:800:\n")
     entry = names(output)["etc/app.conf"]
     assert (entry.uid, entry.gid, entry.mode) == (800, 999, 0o640)
 

@@ -1,51 +1,100 @@
 """The account databases as shadow's programs change them: passwd, group, shadow, gshadow, subuid, subgid."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tools.sysimage.commands.call import Call
+from tools.sysimage.commands.call import Call, Command
 
 PASSWD, GROUP, SHADOW, GSHADOW = "etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"
 SUBUID, SUBGID = "etc/subuid", "etc/subgid"
 _FIELDS = {PASSWD: 7, GROUP: 4, SHADOW: 9, GSHADOW: 4, SUBUID: 3, SUBGID: 3}
+_NUMBERS = {PASSWD: (2, 3), GROUP: (2,), SHADOW: (), GSHADOW: (), SUBUID: (1, 2), SUBGID: (1, 2)}
+_NOT_WRITTEN = 10  # E_GRP_UPDATE
+MAX_ID = 2**32 - 1
+"""The highest number; it stands for none, so that no account has it."""
+
+
+class FailureError(Exception):
+    """A program ends with a status and a message."""
+
+    def __init__(self, status: int, message: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def failing(command: Command) -> Command:
+    """Makes a command of one that raises FailureError."""
+
+    def run(call: Call) -> int:
+        try:
+            return command(call)
+        except FailureError as error:
+            if str(error):
+                call.complain(str(error))
+            return error.status
+
+    return run
 
 
 @dataclass(slots=True)
 class Database:
-    """A colon-separated file: the fields of its lines, those that are none kept as they are."""
+    """A colon-separated file: the fields of its lines; lines that are no entries are kept as they are."""
 
     path: str
     rows: list[list[str]]
     there: bool = True
     changed: bool = False
 
+    def entries(self) -> Iterator[list[str]]:
+        """Yields the lines that are entries."""
+        count, numbers = _FIELDS[self.path], _NUMBERS[self.path]
+        for row in self.rows:
+            if len(row) == count and row[0] and all(row[at].isdigit() for at in numbers):
+                yield row
+
     def row(self, name: str) -> list[str] | None:
         """The fields of a name, None if there is none."""
-        return next((row for row in self.rows if row[0] == name and len(row) > 1), None)
+        return next((row for row in self.entries() if row[0] == name), None)
 
     def by_number(self, number: int) -> list[str] | None:
         """The fields of who has a number."""
-        text = str(number)
-        return next((row for row in self.rows if len(row) > 2 and row[2] == text), None)
+        return next((row for row in self.entries() if int(row[2]) == number), None)
 
-    def add(self, *fields: str) -> None:
-        """Adds a line at the end, if the file is there."""
-        if self.there:
-            self.rows.append(list(fields))
-            self.changed = True
+    def numbers(self) -> Iterator[int]:
+        """Yields the numbers in use."""
+        for row in self.entries():
+            yield int(row[2])
+
+    def put(self, *fields: str) -> None:
+        """Gives the entry of a name these fields; one that is not there comes to the end of the file.
+
+        Raises FailureError if two entries have the name, as shadow refuses to change either.
+        """
+        if not self.there:
+            return
+        found = [row for row in self.entries() if row[0] == fields[0]]
+        if len(found) > 1:
+            message = (
+                f"Multiple entries named '{fields[0]}' in /{self.path}. Please fix this with pwck or grpck."
+            )
+            raise FailureError(_NOT_WRITTEN if self.path in (GROUP, GSHADOW) else 1, message)
+        self.changed = True
+        if found:
+            found[0][:] = fields
+        else:
+            nis = (at for at, row in enumerate(self.rows) if row[0][:1] in ("+", "-"))
+            self.rows.insert(next(nis, len(self.rows)), list(fields))
 
     def remove(self, name: str) -> None:
-        """Removes the lines of a name."""
+        """Removes the entries of a name."""
         kept = [row for row in self.rows if row[0] != name]
         self.changed |= len(kept) < len(self.rows)
         self.rows = kept
 
-    def numbers(self) -> Iterator[int]:
-        """Yields the numbers in use."""
-        for row in self.rows:
-            if len(row) > 2 and row[2].isdigit():
-                yield int(row[2])
+
+def members(row: list[str], at: int = 3) -> list[str]:
+    """The names in a list of an entry of group or gshadow."""
+    return [name for name in row[at].split(",") if name]
 
 
 @dataclass(slots=True)
@@ -57,9 +106,10 @@ class Accounts:
 
     def __getitem__(self, path: str) -> Database:
         if path not in self.files:
-            lines = self.call.root.text(path).splitlines()
             there = self.call.root.tree.find(path) is not None
-            self.files[path] = Database(path, [line.split(":") for line in lines], there)
+            lines = self.call.root.text(path).removesuffix("\n").split("\n") if there else []
+            rows = [line.split(":") for line in lines] if lines != [""] else []
+            self.files[path] = Database(path, rows, there)
         return self.files[path]
 
     def save(self) -> None:
@@ -69,84 +119,29 @@ class Accounts:
                 text = "".join(":".join(row) + "\n" for row in database.rows)
                 self.call.root.write(path, text, origin=self.call.world.who)
 
-    def user(self, text: str) -> list[str] | None:
-        """The line of a user in passwd, by name."""
-        return self[PASSWD].row(text)
+    def user(self, name: str) -> list[str] | None:
+        """The entry of a user in passwd, by name."""
+        return self[PASSWD].row(name)
 
     def group(self, text: str) -> list[str] | None:
-        """The line of a group, by name, or by number if it is one."""
-        found = self[GROUP].row(text)
-        return self[GROUP].by_number(int(text)) if found is None and text.isdigit() else found
+        """The entry of a group, by its number if the text is one, else by its name."""
+        if text.isascii() and text.isdigit():
+            return self[GROUP].by_number(int(text))
+        return self[GROUP].row(text)
 
     def add_member(self, group: str, user: str) -> None:
         """Adds a user to a group, in group and in gshadow."""
         for path in (GROUP, GSHADOW):
             row = self[path].row(group)
-            if row is not None:
-                members = [name for name in row[3].split(",") if name]
-                if user not in members:
-                    row[3] = ",".join([*members, user])
-                    self[path].changed = True
+            if row is not None and user not in members(row):
+                self[path].put(*row[:3], ",".join([*members(row), user]))
 
     def remove_member(self, group: str, user: str) -> bool:
-        """Removes a user from a group; says whether it was in it."""
+        """Removes a user from a group, in group and in gshadow; says whether it was in it."""
         found = False
         for path in (GROUP, GSHADOW):
             row = self[path].row(group)
-            if row is not None and user in row[3].split(","):
-                row[3] = ",".join(name for name in row[3].split(",") if name != user)
-                self[path].changed = found = True
+            if row is not None and user in members(row):
+                self[path].put(*row[:3], ",".join(name for name in members(row) if name != user))
+                found = True
         return found
-
-
-def login_defs(call: Call) -> dict[str, str]:
-    """What login.defs(5) says, by key."""
-    return dict(re.findall(r"^([A-Z_]+)[ \t]+(.*?)[ \t]*$", call.root.text("etc/login.defs"), re.MULTILINE))
-
-
-def _free(used: set[int], low: int, high: int, *, system: bool) -> int | None:
-    """The number that useradd and groupadd take.
-
-    For a system account it is the one below the lowest that is used, else the highest that is free; for
-    others the one above the highest, else the lowest that is free.
-    """
-    inside = [number for number in used if low <= number <= high]
-    if system:
-        first = min(inside, default=high + 1) - 1
-        if low <= first:
-            return first
-        return next((number for number in range(high, low - 1, -1) if number not in used), None)
-    first = max(inside, default=low - 1) + 1
-    if first <= high:
-        return first
-    return next((number for number in range(low, high + 1) if number not in used), None)
-
-
-def new_number(
-    accounts: Accounts, path: str, definitions: dict[str, str], *, system: bool, preferred: int | None = None
-) -> int | None:
-    """A free number for a user (PASSWD) or a group (GROUP); `preferred` if that is free and in the range."""
-    kind = "UID" if path == PASSWD else "GID"
-    low = int(definitions.get(f"{kind}_MIN", "1000"))
-    high = int(definitions.get(f"{kind}_MAX", "60000"))
-    if system:
-        high = int(definitions.get(f"SYS_{kind}_MAX", str(low - 1)))
-        low = int(definitions.get(f"SYS_{kind}_MIN", "101"))
-    used = set(accounts[path].numbers())
-    if preferred is not None and preferred not in used and low <= preferred <= high:
-        return preferred
-    return _free(used, low, high, system=system)
-
-
-def add_subordinate(accounts: Accounts, name: str, definitions: dict[str, str]) -> None:
-    """Gives a user ranges in subuid(5) and subgid(5)."""
-    for path, kind in ((SUBUID, "UID"), (SUBGID, "GID")):
-        if not accounts[path].there:
-            continue
-        count = int(definitions.get(f"SUB_{kind}_COUNT", "65536"))
-        first = int(definitions.get(f"SUB_{kind}_MIN", "100000"))
-        for row in sorted(accounts[path].rows, key=lambda row: int(row[1])):
-            if first + count <= int(row[1]):
-                break
-            first = max(first, int(row[1]) + int(row[2]))
-        accounts[path].add(name, str(first), str(count))

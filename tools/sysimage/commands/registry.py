@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from tools.sysimage.commands import (
     accounts_adduser,
-    accounts_shadow,
+    accounts_ageing,
+    accounts_convert,
+    accounts_deluser,
+    accounts_getent,
+    accounts_groups,
+    accounts_sysusers,
+    accounts_useradd,
+    accounts_usermod,
     alternatives,
     apache,
     attributes,
@@ -55,6 +62,7 @@ from tools.sysimage.commands import (
     translate,
     triggers,
     ucf,
+    update_passwd,
     wrappers,
     xargs,
 )
@@ -62,7 +70,14 @@ from tools.sysimage.commands.call import Command
 
 FAMILIES = (
     accounts_adduser,
-    accounts_shadow,
+    accounts_ageing,
+    accounts_convert,
+    accounts_deluser,
+    accounts_getent,
+    accounts_groups,
+    accounts_sysusers,
+    accounts_useradd,
+    accounts_usermod,
     alternatives,
     apache,
     attributes,
@@ -113,6 +128,7 @@ FAMILIES = (
     translate,
     triggers,
     ucf,
+    update_passwd,
     wrappers,
     xargs,
 )

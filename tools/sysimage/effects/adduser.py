@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.effects.accounts import Table
+from tools.sysimage.effects.account_table import Table
 from tools.sysimage.effects.root import Root
 
 _FIRST, _LAST = 100, 999  # FIRST_SYSTEM_UID and LAST_SYSTEM_UID of adduser.conf(5)

@@ -50,12 +50,14 @@ def users(root: Root, lines: Sequence[str]) -> None:
     doubled += sorted({name for kind, name in names if names.count((kind, name)) > 1})
     if doubled:
         raise ToolError(f"users: {', '.join(doubled)} is given twice; keep one")
-    accounts.apply(root, "users", items)
+    made = {name for kind, name in names if kind == "u"}
     for item in items:
-        if item.kind == "m" and root.uid(item.name) is None:
+        # systemd-sysusers would make such a user; here it is a slip.
+        if item.kind == "m" and item.name not in made and root.uid(item.name) is None:
             raise ToolError(
                 f"users: there is no user {item.name} to be in the group {item.number}; add a line"
             )
+    accounts.apply(root, "users", items)
 
 
 def hostname(root: Root, name: str) -> None:
