@@ -82,5 +82,7 @@ def test_a_referrer_has_the_image_as_its_subject(tmp_path: Path) -> None:
 
 def test_a_file_that_is_missing_leaves_no_layout(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        artifact.make(TYPE, [artifact.Content(tmp_path / "none", TYPE, "none")], [], {}, tmp_path / "layout")
+        artifact.make(
+            TYPE, [artifact.ArtifactFile(tmp_path / "none", TYPE, "none")], [], {}, tmp_path / "layout"
+        )
     assert not (tmp_path / "layout/index.json").exists()

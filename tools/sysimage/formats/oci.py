@@ -1,9 +1,8 @@
-"""Reads OCI image layouts (image-spec: image-layout.md, image-index.md, manifest.md, config.md).
+"""Reads the images of OCI image layouts (image-spec: image-index.md, manifest.md, config.md).
 
 Docker's schema 2 media types are read as what they are: the same thing under other names.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +10,12 @@ from typing import Any
 
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats import oci_layout
 from tools.sysimage.formats.blob import Descriptor, Layer, checked, open_blob
 
 _MAX_JSON = 1 << 25  # bytes of an index, a manifest or a configuration
 _MAX_DEPTH = 8  # of indexes in indexes
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})")
-_INDEXES = frozenset(
-    {
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-    }
-)
-_MANIFESTS = frozenset(
-    {
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    }
-)
 _LAYER = re.compile(
     r"application/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+gzip|\+zstd)?"
     r"|application/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?"
@@ -73,17 +61,7 @@ class Layout:
     def __init__(self, root: Path) -> None:
         """Raises ToolError if `root` is no image layout."""
         self.root = root
-        for name in ("oci-layout", "index.json"):
-            if not (root / name).is_file():
-                raise ToolError(
-                    f"{root}: not an OCI image layout (it has no {name}); give the directory that oci_image, "
-                    "oci_pull or 'skopeo copy … oci:DIR' makes"
-                )
-        version = _object(
-            _json((root / "oci-layout").read_bytes(), f"{root}/oci-layout"), f"{root}/oci-layout"
-        )
-        if not str(version.get("imageLayoutVersion", "")).startswith("1."):
-            raise ToolError(f"{root}/oci-layout: not version 1 of the OCI image layout; make the layout anew")
+        self._index = oci_layout.read_index(root)
 
     def image(self, wanted: Platform) -> Image:
         """The one image for a platform; fields that are empty in `wanted` fit any.
@@ -92,8 +70,7 @@ class Layout:
         """
         where = f"{self.root}/index.json"
         found: dict[str, tuple[Platform, Descriptor]] = {}
-        index = _object(_json((self.root / "index.json").read_bytes(), where), where)
-        self._collect(index, where, found, set(), 0)
+        self._collect(self._index, where, found, set(), 0)
         if not found:
             raise ToolError(f"{where}: lists no image; make the layout anew")
         fitting = [descriptor for platform, descriptor in found.values() if platform.fits(wanted)]
@@ -120,12 +97,12 @@ class Layout:
         for item in _list(index, "manifests", where):
             descriptor = _descriptor(item, where)
             blob_where = f"{self.root}: {descriptor.digest}"
-            if descriptor.media_type in _INDEXES:
+            if descriptor.media_type in oci_layout.INDEXES:
                 # Read once: there can be more ways to an index than there is time.
                 if descriptor.digest not in seen:
                     seen.add(descriptor.digest)
                     self._collect(self._load(descriptor), blob_where, found, seen, depth + 1)
-            elif descriptor.media_type in _MANIFESTS:
+            elif descriptor.media_type in oci_layout.MANIFESTS:
                 platform = _platform(_object(item, where).get("platform"))
                 if platform is None:
                     platform = self._config_platform(self._load(descriptor), blob_where)
@@ -139,7 +116,7 @@ class Layout:
 
     def _config_platform(self, manifest: dict[str, Any], where: str) -> Platform | None:
         descriptor = _descriptor(manifest.get("config"), f"{where}: config")
-        if not _is_config(descriptor):
+        if descriptor.media_type not in oci_layout.CONFIGS:
             return None  # an artifact: a signature, an SBOM
         return _platform(self._load(descriptor)) or Platform()
 
@@ -147,7 +124,7 @@ class Layout:
         where = f"{self.root}: manifest {descriptor.digest}"
         manifest = self._load(descriptor)
         config_descriptor = _descriptor(manifest.get("config"), f"{where}: config")
-        if not _is_config(config_descriptor):
+        if config_descriptor.media_type not in oci_layout.CONFIGS:
             raise ToolError(f"{where}: is a {config_descriptor.media_type}, not an image; give an image")
         config = self._load(config_descriptor)
         layers = [_descriptor(item, where) for item in _list(manifest, "layers", where)]
@@ -172,27 +149,17 @@ class Layout:
                 )
             if not isinstance(diff_id, str) or not _DIGEST.fullmatch(diff_id):
                 raise ToolError(f"{layer_where}: its diff ID {diff_id!r} is no digest; build the image again")
-            made.append(Layer(self._blob(layer.digest), layer, diff_id, layer_where))
+            made.append(Layer(oci_layout.blob_path(self.root, layer.digest), layer, diff_id, layer_where))
         return Image(descriptor.digest, platform, tuple(made), config)
-
-    def _blob(self, digest: str) -> Path:
-        return self.root / "blobs" / Path(*digest.split(":"))
 
     def _load(self, descriptor: Descriptor) -> dict[str, Any]:
         where = f"{self.root}: {descriptor.digest}"
         if descriptor.size > _MAX_JSON:
             raise ToolError(f"{where}: {descriptor.size} bytes are too many for JSON; make the layout anew")
-        path = self._blob(descriptor.digest)
+        path = oci_layout.blob_path(self.root, descriptor.digest)
         with open_blob(path, descriptor, where) as stream:
             data = b"".join(checked(stream, descriptor, where))
-        return _object(_json(data, where), where)
-
-
-def _is_config(descriptor: Descriptor) -> bool:
-    return descriptor.media_type in (
-        "application/vnd.oci.image.config.v1+json",
-        "application/vnd.docker.container.image.v1+json",
-    )
+        return oci_layout.json_object(data, where)
 
 
 def _descriptor(value: Any, where: str) -> Descriptor:
@@ -211,13 +178,6 @@ def _platform(value: Any) -> Platform | None:
     if not isinstance(value, dict) or not value.get("os"):
         return None
     return Platform(*(str(value.get(key) or "") for key in ("os", "architecture", "variant")))
-
-
-def _json(data: bytes, where: str) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ToolError(f"{where}: is no JSON ({error}); make the layout anew") from error
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:

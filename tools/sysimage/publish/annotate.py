@@ -14,10 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.formats.oci_layout import first_digest
 from tools.sysimage.publish.registry import LOCK_ANNOTATION
 
 _OCI = "org.opencontainers.image."
-"""The annotation with the SHA-256 of the lock, hexadecimal."""
 
 
 def status_values(text: str) -> dict[str, str]:
@@ -48,12 +48,9 @@ def annotations(lock: bytes, status: dict[str, str], source: str, base: Path | N
         raise ToolError(
             f"lock: it has no snapshot ({error}); name the lock that the image is made of"
         ) from None
-    digest = ""
-    if base:
-        digest = json.loads((base / "index.json").read_text("utf-8"))["manifests"][0]["digest"]
     values = {
         LOCK_ANNOTATION: hashlib.sha256(lock).hexdigest(),
-        _OCI + "base.digest": digest,
+        _OCI + "base.digest": first_digest(base) if base else "",
         _OCI + "created": snapshot.strftime("%Y-%m-%dT%H:%M:%SZ"),
         _OCI + "revision": status.get("STABLE_GIT_COMMIT", ""),
         _OCI + "source": source or public(status.get("STABLE_GIT_URL", "")),

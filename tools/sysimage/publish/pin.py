@@ -16,11 +16,11 @@ from typing import Any
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.formats.oci_layout import CONFIGS
 from tools.sysimage.publish.registry import LOCK_ANNOTATION, Oras, Reference
 
 _BEGIN = "# What `{}` has written:\n"
 _END = "# (end of what is pinned)\n"
-_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 
 type Pins = dict[str, dict[str, str]]
 """Name of a base → architecture → HOST/PATH@sha256:…, with http:// before it if the registry has no TLS."""
@@ -93,7 +93,7 @@ def _images(oras: Oras, reference: Reference, manifest: dict[str, Any]) -> dict[
             )
         return found
     descriptor = manifest.get("config", {})
-    if descriptor.get("mediaType") not in _CONFIGS:
+    if descriptor.get("mediaType") not in CONFIGS:
         kind = manifest.get("artifactType") or descriptor.get("mediaType")
         raise ToolError(f"{reference}: is {kind}, not an image; pin what a push of a base image printed")
     config = oras.blob(Reference(reference.repository, descriptor["digest"]))

@@ -5,7 +5,6 @@ made, artifacts through oras.
 """
 
 import argparse
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.formats.oci_layout import first_digest
 from tools.sysimage.publish.registry import TAG, Oras, Reference, Repository, send
 
 
@@ -63,8 +63,7 @@ class PushOptions:
 
 def push(settings: Settings, wishes: PushOptions) -> Reference:
     """Pushes by digest, then tags. Raises ToolError if that fails, or if a tag names something else."""
-    index = json.loads((settings.layout / "index.json").read_text("utf-8"))
-    reference = Reference(wishes.repository, index["manifests"][0]["digest"])
+    reference = Reference(wishes.repository, first_digest(settings.layout))
     oras = Oras(settings.oras, wishes.plain_http)
     for tag in wishes.tags:
         there = oras.tagged(reference.repository, tag)

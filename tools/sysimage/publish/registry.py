@@ -14,7 +14,8 @@ from typing import Any
 
 from tools.sysimage.core.errors import ToolError
 
-LOCK_ANNOTATION = "rules_system_image.lock.sha256"  # what an image was made of
+LOCK_ANNOTATION = "rules_system_image.lock.sha256"
+"""The annotation of an image with the SHA-256, in hex, of the lock that it was made of."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _HOST = re.compile(r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?")

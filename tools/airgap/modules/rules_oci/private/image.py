@@ -2,6 +2,10 @@
 
 `image.py MANIFEST`: a JSON file with the fields of oci_image, as private/image.bzl writes it. The result
 depends on the inputs' bytes only. Layers are copied as they are, and unpacked once for their diff ID.
+
+It has a writer of its own, beside that of tools/sysimage/formats/oci_layout.py: rules_system_image depends on
+this module, so this module can't depend on rules_system_image; and it runs as one file on the toolbox's
+Python, without any library.
 """
 
 import gzip
