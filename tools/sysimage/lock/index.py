@@ -10,7 +10,7 @@ from debian.deb822 import Packages
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.manifest import Pin
-from tools.sysimage.lock.packages import GONE, Origin, Package, parse_stanza
+from tools.sysimage.lock.packages import GONE, ArchivePackage, Origin, parse_stanza
 from tools.sysimage.lock.relations import Relation, parse_relations, parse_version
 
 _CHUNK = 1 << 20
@@ -53,8 +53,8 @@ class Index:
         self._essential: dict[str, None] = {}
         self._required: dict[str, None] = {}
         self._held: dict[str, _Stanza] = {}
-        self._candidates: dict[str, Package | None] = {}
-        self._latest: dict[str, Package | None] = {}
+        self._candidates: dict[str, ArchivePackage | None] = {}
+        self._latest: dict[str, ArchivePackage | None] = {}
         self._mentions: dict[str, tuple[int, int]] = {}
 
     def add(self, stream: BinaryIO, origin: Origin) -> None:
@@ -102,7 +102,7 @@ class Index:
         """The names of all packages."""
         return self._stanzas.keys()
 
-    def candidate(self, name: str) -> Package | None:
+    def candidate(self, name: str) -> ArchivePackage | None:
         """The version that would be installed: the one that is held, else the latest."""
         if name not in self._candidates:
             held = self._held.get(name)
@@ -112,7 +112,7 @@ class Index:
                 self._candidates[name] = self.latest(name)
         return self._candidates[name]
 
-    def latest(self, name: str) -> Package | None:
+    def latest(self, name: str) -> ArchivePackage | None:
         """The version that would be installed if none were held.
 
         It is the highest of the suites with the highest priority, among the versions that a pin leaves;
@@ -122,18 +122,18 @@ class Index:
             self._latest[name] = self._choose(name)
         return self._latest[name]
 
-    def versions(self, name: str) -> list[Package]:
+    def versions(self, name: str) -> list[ArchivePackage]:
         """All versions of `name`, whether they may be installed or not, those of the first suites first."""
         return [parse_stanza(stanza.text, stanza.origin) for stanza in self._stanzas.get(name, ())]
 
-    def is_security_update(self, package: Package) -> bool:
+    def is_security_update(self, package: ArchivePackage) -> bool:
         """Whether a security suite lists this version, in whatever other suite it is, too."""
         return any(
             stanza.origin.security and _field(stanza.text, b"Version") == package.version
             for stanza in self._stanzas.get(package.name, ())
         )
 
-    def providers(self, name: str) -> list[tuple[Package, Relation]]:
+    def providers(self, name: str) -> list[tuple[ArchivePackage, Relation]]:
         """The candidates that provide `name`, each with the entry of its Provides, in no order of worth.
 
         A version that is no candidate provides nothing.
@@ -150,7 +150,7 @@ class Index:
         """The names of the packages of which any version provides `name`."""
         return self._providers.get(name, {}).keys()
 
-    def best_first(self, providers: list[Package]) -> list[Package]:
+    def best_first(self, providers: list[ArchivePackage]) -> list[ArchivePackage]:
         """Orders packages that provide the same as apt does.
 
         Essential packages come first, then by Priority; of equals the one that the indexes mention last,
@@ -227,7 +227,7 @@ class Index:
                 return found, pin
         return stanzas, None
 
-    def _choose(self, name: str) -> Package | None:
+    def _choose(self, name: str) -> ArchivePackage | None:
         allowed, pin = self._allowed(name)
         best: _Stanza | None = None
         highest = (0, parse_version("0"))
@@ -244,7 +244,7 @@ class Index:
                 best, highest = stanza, rank
         return parse_stanza(best.text, best.origin) if best else None
 
-    def _rank(self, package: Package) -> tuple[bool, bool, int]:
+    def _rank(self, package: ArchivePackage) -> tuple[bool, bool, int]:
         """Its place among packages that provide the same, the smallest first: what apt trusts more."""
         # For apt, a package without a Priority stands above those that are required.
         priority = package.fields.get("priority", "")

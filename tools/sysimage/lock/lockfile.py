@@ -10,7 +10,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian.locked import LOCK_VERSION
 from tools.sysimage.lock.archive import Release, iso
 from tools.sysimage.lock.manifest import Manifest
-from tools.sysimage.lock.packages import Origin, Package, parse_stanza
+from tools.sysimage.lock.packages import ArchivePackage, Origin, parse_stanza
 from tools.sysimage.lock.resolve import Closure
 
 # What the resolution and the summary need of a package; the rest of its stanza is in the .deb.
@@ -96,7 +96,7 @@ def build(
     }
 
 
-def _entry(package: Package) -> dict[str, Any]:
+def _entry(package: ArchivePackage) -> dict[str, Any]:
     return {
         "version": package.version,
         "architecture": package.architecture,
@@ -136,7 +136,7 @@ def stanza(name: str, entry: Mapping[str, Any]) -> tuple[bytes, Origin]:
     return text.encode(), Origin(entry["archive"], entry["suite"], entry["component"])
 
 
-def packages(lock: Lock, architecture: str) -> dict[str, Package]:
+def packages(lock: Lock, architecture: str) -> dict[str, ArchivePackage]:
     """The locked packages of one architecture by name."""
     return {
         name: parse_stanza(*stanza(name, entry)) for name, entry in lock["packages"][architecture].items()

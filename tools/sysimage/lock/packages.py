@@ -39,7 +39,7 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
-class Package:
+class ArchivePackage:
     """One version of one package, as its stanza in a Packages index tells it."""
 
     name: str
@@ -95,11 +95,11 @@ class Package:
         return f"{self.name} {self.version}"
 
 
-def parse_stanza(text: bytes, origin: Origin) -> Package:
+def parse_stanza(text: bytes, origin: Origin) -> ArchivePackage:
     """The package of one stanza of a Packages index. Raises ToolError if a field is missing or damaged."""
     fields = Packages(text)
     try:
-        package = Package(
+        package = ArchivePackage(
             name=fields["Package"],
             version=fields["Version"],
             architecture=fields["Architecture"],

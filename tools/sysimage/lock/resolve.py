@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet, nearest
-from tools.sysimage.lock.packages import Package
+from tools.sysimage.lock.packages import ArchivePackage
 from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
 from tools.sysimage.lock.selection import Conflict, Selection
 
@@ -33,7 +33,7 @@ _RECURSION_LIMIT = 50_000
 class Closure:
     """A resolved set, the packages of the set that it extends included."""
 
-    packages: Mapping[str, Package]
+    packages: Mapping[str, ArchivePackage]
     """By name, in the order of selection."""
     depends: Mapping[str, tuple[str, ...]]
     """Package → the selected packages that fulfil its Pre-Depends and Depends, sorted."""
@@ -197,7 +197,7 @@ class _Resolver:
                     raise _HeldBackError(name)
                 name = self.needed_by[name]
 
-    def _root(self, name: str, where: str) -> Package:
+    def _root(self, name: str, where: str) -> ArchivePackage:
         package = self.index.candidate(name)
         if package is not None:
             return package
@@ -206,7 +206,7 @@ class _Resolver:
             raise ToolError(f"{where}: {name} is a virtual package; name a provider: {', '.join(providers)}")
         raise ToolError(f"{where}: no package {name} in any suite{nearest(name, self.index.names())}")
 
-    def _add(self, package: Package, needed_by: str | None) -> None:
+    def _add(self, package: ArchivePackage, needed_by: str | None) -> None:
         self.selection.add(package)
         self.needed_by[package.name] = needed_by
 
@@ -224,11 +224,11 @@ class _Resolver:
         self.used.add(self.elsewhere[name])
         return True
 
-    def _expand(self, package: Package) -> None:
+    def _expand(self, package: ArchivePackage) -> None:
         for alternatives in package.dependencies:
             self._satisfy(package, alternatives)
 
-    def _satisfy(self, package: Package, alternatives: Alternatives) -> None:
+    def _satisfy(self, package: ArchivePackage, alternatives: Alternatives) -> None:
         if next(self.selection.fulfilling(alternatives), None):
             return
         if any(self._excluded(relation.name) for relation in alternatives):
@@ -255,7 +255,7 @@ class _Resolver:
         problem = f"needs {format_alternatives(alternatives)}: {self._why_not(alternatives)}"
         raise _UnmetError(problem, (package.name,))
 
-    def _groups(self, relation: Relation) -> tuple[list[Package], list[Package]]:
+    def _groups(self, relation: Relation) -> tuple[list[ArchivePackage], list[ArchivePackage]]:
         """The candidates that would fulfil one alternative: the real package, and its providers."""
         package = self.index.candidate(relation.name)
         return (
@@ -267,12 +267,12 @@ class _Resolver:
             ],
         )
 
-    def _choices(self, alternatives: Alternatives) -> Iterator[Package]:
+    def _choices(self, alternatives: Alternatives) -> Iterator[ArchivePackage]:
         """The candidates in the order in which to try them; those to avoid come last, as they were found.
 
         Raises _HeldBackError where one comes in between that is held at a version which won't do.
         """
-        last: list[Package] = []
+        last: list[ArchivePackage] = []
         for relation in alternatives:
             real, providing = self._groups(relation)
             if not real:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tools.sysimage.lock.packages import Package
+from tools.sysimage.lock.packages import ArchivePackage
 from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
 
 
@@ -11,8 +11,8 @@ from tools.sysimage.lock.relations import Alternatives, Relation, format_alterna
 class Conflict:
     """Two packages that can't be installed together: `one` conflicts with or breaks `other`."""
 
-    one: Package
-    other: Package
+    one: ArchivePackage
+    other: ArchivePackage
     relation: str
 
     def __str__(self) -> str:
@@ -22,28 +22,28 @@ class Conflict:
 class Selection:
     """The packages selected for one architecture, in the order of selection."""
 
-    def __init__(self, architecture: str, packages: Iterable[Package] = ()) -> None:
+    def __init__(self, architecture: str, packages: Iterable[ArchivePackage] = ()) -> None:
         self.architecture = architecture
-        self.packages: dict[str, Package] = {}
+        self.packages: dict[str, ArchivePackage] = {}
         # A name → the selected packages that provide it; kept in step with `packages`.
-        self._provided: dict[str, list[tuple[Package, Relation]]] = {}
+        self._provided: dict[str, list[tuple[ArchivePackage, Relation]]] = {}
         for package in packages:
             self.add(package)
 
-    def add(self, package: Package) -> None:
+    def add(self, package: ArchivePackage) -> None:
         """Selects `package`, of which no other version is selected."""
         self.packages[package.name] = package
         for entry in package.provides:
             self._provided.setdefault(entry.name, []).append((package, entry))
 
-    def pop(self) -> Package:
+    def pop(self) -> ArchivePackage:
         """Forgets the package that was selected last."""
         _, package = self.packages.popitem()
         for entry in package.provides:
             self._provided[entry.name].pop()
         return package
 
-    def fulfilling(self, alternatives: Alternatives) -> Iterator[Package]:
+    def fulfilling(self, alternatives: Alternatives) -> Iterator[ArchivePackage]:
         """The selected packages that fulfil `alternatives`, best first."""
         for relation in alternatives:
             package = self.packages.get(relation.name)
@@ -53,13 +53,13 @@ class Selection:
                 if self.provides(provider, entry, relation):
                     yield provider
 
-    def bears(self, package: Package, relation: Relation) -> bool:
+    def bears(self, package: ArchivePackage, relation: Relation) -> bool:
         """Whether `package`, which has the relation's name, is what it means (deb-control(5), Multi-Arch)."""
         kind = self._kind(relation)
         fits = kind == self.architecture or (kind == "any" and package.multi_arch == "allowed")
         return fits and relation.admits(package.version)
 
-    def provides(self, provider: Package, entry: Relation, relation: Relation) -> bool:
+    def provides(self, provider: ArchivePackage, entry: Relation, relation: Relation) -> bool:
         """Whether `relation` means what an entry of `provider`'s Provides stands for.
 
         A version is only met by a versioned entry. With `:any`, a name is another name: what is provided as

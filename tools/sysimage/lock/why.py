@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.manifest import Manifest, PackageSet, nearest
-from tools.sysimage.lock.packages import Package
+from tools.sysimage.lock.packages import ArchivePackage
 from tools.sysimage.lock.relations import format_alternatives
 from tools.sysimage.lock.selection import Selection
 
@@ -100,7 +100,9 @@ def _explain(
         yield f"  needed by {', '.join(others[:_SHOWN])}{more}, too"
 
 
-def _roots(manifest: Manifest, name: str, packages: Mapping[str, Package]) -> Iterator[tuple[str, Reason]]:
+def _roots(
+    manifest: Manifest, name: str, packages: Mapping[str, ArchivePackage]
+) -> Iterator[tuple[str, Reason]]:
     """What the set and those that it extends ask for; the set's own wishes come last, and so count."""
     by_name = {wanted.name: wanted for wanted in manifest.sets}
     current: PackageSet | None = by_name[name]
