@@ -22,7 +22,7 @@ from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet, nearest
 from tools.sysimage.lock.packages import ArchivePackage
 from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
-from tools.sysimage.lock.selection import Conflict, Selection
+from tools.sysimage.lock.selection import Conflict, PackageSelection
 
 # A chain of dependencies is a recursion of two frames a package: Debian's longest are beyond the
 # interpreter's 1,000. Python's own frames don't use the C stack.
@@ -134,7 +134,7 @@ class _Resolver:
         self.index = index
         self.wanted = wanted
         self.avoid = avoid
-        self.selection = Selection(index.architecture, base.packages.values() if base else ())
+        self.selection = PackageSelection(index.architecture, base.packages.values() if base else ())
         self.needed_by: dict[str, str | None] = dict(base.needed_by) if base else {}
         # Those that another alternative could have stood for.
         self.chosen: set[str] = set()
@@ -294,7 +294,9 @@ class _Resolver:
         """Raises _HeldBackError for the first of `names` whose latest version would fulfil `relation`."""
         for name in names:
             latest = self.index.latest(name) if self.index.upgradable(name) else None
-            if latest and next(Selection(self.index.architecture, [latest]).fulfilling((relation,)), None):
+            if latest and next(
+                PackageSelection(self.index.architecture, [latest]).fulfilling((relation,)), None
+            ):
                 raise _HeldBackError(name)
 
     def _why_not(self, alternatives: Alternatives) -> str:

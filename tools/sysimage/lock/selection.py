@@ -19,7 +19,7 @@ class Conflict:
         return f"{self.one} {self.relation}, which {self.other} is or provides"
 
 
-class Selection:
+class PackageSelection:
     """The packages selected for one architecture, in the order of selection."""
 
     def __init__(self, architecture: str, packages: Iterable[ArchivePackage] = ()) -> None:

@@ -8,7 +8,7 @@ from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.manifest import Manifest, PackageSet, nearest
 from tools.sysimage.lock.packages import ArchivePackage
 from tools.sysimage.lock.relations import format_alternatives
-from tools.sysimage.lock.selection import Selection
+from tools.sysimage.lock.selection import PackageSelection
 
 # Of libc6 it is hundreds.
 _SHOWN = 8
@@ -25,7 +25,7 @@ class Reason:
         return f"needed by {self.needed_by}" if self.needed_by else self.text
 
 
-def selection(lock: lockfile.Lock, name: str, architecture: str) -> Selection:
+def selection(lock: lockfile.Lock, name: str, architecture: str) -> PackageSelection:
     """What the set `name` selected. Raises ToolError if a package of it is not in the lock."""
     locked = lockfile.packages(lock, architecture)
     listed = lock["sets"][name]["packages"][architecture]
@@ -34,10 +34,10 @@ def selection(lock: lockfile.Lock, name: str, architecture: str) -> Selection:
             raise ToolError(
                 f"set {name} ({architecture}): it lists {package}, which the lock does not describe"
             )
-    return Selection(architecture, [locked[package] for package in listed])
+    return PackageSelection(architecture, [locked[package] for package in listed])
 
 
-def reasons(manifest: Manifest, name: str, selected: Selection) -> dict[str, Reason]:
+def reasons(manifest: Manifest, name: str, selected: PackageSelection) -> dict[str, Reason]:
     """The reason of each package of the set `name` that can be reached from what the set asks for.
 
     Breadth first, so that following `needed_by` gives the shortest chain.
