@@ -8,7 +8,7 @@ from functools import cached_property
 from debian.deb822 import Packages
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.lock.relations import Alternatives, Relation, parse_relations
+from tools.sysimage.lock.relations import AlternativeRelations, Relation, parse_relations
 
 # Priorities of suites, apt_preferences(5); what no index lists has one below all of them.
 DEFAULT_PRIORITY = 500
@@ -74,7 +74,7 @@ class ArchivePackage:
         """`no`, `same`, `foreign` or `allowed`, deb-control(5)."""
         return self.fields.get("multi-arch", "no")
 
-    def relations(self, *fields: str) -> tuple[Alternatives, ...]:
+    def relations(self, *fields: str) -> tuple[AlternativeRelations, ...]:
         """The parsed relations of `fields` (`pre-depends`, `depends`…), in that order. Raises ToolError."""
         where = f"{self} in {self.origin}"
         return tuple(
@@ -82,7 +82,7 @@ class ArchivePackage:
         )
 
     @cached_property
-    def dependencies(self) -> tuple[Alternatives, ...]:
+    def dependencies(self) -> tuple[AlternativeRelations, ...]:
         """Pre-Depends and Depends, in this order."""
         return self.relations("pre-depends", "depends")
 

@@ -68,11 +68,11 @@ class Relation:
         return f"{self.name}{qualifier}{version}"
 
 
-type Alternatives = tuple[Relation, ...]
+type AlternativeRelations = tuple[Relation, ...]
 """`a | b | c`: one of them is enough."""
 
 
-def parse_relations(field: str, where: str) -> tuple[Alternatives, ...]:
+def parse_relations(field: str, where: str) -> tuple[AlternativeRelations, ...]:
     """Parses the value of Depends, Conflicts, Provides and the like; `where` names it in messages.
 
     Raises ToolError if it is not written as Debian policy 7.1 says.
@@ -92,6 +92,6 @@ def _relation(text: str, where: str) -> Relation:
     return Relation(match["name"], match["qualifier"], _OBSOLETE.get(sign, sign), match["version"])
 
 
-def format_alternatives(alternatives: Alternatives) -> str:
+def format_alternatives(alternatives: AlternativeRelations) -> str:
     """The text of alternatives as Depends writes it."""
     return " | ".join(map(str, alternatives))

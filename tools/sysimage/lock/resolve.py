@@ -21,7 +21,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet, nearest
 from tools.sysimage.lock.packages import ArchivePackage
-from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
+from tools.sysimage.lock.relations import AlternativeRelations, Relation, format_alternatives
 from tools.sysimage.lock.selection import Conflict, PackageSelection
 
 # A chain of dependencies is a recursion of two frames a package: Debian's longest are beyond the
@@ -228,7 +228,7 @@ class _Resolver:
         for alternatives in package.dependencies:
             self._satisfy(package, alternatives)
 
-    def _satisfy(self, package: ArchivePackage, alternatives: Alternatives) -> None:
+    def _satisfy(self, package: ArchivePackage, alternatives: AlternativeRelations) -> None:
         if next(self.selection.fulfilling(alternatives), None):
             return
         if any(self._excluded(relation.name) for relation in alternatives):
@@ -267,7 +267,7 @@ class _Resolver:
             ],
         )
 
-    def _choices(self, alternatives: Alternatives) -> Iterator[ArchivePackage]:
+    def _choices(self, alternatives: AlternativeRelations) -> Iterator[ArchivePackage]:
         """The candidates in the order in which to try them; those to avoid come last, as they were found.
 
         Raises _HeldBackError where one comes in between that is held at a version which won't do.
@@ -299,7 +299,7 @@ class _Resolver:
             ):
                 raise _HeldBackError(name)
 
-    def _why_not(self, alternatives: Alternatives) -> str:
+    def _why_not(self, alternatives: AlternativeRelations) -> str:
         reasons = []
         for relation in alternatives:
             # Not the locked version, which says nothing about what the archive has.

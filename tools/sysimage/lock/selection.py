@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tools.sysimage.lock.packages import ArchivePackage
-from tools.sysimage.lock.relations import Alternatives, Relation, format_alternatives
+from tools.sysimage.lock.relations import AlternativeRelations, Relation, format_alternatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class PackageSelection:
             self._provided[entry.name].pop()
         return package
 
-    def fulfilling(self, alternatives: Alternatives) -> Iterator[ArchivePackage]:
+    def fulfilling(self, alternatives: AlternativeRelations) -> Iterator[ArchivePackage]:
         """The selected packages that fulfil `alternatives`, best first."""
         for relation in alternatives:
             package = self.packages.get(relation.name)
