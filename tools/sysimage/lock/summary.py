@@ -10,7 +10,7 @@ from tools.sysimage.lock.relations import parse_version
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Change:
+class PackageChange:
     """What happens to one package; `text` is its line without the architectures."""
 
     name: str
@@ -33,7 +33,7 @@ def summary(
     Both functions take architecture and package; `reason` says why a package was added. A package that
     changes alike for several architectures has one line.
     """
-    changes: dict[Change, list[str]] = {}
+    changes: dict[PackageChange, list[str]] = {}
     for architecture in sorted({*_packages(old), *_packages(new)}):
         before = _packages(old).get(architecture, {})
         after = _packages(new).get(architecture, {})
@@ -45,7 +45,7 @@ def summary(
             if verb == "added":
                 text = f"{text}, {reason(architecture, name)}"
             security = verb == "upgraded" and is_security_update(architecture, name)
-            changes.setdefault(Change(name, text, verb, security), []).append(architecture)
+            changes.setdefault(PackageChange(name, text, verb, security), []).append(architecture)
     lines = [f"- {each} [{', '.join(where)}]" for each, where in sorted(changes.items())]
     sizes = [f"- {line}" for line in _sizes(old, new)]
     return [*_head(changes), *lines, *sizes]
@@ -71,7 +71,7 @@ def _packages(lock: Lock | None) -> dict[str, dict[str, Any]]:
     return dict(lock["packages"]) if lock else {}
 
 
-def _head(changes: dict[Change, list[str]]) -> list[str]:
+def _head(changes: dict[PackageChange, list[str]]) -> list[str]:
     """`1 removed, 2 upgraded (1 of them security updates)`, by packages."""
     if not changes:
         return []
