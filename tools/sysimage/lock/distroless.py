@@ -15,7 +15,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian.mirrors import VARIABLE, is_security, snapshot_mirror
 from tools.sysimage.lock import manifest
 from tools.sysimage.lock.debiankeys import CODENAMES, signers
-from tools.sysimage.lock.yamlnode import Node, parse
+from tools.sysimage.lock.yamlnode import YamlNode, parse
 
 _COMPONENTS = ("main", "contrib", "non-free", "non-free-firmware")
 _STAMP = re.compile(r"[0-9]{8}(T[0-9]{6}Z)?")
@@ -29,11 +29,11 @@ _WIDTH = 100  # characters of a list that stands in one line
 class _Archive:
     """What the sources of one archive ask for."""
 
-    source: Node
+    source: YamlNode
     """The first of them."""
     stamp: str | None
     """The moment of a snapshot; None for the archive as it is."""
-    suites: dict[str, tuple[Node, list[str]]]
+    suites: dict[str, tuple[YamlNode, list[str]]]
     """Suite → the first source that names it, and the components of all that do."""
 
 
@@ -97,7 +97,7 @@ def convert(text: str, source: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _archives(sources: list[Node]) -> dict[str, _Archive]:
+def _archives(sources: list[YamlNode]) -> dict[str, _Archive]:
     """The archives of the sources by name, merged by archive and by suite."""
     archives: dict[str, _Archive] = {}
     for source in sources:
@@ -130,7 +130,7 @@ def _archives(sources: list[Node]) -> dict[str, _Archive]:
     return archives
 
 
-def _place(source: Node, fields: dict[str, Node], suite: str) -> tuple[str, str | None]:
+def _place(source: YamlNode, fields: dict[str, YamlNode], suite: str) -> tuple[str, str | None]:
     """A source's archive and the moment of the snapshot that it is; the paths of its URLs tell both."""
     if not fields.keys() & {"url", "urls"}:
         source.fail("url is missing")
@@ -149,7 +149,7 @@ def _place(source: Node, fields: dict[str, Node], suite: str) -> tuple[str, str 
     return places[0]
 
 
-def _check_known(source: Node, archive: str, suite: str, components: list[str]) -> None:
+def _check_known(source: YamlNode, archive: str, suite: str, components: list[str]) -> None:
     """Refuses the suites of anybody but Debian, whose keys the user has to find out."""
     remedy = (
         "take it out, and add its [archive.NAME] by hand to what is written, with the fingerprints that its "
@@ -170,7 +170,7 @@ def _check_known(source: Node, archive: str, suite: str, components: list[str]) 
             source.fail(f"Debian's {suite} has no {component}, so this archive is not Debian's; {remedy}")
 
 
-def _distinct(names: Node) -> Iterator[Node]:
+def _distinct(names: YamlNode) -> Iterator[YamlNode]:
     """The entries of a list, none of them twice."""
     lines: dict[str, int] = {}
     for node in names.items():
@@ -180,7 +180,7 @@ def _distinct(names: Node) -> Iterator[Node]:
         yield node
 
 
-def _architecture(node: Node) -> str:
+def _architecture(node: YamlNode) -> str:
     name = node.text()
     if name == "all":
         node.fail("packages for all architectures are locked with those of each; name the guests' own")
@@ -189,7 +189,7 @@ def _architecture(node: Node) -> str:
     return name
 
 
-def _packages(nodes: Iterable[Node]) -> tuple[list[str], list[str]]:
+def _packages(nodes: Iterable[YamlNode]) -> tuple[list[str], list[str]]:
     """The lines of the list of packages, with the comments that they have, and those of their pins."""
     names: list[str] = []
     lines, pins = [], []

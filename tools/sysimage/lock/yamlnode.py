@@ -9,7 +9,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.lock.manifest import nearest
 
 
-class Node:
+class YamlNode:
     """A node of a document.
 
     Scalars are taken as they are written: which words mean true, a number or nothing differs between
@@ -30,26 +30,26 @@ class Node:
             self.fail("a word is to be here")
         return str(self._node.value).strip()
 
-    def items(self) -> list[Node]:
+    def items(self) -> list[YamlNode]:
         """The entries of a list, at least one. Raises ToolError."""
         if not isinstance(self._node, yaml.SequenceNode) or not self._node.value:
             self.fail("a list is to be here, of one entry at least")
-        return [Node(node, self._path, self._lines) for node in self._node.value]
+        return [YamlNode(node, self._path, self._lines) for node in self._node.value]
 
-    def fields(self, *needed: str, other: tuple[str, ...] = ()) -> dict[str, Node]:
+    def fields(self, *needed: str, other: tuple[str, ...] = ()) -> dict[str, YamlNode]:
         """The values of a mapping, which has all keys of `needed` and none but `other`. Raises ToolError."""
         known = (*needed, *other)
         if not isinstance(self._node, yaml.MappingNode):
             self.fail(f"a mapping is to be here, with {', '.join(known)}")
-        found: dict[str, Node] = {}
+        found: dict[str, YamlNode] = {}
         for key_node, value in self._node.value:
-            key = Node(key_node, self._path, self._lines)
+            key = YamlNode(key_node, self._path, self._lines)
             name = key.text()
             if name not in known:
                 key.fail(f"{name} is not known{nearest(name, known)}; valid are {', '.join(known)}")
             if name in found:
                 key.fail(f"{name} is here for the second time; once is enough")
-            found[name] = Node(value, self._path, self._lines)
+            found[name] = YamlNode(value, self._path, self._lines)
         for name in needed:
             if name not in found:
                 self.fail(f"{name} is missing")
@@ -67,10 +67,10 @@ class Node:
         return above, beside if beside.startswith("#") else ""
 
 
-def parse(text: str, path: Path) -> Node:
+def parse(text: str, path: Path) -> YamlNode:
     """The root of the one document in `text`, which is that of the file `path`. Raises ToolError."""
     try:
-        return Node(yaml.compose(text, Loader=yaml.SafeLoader), path, text.splitlines())
+        return YamlNode(yaml.compose(text, Loader=yaml.SafeLoader), path, text.splitlines())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}"
