@@ -13,12 +13,12 @@ MANIFEST = '[set.vanilla]\npackages = ["systemd"]\n'
 MEANING = {"set": {"vanilla": {"packages": ["systemd"]}}}
 
 
-def lay_out(folder: Path, manifest: str = MANIFEST) -> tuple[lock_fits.Source, lock_fits.Source]:
+def lay_out(folder: Path, manifest: str = MANIFEST) -> tuple[lock_fits.LabelledFile, lock_fits.LabelledFile]:
     """A manifest and a lock that was made from MANIFEST."""
     toml, lock = folder / "debian.toml", folder / "debian.lock.json"
     toml.write_text(manifest)
     lock.write_text(json.dumps({"manifest_sha256": meaning_sha256(MEANING), "sets": {"vanilla": {}}}))
-    return lock_fits.Source(toml, "//:debian.toml"), lock_fits.Source(lock, "//:debian.lock.json")
+    return lock_fits.LabelledFile(toml, "//:debian.toml"), lock_fits.LabelledFile(lock, "//:debian.lock.json")
 
 
 def test_a_lock_that_fits_passes_whatever_the_comments_say(tmp_path: Path) -> None:

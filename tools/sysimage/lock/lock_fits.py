@@ -13,14 +13,14 @@ from tools.sysimage.lock.manifest import meaning_sha256
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LabelledFile:
     """A file, and the name by which its user knows it."""
 
     path: Path
     label: str
 
 
-def check(manifest: Source, lock: Source, name: str, relock: str) -> str:
+def check(manifest: LabelledFile, lock: LabelledFile, name: str, relock: str) -> str:
     """Returns the digest of the manifest's meaning if the lock was made from it and has the set `name`.
 
     `relock` is the command that writes the lock anew. Raises ToolError otherwise.
@@ -54,8 +54,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--relock", required=True, help="the command that writes the lock anew")
     parser.add_argument("--output", type=Path, required=True, help="made if the lock fits")
     options = parser.parse_args(argv)
-    manifest = Source(options.manifest, options.manifest_label)
-    lock = Source(options.lock, options.lock_label)
+    manifest = LabelledFile(options.manifest, options.manifest_label)
+    lock = LabelledFile(options.lock, options.lock_label)
     digest = check(manifest, lock, options.set, options.relock)
     with output(options.output) as stream:
         stream.write(f"{digest}\n".encode())
