@@ -40,7 +40,7 @@ class PinInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PinSettings:
     """What the rule says."""
 
     command: str
@@ -52,10 +52,10 @@ class Settings:
     oras: Sequence[str]
 
     @staticmethod
-    def load(runfiles: Path, path: Path, workspace: Path) -> Settings:
+    def load(runfiles: Path, path: Path, workspace: Path) -> PinSettings:
         """Reads what the rule has written."""
         given = json_manifest.read(PinInput, runfiles / path)
-        return Settings(
+        return PinSettings(
             command=given.command,
             names=given.names,
             prefix=given.prefix,
@@ -155,7 +155,7 @@ def module_file(text: str, pins: Pins, prefix: str, command: str) -> str:
     return before + block + after if found else f"{text.rstrip()}\n\n{block}"
 
 
-def pin(settings: Settings, wanted: Mapping[str, str], plain_http: bool) -> list[str]:
+def pin(settings: PinSettings, wanted: Mapping[str, str], plain_http: bool) -> list[str]:
     """Pins what `wanted` names: name → reference, or "" to pin it no longer. Returns a line for each pin.
 
     Raises ToolError, and has written nothing, if one of them can't be pinned.
@@ -211,7 +211,7 @@ def main(argv: Sequence[str]) -> int:
         if not equals:
             raise ToolError(f"{word!r}: is no pin; give NAME=HOST/PATH@sha256:…")
         wanted[name] = reference
-    settings = Settings.load(options.runfiles.absolute(), options.settings, Path(workspace))
+    settings = PinSettings.load(options.runfiles.absolute(), options.settings, Path(workspace))
     for line in pin(settings, wanted, options.plain_http):
         print(line)
     return 0

@@ -27,7 +27,7 @@ class PushInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PushSettings:
     """What is pushed, and with what."""
 
     layout: Path
@@ -40,10 +40,10 @@ class Settings:
     """Where to, unless the command line says; may be empty."""
 
     @staticmethod
-    def load(runfiles: Path, path: Path) -> Settings:
+    def load(runfiles: Path, path: Path) -> PushSettings:
         """Reads what the rule has written; its paths are relative to the runfiles."""
         given = json_manifest.read(PushInput, runfiles / path)
-        return Settings(
+        return PushSettings(
             layout=runfiles / given.layout,
             oras=[word.replace("{runfiles}", str(runfiles)) for word in given.oras],
             oci_push=runfiles / given.oci_push if given.oci_push else None,
@@ -61,7 +61,7 @@ class PushOptions:
     plain_http: bool
 
 
-def push(settings: Settings, wishes: PushOptions) -> Reference:
+def push(settings: PushSettings, wishes: PushOptions) -> Reference:
     """Pushes by digest, then tags. Raises ToolError if that fails, or if a tag names something else."""
     reference = Reference(wishes.repository, first_digest(settings.layout))
     oras = Oras(settings.oras, wishes.plain_http)
@@ -101,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
         "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
     )
     options = parser.parse_args(argv)
-    settings = Settings.load(options.runfiles.absolute(), options.settings)
+    settings = PushSettings.load(options.runfiles.absolute(), options.settings)
     repository = options.repository or settings.repository
     if not repository:
         raise ToolError(
