@@ -81,13 +81,13 @@ def test_other_programs_read_what_is_written() -> None:
 
 
 def test_sizes_beyond_8_gib_are_in_a_pax_header() -> None:
-    header = tarformat.Header(b"big", 0o644, 0, 0, 1 << 33, b"0")
+    header = tarformat.TarHeader(b"big", 0o644, 0, 0, 1 << 33, b"0")
     assert b"19 size=8589934592\n" in tarformat.build(header)
 
 
 def test_a_directory_whose_only_slash_is_at_its_end_is_not_split() -> None:
     name = b"d" * 120 + b"/"
-    assert b"path=" + name in tarformat.build(tarformat.Header(name, 0o755, 0, 0, 0, b"5"))
+    assert b"path=" + name in tarformat.build(tarformat.TarHeader(name, 0o755, 0, 0, 0, b"5"))
 
 
 # Reading

@@ -25,7 +25,7 @@ _LONGEST = 4096  # bytes of a soname that are read
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ElfHeader:
     """The header of an ELF file: where its tables are, and how many entries of which size they have."""
 
     kind: int  # e_type
@@ -71,11 +71,11 @@ class Linkage:
     defines: frozenset[str]  # symbol versions
 
 
-def header(data: bytes) -> Header | None:
+def header(data: bytes) -> ElfHeader | None:
     """The header of a file, of which `data` is the beginning; None for what is no such ELF file."""
     if len(data) < HEADER or data[:6] != b"\x7fELF\x02\x01":
         return None
-    return Header(*_HEADER.unpack_from(data))
+    return ElfHeader(*_HEADER.unpack_from(data))
 
 
 def sections(data: bytes) -> dict[str, bytes]:

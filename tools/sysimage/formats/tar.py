@@ -14,7 +14,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.span import CHUNK, Content, Inline, Span, Sparse, copy
 from tools.sysimage.core.tree import Inode, Kind, Tree, canonical
 from tools.sysimage.formats import tarformat
-from tools.sysimage.formats.tarformat import BLOCK, ZEROS, DamagedError, Header
+from tools.sysimage.formats.tarformat import BLOCK, ZEROS, DamagedError, TarHeader
 
 _KINDS = {
     b"0": Kind.FILE,
@@ -147,7 +147,7 @@ class _Reader:
             self.refuse(f"it is cut off at byte {self.offset}, without an end marker")
         return block
 
-    def _entry(self, header: Header) -> Entry:
+    def _entry(self, header: TarHeader) -> Entry:
         if b"\0" in header.name or b"\0" in header.link:
             self.refuse(f"a name contains a NUL byte, before byte {self.offset}")
         if max(len(header.name), len(header.link)) > _MAX_NAME:
@@ -188,7 +188,7 @@ class _Reader:
             inode.content = self._content(header)
         return Entry(path, inode)
 
-    def _check_xattrs(self, header: Header) -> None:
+    def _check_xattrs(self, header: TarHeader) -> None:
         for key, value in header.xattrs.items():
             if len(key) > _MAX_XATTR_NAME or len(value) > _MAX_XATTR:
                 raise ToolError(
@@ -203,7 +203,7 @@ class _Reader:
             else canonical(name, self._where)
         )
 
-    def _content(self, header: Header) -> Content:
+    def _content(self, header: TarHeader) -> Content:
         if header.parts is None:
             return self._data(header.size) if header.size else Inline(b"")
         stored = header.size - self._sparse_map(header)
@@ -219,7 +219,7 @@ class _Reader:
             used += size
         return Sparse(tuple(spans), header.real_size)
 
-    def _sparse_map(self, header: Header) -> int:
+    def _sparse_map(self, header: TarHeader) -> int:
         """Completes `header.parts`; returns how many bytes of the entry's data the map took."""
         assert header.parts is not None
         if header.type == b"S":
@@ -272,7 +272,7 @@ class _Reader:
         self._stream.seek(self.offset)
         return span
 
-    def _extension(self, header: Header) -> bytes:
+    def _extension(self, header: TarHeader) -> bytes:
         if header.size > tarformat.MAX_EXTENSION:
             self.refuse(f"an extended header of {header.size} bytes, at byte {self.offset}")
         data = self._read(header.size)
@@ -333,10 +333,10 @@ def header(path: str, inode: Inode, link: str | None = None) -> bytes:
     name = (path or ".") + ("/" if inode.kind is Kind.DIRECTORY else "")
     if link is not None:
         return tarformat.build(
-            Header(_encode(name), inode.mode, inode.uid, inode.gid, 0, b"1", _encode(link))
+            TarHeader(_encode(name), inode.mode, inode.uid, inode.gid, 0, b"1", _encode(link))
         )
     return tarformat.build(
-        Header(
+        TarHeader(
             _encode(name),
             inode.mode,
             inode.uid,

@@ -23,7 +23,7 @@ class DamagedError(ValueError):
 
 
 @dataclass(slots=True)
-class Header:
+class TarHeader:
     """One entry's header, with what pax and GNU extensions before it said already in its fields."""
 
     name: bytes
@@ -41,7 +41,7 @@ class Header:
     more_parts: bool = False  # the map goes on after the header (GNU) or leads the data (pax 1.0)
 
 
-def parse(block: bytes) -> Header:
+def parse(block: bytes) -> TarHeader:
     """Parses one header block. Raises DamagedError for a wrong checksum or a field that is no number."""
     checksum = _number(block[148:156], "checksum")
     # The field itself counts as spaces. Some old tars summed signed bytes.
@@ -49,7 +49,7 @@ def parse(block: bytes) -> Header:
     if checksum != (unsigned := sum(rest) + 256) and checksum != unsigned - 256 * sum(b > 127 for b in rest):
         raise DamagedError("a header's checksum is wrong")
     name, kind = _text(block[:100]), block[156:157]
-    header = Header(
+    header = TarHeader(
         name,
         _frequent(block[100:108], "mode"),
         _frequent(block[108:116], "uid"),
@@ -76,7 +76,7 @@ def parse(block: bytes) -> Header:
     return header
 
 
-def parse_sparse_block(header: Header, block: bytes) -> None:
+def parse_sparse_block(header: TarHeader, block: bytes) -> None:
     """Adds a block that continues the map of an old GNU sparse file. Raises DamagedError."""
     assert header.parts is not None
     header.parts += _old_sparse(block[:504])
@@ -114,7 +114,7 @@ def parse_records(data: bytes) -> list[tuple[bytes, bytes]]:
     return records
 
 
-def apply_records(header: Header, records: Sequence[tuple[bytes, bytes]]) -> None:
+def apply_records(header: TarHeader, records: Sequence[tuple[bytes, bytes]]) -> None:
     """Lets pax records override a header's fields, as pax(1) asks. Raises DamagedError.
 
     What an image does not keep (times, names of owners, comments) is passed over.
@@ -133,7 +133,9 @@ def apply_records(header: Header, records: Sequence[tuple[bytes, bytes]]) -> Non
     _apply_sparse(header, records, last)
 
 
-def _apply_sparse(header: Header, records: Sequence[tuple[bytes, bytes]], last: dict[bytes, bytes]) -> None:
+def _apply_sparse(
+    header: TarHeader, records: Sequence[tuple[bytes, bytes]], last: dict[bytes, bytes]
+) -> None:
     if not any(key.startswith(b"GNU.sparse.") for key in last):
         return
     header.name = last.get(b"GNU.sparse.name") or header.name
@@ -186,7 +188,7 @@ def _text(text: bytes) -> bytes:
     return text.partition(b"\0")[0]
 
 
-def build(header: Header) -> bytes:
+def build(header: TarHeader) -> bytes:
     """The header's bytes: one ustar block, before it a pax header only if a field needs it."""
     records: list[tuple[bytes, bytes]] = []
     prefix, name = _split(header.name)
@@ -208,7 +210,7 @@ def build(header: Header) -> bytes:
     if not records:
         return block
     data = b"".join(_record(key, value) for key, value in records)
-    extension = _block(Header(b"", 0o644, 0, 0, len(data), b"x"), b"././@PaxHeader")
+    extension = _block(TarHeader(b"", 0o644, 0, 0, len(data), b"x"), b"././@PaxHeader")
     return extension + data + bytes(-len(data) % BLOCK) + block
 
 
@@ -222,7 +224,7 @@ def _split(name: bytes) -> tuple[bytes, bytes | None]:
     return name[:slash], name[slash + 1 :]
 
 
-def _block(header: Header, name: bytes, link: bytes = b"", prefix: bytes = b"") -> bytes:
+def _block(header: TarHeader, name: bytes, link: bytes = b"", prefix: bytes = b"") -> bytes:
     # What does not fit is 0 here and stands in the pax header.
     uid, gid = (number if number < 8**7 else 0 for number in (header.uid, header.gid))
     numbers = (header.mode, uid, gid, header.size if header.size < 8**11 else 0, 0)
