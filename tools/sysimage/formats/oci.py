@@ -46,7 +46,7 @@ class Platform:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class OciImage:
     """One image of a layout, its layers from the lowest to the topmost."""
 
     digest: str
@@ -55,7 +55,7 @@ class Image:
     config: dict[str, Any]  # config.md's object, as it is written
 
 
-class Layout:
+class ImageLayout:
     """The directory of an image layout."""
 
     def __init__(self, root: Path) -> None:
@@ -63,7 +63,7 @@ class Layout:
         self.root = root
         self._index = oci_layout.read_index(root)
 
-    def image(self, wanted: Platform) -> Image:
+    def image(self, wanted: Platform) -> OciImage:
         """The one image for a platform; fields that are empty in `wanted` fit any.
 
         Raises ToolError, listing what there is, if none or several fit; also if what is read is damaged.
@@ -120,7 +120,7 @@ class Layout:
             return None  # an artifact: a signature, an SBOM
         return _platform(self._load(descriptor)) or Platform()
 
-    def _image(self, descriptor: Descriptor, platform: Platform) -> Image:
+    def _image(self, descriptor: Descriptor, platform: Platform) -> OciImage:
         where = f"{self.root}: manifest {descriptor.digest}"
         manifest = self._load(descriptor)
         config_descriptor = _descriptor(manifest.get("config"), f"{where}: config")
@@ -150,7 +150,7 @@ class Layout:
             if not isinstance(diff_id, str) or not _DIGEST.fullmatch(diff_id):
                 raise ToolError(f"{layer_where}: its diff ID {diff_id!r} is no digest; build the image again")
             made.append(Layer(oci_layout.blob_path(self.root, layer.digest), layer, diff_id, layer_where))
-        return Image(descriptor.digest, platform, tuple(made), config)
+        return OciImage(descriptor.digest, platform, tuple(made), config)
 
     def _load(self, descriptor: Descriptor) -> dict[str, Any]:
         where = f"{self.root}: {descriptor.digest}"

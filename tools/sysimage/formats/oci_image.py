@@ -26,7 +26,7 @@ def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, 
     The content of its files is in files that stay open as long as `files`; those that are temporary are in
     the folder `scratch`.
     """
-    image = oci.Layout(layout).image(platform)
+    image = oci.ImageLayout(layout).image(platform)
     tree = Tree()
     budget = Budget(limit)
     # Closed at once where a layer is refused, so that others are not unpacked for nothing.

@@ -104,7 +104,7 @@ def main(argv: Sequence[str]) -> int:
 def _load(base: Path, architecture: str, files: ExitStack, scratch: Path) -> tuple[Tree, Mapping[str, Any]]:
     platform = oci.Platform("linux", architecture, "")
     if base.is_dir():
-        image = oci.Layout(base).image(platform).config.get("config") or {}
+        image = oci.ImageLayout(base).image(platform).config.get("config") or {}
         return oci_image.load(base, platform, files, scratch), image
     return tar.load(cast(BinaryIO, files.enter_context(base.open("rb"))), str(base)), {}
 
