@@ -25,7 +25,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ImageFacts:
     """What is known of the image as a file; sizes are in bytes, digests in hex."""
 
     name: str
@@ -65,7 +65,7 @@ def listing(paths: Collection[tuple[str, Inode]], tree: Tree, overlay: Collectio
     return f'"packages": [\n{",\n".join(packages)}\n],\n"paths": {{\n{",\n".join(lines)}\n}}'
 
 
-def write(image: Image, listing: str, out: BinaryIO) -> None:
+def write(image: ImageFacts, listing: str, out: BinaryIO) -> None:
     """Writes the contents file of an image."""
     head = f'{{"version": {_VERSION},\n"image": {json.dumps(asdict(image))},\n'
     out.write(f"{head}{listing}}}\n".encode())

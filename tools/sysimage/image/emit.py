@@ -137,7 +137,7 @@ def _write(
         for out, digest in zip((sha256, sha384), found, strict=True):
             out.write(f"{digest}  {outputs.image.name}\n".encode("utf-8", "surrogateescape"))
         size = sum(uncompressed for _, _, uncompressed, _ in written.blocks)
-        facts = contents.Image(outputs.image.name, program.codec.name, written.size, size, *found)
+        facts = contents.ImageFacts(outputs.image.name, program.codec.name, written.size, size, *found)
         contents.write(facts, about, listing)
 
 
