@@ -11,7 +11,7 @@ _FILTER = {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 23, "lc": 3, "lp": 0, "pb"
 
 
 def stream(*contents: bytes) -> bytes:
-    writer = xz.Stream()
+    writer = xz.XzStream()
     out = writer.head()
     for content in contents:
         packed = lzma.compress(content, format=lzma.FORMAT_RAW, filters=[_FILTER])

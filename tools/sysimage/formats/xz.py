@@ -28,7 +28,7 @@ def arguments(*, quick: bool) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class Stream:
+class XzStream:
     """Writes a stream: `head`, for each block what stands before and after its LZMA2 data, `tail`."""
 
     _records: list[tuple[int, int]] = field(default_factory=list)  # unpadded and uncompressed size

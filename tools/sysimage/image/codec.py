@@ -112,7 +112,7 @@ class Codec:
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("xz", lambda _size, quick: xz.arguments(quick=quick), xz.Stream),
+        Codec("xz", lambda _size, quick: xz.arguments(quick=quick), xz.XzStream),
         Codec("zstd", _zstd, _Frames),
         Codec("none", None, _Unframed),
     )
