@@ -38,7 +38,7 @@ class Base:
     """A flat base in blocks."""
 
     tree: Tree
-    entries: Sequence[blocks.Item]
+    entries: Sequence[blocks.BlockEntry]
     cut: Sequence[tuple[blocks.Block, Payload | None]]  # each block with its payload, if that is made
     end: Payload | None  # the end marker's
     digests: blocks.Digests  # what is known of the files
@@ -70,7 +70,7 @@ def dump(base: Base, flat: BinaryIO, compression: str, written: WrittenFile) -> 
     return text.encode() + b"\n"
 
 
-def _row(item: blocks.Item, digests: blocks.Digests) -> list[Any]:
+def _row(item: blocks.BlockEntry, digests: blocks.Digests) -> list[Any]:
     inode = item.inode
     if item.link is not None:
         return [item.path, _HARD, item.link]
@@ -109,7 +109,7 @@ def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> 
     return Base(tree, entries, made, end, digests)
 
 
-def _headers(flat: BinaryIO, entries: Sequence[blocks.Item]) -> str:
+def _headers(flat: BinaryIO, entries: Sequence[blocks.BlockEntry]) -> str:
     """SHA-256 of all of a flat tar but the contents of its files: what tells one base from another."""
     digest = hashlib.sha256()
     spans = [item.inode.content for item in entries if item.data]
@@ -122,7 +122,7 @@ def _headers(flat: BinaryIO, entries: Sequence[blocks.Item]) -> str:
     return digest.hexdigest()
 
 
-def _item(row: list[Any], tree: Tree, flat: BinaryIO, digests: blocks.Digests) -> blocks.Item:
+def _item(row: list[Any], tree: Tree, flat: BinaryIO, digests: blocks.Digests) -> blocks.BlockEntry:
     path, name, *fields = row
     if name == _HARD:
         [link] = fields
@@ -142,11 +142,11 @@ def _item(row: list[Any], tree: Tree, flat: BinaryIO, digests: blocks.Digests) -
             major, minor = more
             inode.device = (major, minor)
     tree.put(path, inode)
-    return blocks.Item(path, inode, link)
+    return blocks.BlockEntry(path, inode, link)
 
 
 def _blocks(
-    rows: Iterable[list[Any]], entries: Sequence[blocks.Item], compressed: BinaryIO
+    rows: Iterable[list[Any]], entries: Sequence[blocks.BlockEntry], compressed: BinaryIO
 ) -> Iterator[tuple[blocks.Block, Payload]]:
     at = 0
     for offset, size, uncompressed, crc32, count, part in rows:

@@ -21,7 +21,7 @@ type Digests = dict[Inode, str]  # of each file: SHA-256, in hex
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class BlockEntry:
     """An entry as it is written: a path with its inode, or, with `link`, a hard link to that path."""
 
     path: str
@@ -48,11 +48,13 @@ class Item:
 class Block:
     """Consecutive entries; or, of one large file, the bytes `start` to `end` of its content."""
 
-    items: tuple[Item, ...]
+    items: tuple[BlockEntry, ...]
     part: tuple[int, int] | None = None
 
 
-def items(paths: Iterable[tuple[str, Inode]], known: Mapping[str, Item] | None = None) -> list[Item]:
+def items(
+    paths: Iterable[tuple[str, Inode]], known: Mapping[str, BlockEntry] | None = None
+) -> list[BlockEntry]:
     """The entries for these paths; the second and further names of an inode become hard links.
 
     An entry that is the same in `known`, by path, is taken from there.
@@ -64,18 +66,18 @@ def items(paths: Iterable[tuple[str, Inode]], known: Mapping[str, Item] | None =
         link = None if name == path else name
         item = known.get(path) if known else None
         if item is None or item.inode is not inode or item.link != link:
-            item = Item(path, inode, link)
+            item = BlockEntry(path, inode, link)
         found.append(item)
     return found
 
 
-def cut(entries: Sequence[Item], size: int) -> list[Block]:
+def cut(entries: Sequence[BlockEntry], size: int) -> list[Block]:
     """Cuts entries into blocks of at most about `size` bytes, at their boundaries.
 
     A file that is larger fills blocks of its own, all of about the same length.
     """
     blocks: list[Block] = []
-    open_block: list[Item] = []
+    open_block: list[BlockEntry] = []
     length = 0
     for entry in entries:
         entry_size = entry.size()
@@ -97,7 +99,7 @@ def cut(entries: Sequence[Item], size: int) -> list[Block]:
     return blocks
 
 
-def cut_overlay(entries: Sequence[Item]) -> list[Block]:
+def cut_overlay(entries: Sequence[BlockEntry]) -> list[Block]:
     """Cuts an overlay's entries: smaller than the base's, since they wait for a compressor at each change.
 
     An orchestrator of a few MB keeps several cores busy so; of a large overlay, the size counts more.
@@ -151,7 +153,7 @@ class BlockPiece:
                 yield bytes(-item.inode.content.size % BLOCK)
                 self._note(item, digest.hexdigest())
 
-    def _part(self, item: Item, start: int, end: int) -> Iterator[bytes]:
+    def _part(self, item: BlockEntry, start: int, end: int) -> Iterator[bytes]:
         content = item.inode.content
         assert isinstance(content, Span)
         if not start:
@@ -165,7 +167,7 @@ class BlockPiece:
         if end == content.size:
             yield bytes(-content.size % BLOCK)
 
-    def _note(self, item: Item, digest: str) -> None:
+    def _note(self, item: BlockEntry, digest: str) -> None:
         if self.digests.setdefault(item.inode, digest) != digest:
             raise ToolError(
                 f"{item.path}: the base has not the content that was compressed; run compress again"

@@ -182,7 +182,7 @@ def _check(paths: Iterable[tuple[str, Inode]]) -> None:
 
 
 def _pieces(
-    base: base_index.Base, before: Mapping[str, blocks.Item], paths: Iterable[tuple[str, Inode]]
+    base: base_index.Base, before: Mapping[str, blocks.BlockEntry], paths: Iterable[tuple[str, Inode]]
 ) -> Iterator[Piece]:
     """The pieces of the tar: the base's blocks, the payloads of which may be made already; the overlay's."""
     kept: list[tuple[str, Inode]] = []
