@@ -33,7 +33,7 @@ class Run:
     memory: float  # MiB
 
 
-def boot(vm: machine.Machine) -> Run:
+def boot(vm: machine.VirtualMachine) -> Run:
     """Boots a machine. Raises ToolError if that fails."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         memory = Path(folder, "memory")

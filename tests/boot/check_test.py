@@ -115,7 +115,7 @@ def test_a_status_that_is_none_is_an_error() -> None:
 NO_KVM = 'case "$*" in *"-accel kvm"*) exit 1 ;; esac'
 
 
-def vm(folder: Path, script: str, kvm: str = NO_KVM) -> machine.Machine:
+def vm(folder: Path, script: str, kvm: str = NO_KVM) -> machine.VirtualMachine:
     """A machine whose QEMU is a shell script."""
     folder.mkdir(exist_ok=True)
     for name in ("kernel", "initramfs", "image"):
@@ -125,7 +125,7 @@ def vm(folder: Path, script: str, kvm: str = NO_KVM) -> machine.Machine:
     loader.write_text(f"#!/bin/sh\n{kvm}\n{script}\n")
     loader.chmod(0o755)
     parts: dict[str, Any] = {name: folder / name for name in ("qemu", "kernel", "initramfs", "image")}
-    return machine.Machine("vm", "amd64", host="amd64", digest="0" * 64, memory=64, cpus=1, **parts)
+    return machine.VirtualMachine("vm", "amd64", host="amd64", digest="0" * 64, memory=64, cpus=1, **parts)
 
 
 # Where QEMU is told to write the report.

@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def check(vm: machine.Machine, wanted: Wanted, seconds: float | None = None) -> Boot:
+def check(vm: machine.VirtualMachine, wanted: Wanted, seconds: float | None = None) -> Boot:
     """Boots a machine in some seconds; returns what it showed. Raises ToolError if it is not as wanted."""
     limit = seconds or int(os.environ.get("TEST_TIMEOUT", _TIME)) - _RESERVE
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +74,7 @@ def check(vm: machine.Machine, wanted: Wanted, seconds: float | None = None) -> 
 
 
 def watch(
-    vm: machine.Machine, wanted: Wanted, scratch: Path, limit: float, options: Sequence[str] = ()
+    vm: machine.VirtualMachine, wanted: Wanted, scratch: Path, limit: float, options: Sequence[str] = ()
 ) -> Boot:
     """Boots a machine until it goes off, all that is wanted is there, something is wrong, or time is up."""
     status, report = scratch / "status", scratch / "report"

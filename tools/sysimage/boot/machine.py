@@ -20,7 +20,7 @@ _TRIAL = 20  # seconds in which a machine that works has started its kernel, man
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class VirtualMachine:
     """A machine, and what it boots."""
 
     name: str  # of the target, for messages
@@ -75,9 +75,9 @@ class MachineInput:
     virtiofsd: Path | None
     wanted: Wanted
 
-    def machine(self) -> Machine:
+    def machine(self) -> VirtualMachine:
         """The machine."""
-        return Machine(
+        return VirtualMachine(
             name=self.name,
             architecture=self.architecture,
             qemu=self.qemu,
@@ -100,12 +100,12 @@ def read(path: Path) -> MachineInput:
     return json_manifest.read(MachineInput, path)
 
 
-def parse(path: Path) -> Machine:
+def parse(path: Path) -> VirtualMachine:
     """The machine alone."""
     return read(path).machine()
 
 
-def with_files(machine: Machine, files: Tree, scratch: Path) -> Machine:
+def with_files(machine: VirtualMachine, files: Tree, scratch: Path) -> VirtualMachine:
     """The machine with `files` laid over its initramfs; what is in /run there is in the guest's /run, too."""
     archive = io.BytesIO()
     cpio.write(files, archive)
@@ -114,7 +114,7 @@ def with_files(machine: Machine, files: Tree, scratch: Path) -> Machine:
     return dataclasses.replace(machine, initramfs=initramfs)
 
 
-def command(machine: Machine, options: Sequence[str], *, kvm: bool) -> list[str]:
+def command(machine: VirtualMachine, options: Sequence[str], *, kvm: bool) -> list[str]:
     """The command line that starts a machine; `options` say where its console and its network `net` lead."""
     size = machine.image.stat().st_size
     words = [f"console={machine.console}", "panic=-1", "quiet", f"stage1.size={size}"]
@@ -141,7 +141,7 @@ def port(name: str, path: Path) -> list[str]:
     ]
 
 
-def share(machine: Machine, tag: str, socket: Path) -> list[str]:
+def share(machine: VirtualMachine, tag: str, socket: Path) -> list[str]:
     """Options for a file system that `serve` serves at this socket."""
     return [
         # The other process serves from the guest's memory.
@@ -152,7 +152,7 @@ def share(machine: Machine, tag: str, socket: Path) -> list[str]:
     ]
 
 
-def serve(machine: Machine, folder: Path, socket: Path) -> list[str]:
+def serve(machine: VirtualMachine, folder: Path, socket: Path) -> list[str]:
     """The command line that serves a folder to a machine, read-only, until the machine goes off.
 
     Raises ToolError if there is nothing to serve it with.
@@ -168,7 +168,7 @@ def serve(machine: Machine, folder: Path, socket: Path) -> list[str]:
     ]
 
 
-def kvm_works(machine: Machine) -> bool:
+def kvm_works(machine: VirtualMachine) -> bool:
     """Whether the kernel starts with hardware virtualisation; tried, since /dev/kvm alone says little."""
     if not Path("/dev/kvm").exists():
         return False
@@ -190,7 +190,7 @@ def kvm_works(machine: Machine) -> bool:
         return status == 0 and b"Linux version" in output.read()
 
 
-def _start(machine: Machine, *, kvm: bool) -> list[str]:
+def _start(machine: VirtualMachine, *, kvm: bool) -> list[str]:
     kind = ARCHITECTURES[machine.architecture]
     return [
         *_locked(machine, machine.qemu, kind.qemu),
@@ -202,7 +202,7 @@ def _start(machine: Machine, *, kvm: bool) -> list[str]:
     ]
 
 
-def _locked(machine: Machine, folder: Path, program: str) -> list[str]:
+def _locked(machine: VirtualMachine, folder: Path, program: str) -> list[str]:
     """How a locked program is started: through its own loader."""
     libraries = folder / "lib"
     return [

@@ -49,7 +49,7 @@ def _path(text: str) -> Path:
     return Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), text).absolute()
 
 
-def boot(vm: machine.Machine, scratch: Path, *, debug: bool, share: Path | None) -> int:
+def boot(vm: machine.VirtualMachine, scratch: Path, *, debug: bool, share: Path | None) -> int:
     """Runs a machine with its console on this terminal; the folder `share` has its container bundle.
 
     Raises ToolError if QEMU fails, or the guest ends before the orchestrator has.
