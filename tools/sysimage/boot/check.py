@@ -29,7 +29,7 @@ class Boot:
     """What a boot has shown."""
 
     console: tuple[str, ...]
-    report: tuple[guest.Section, ...]
+    report: tuple[guest.ReportSection, ...]
     status: int | None  # the orchestrator's
     ended: int | None  # QEMU's status, None if it was ended by us
     seconds: float

@@ -69,7 +69,7 @@ def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A section of a report: "@failed x.service" is called "failed" and has the value "x.service"."""
 
     name: str
@@ -77,7 +77,7 @@ class Section:
     lines: tuple[str, ...]
 
 
-def sections(text: str) -> list[Section]:
+def sections(text: str) -> list[ReportSection]:
     """The sections of a report, as far as it is written; of the last one, maybe not all lines."""
     found: list[tuple[str, str, list[str]]] = []
     for line in text.splitlines():
@@ -86,7 +86,7 @@ def sections(text: str) -> list[Section]:
             found.append((name, value, []))
         elif found:
             found[-1][2].append(line.removeprefix(" "))
-    return [Section(name, value, tuple(lines)) for name, value, lines in found]
+    return [ReportSection(name, value, tuple(lines)) for name, value, lines in found]
 
 
 def exit_status(text: str) -> int | None:
