@@ -46,8 +46,8 @@ def given(folder: Path, **fields: Any) -> KernelModuleInput:
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildDirectory]:
-    folder = tmp_path_factory.mktemp("workshop")
+def build_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildDirectory]:
+    folder = tmp_path_factory.mktemp("build_directory")
     fields = given(folder)
     yield kbuild.make(
         kbuild.KernelHeaders(
@@ -62,15 +62,15 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildDirector
     shutil.rmtree(folder)
 
 
-def build(workshop: BuildDirectory, sources: Mapping[str, str], **fields: Any) -> Build:
+def build(build_directory: BuildDirectory, sources: Mapping[str, str], **fields: Any) -> Build:
     """A build of these files, ready for make."""
-    shutil.rmtree(workshop.folder / "source", ignore_errors=True)
+    shutil.rmtree(build_directory.folder / "source", ignore_errors=True)
     items = []
     for name, text in sources.items():
-        path = workshop.folder / f"given-{name}"
+        path = build_directory.folder / f"given-{name}"
         path.write_text(text)
         items.append({"file": str(path), "path": name})
-    made = Build(workshop, given(workshop.folder, sources=items, **fields))
+    made = Build(build_directory, given(build_directory.folder, sources=items, **fields))
     made.lay_out()
     return made
 
@@ -79,10 +79,10 @@ SMALL = '#include <linux/module.h>\nMODULE_LICENSE("GPL");\nMODULE_DESCRIPTION("
 
 
 def test_nothing_of_the_host_is_started_or_read(
-    workshop: BuildDirectory, monkeypatch: pytest.MonkeyPatch
+    build_directory: BuildDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strace = Path(os.environ["STRACE"]).absolute()
-    trace = workshop.folder / "trace"
+    trace = build_directory.folder / "trace"
     tracer: list[str | Path] = [
         strace / "lib/ld-linux-x86-64.so.2",
         "--library-path",
@@ -107,61 +107,61 @@ def test_nothing_of_the_host_is_started_or_read(
         return plain(self, [*tracer, *options, *command], where, log)
 
     monkeypatch.setattr(BuildDirectory, "run", traced)
-    made = build(workshop, {"small.c": SMALL}, modules=["small"])
+    made = build(build_directory, {"small.c": SMALL}, modules=["small"])
     made.make(2)
     assert made.finish("small").read_bytes()
     # Runfiles are links, which gcc follows.
     compiler = os.path.realpath(FIELDS["compiler"]["CC"]).removesuffix("/bin/gcc")
-    ours = (str(workshop.folder), str(Path.cwd().parent), compiler, "/dev/null", "/proc/")
+    ours = (str(build_directory.folder), str(Path.cwd().parent), compiler, "/dev/null", "/proc/")
     seen = re.findall(r'(?:execve\(|open\(|openat\([^,]+, )"([^"]*)"', trace.read_text())
-    assert f"{workshop.folder}/tools/usr/bin/sh" in seen
+    assert f"{build_directory.folder}/tools/usr/bin/sh" in seen
     assert {
         path for path in seen if path.startswith("/") and path != "/" and not path.startswith(ours)
     } == set()
 
 
 def test_failed_build_shows_the_compiler_s_words(
-    workshop: BuildDirectory, capfd: pytest.CaptureFixture[str]
+    build_directory: BuildDirectory, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    made = build(workshop, {"small.c": SMALL + "int wrong = nothing;\n"}, modules=["small"])
+    made = build(build_directory, {"small.c": SMALL + "int wrong = nothing;\n"}, modules=["small"])
     with pytest.raises(ToolError, match=r"make \(status 2\); what it said is above"):
         made.make(2)
     assert "small.c:4:13: error: 'nothing' undeclared" in capfd.readouterr().err
 
 
 def test_patch_that_does_not_fit_is_refused_whatever_its_context(
-    workshop: BuildDirectory, tmp_path: Path
+    build_directory: BuildDirectory, tmp_path: Path
 ) -> None:
     patch = tmp_path / "some.patch"
     patch.write_text(
         '--- a/small.c\n+++ b/small.c\n@@ -1,2 +1,2 @@\n #include "other.h"\n-MODULE_LICENSE("GPL");\n+\n'
     )
-    made = build(workshop, {"small.c": SMALL}, modules=["small"], patches=[str(patch)])
+    made = build(build_directory, {"small.c": SMALL}, modules=["small"], patches=[str(patch)])
     with pytest.raises(ToolError, match=r"some\.patch does not fit"):
         made.patch()
     assert (made.source / "small.c").read_text() == SMALL
 
 
-def test_patch_is_applied(workshop: BuildDirectory, tmp_path: Path) -> None:
+def test_patch_is_applied(build_directory: BuildDirectory, tmp_path: Path) -> None:
     patch = tmp_path / "some.patch"
     patch.write_text(
         'Why.\n\n--- a/small.c\n+++ b/small.c\n@@ -3,1 +3,1 @@\n-MODULE_DESCRIPTION("small");\n+/* */\n'
     )
-    made = build(workshop, {"small.c": SMALL}, modules=["small"], patches=[str(patch)])
+    made = build(build_directory, {"small.c": SMALL}, modules=["small"], patches=[str(patch)])
     made.patch()
     assert (made.source / "small.c").read_text() == SMALL.replace('MODULE_DESCRIPTION("small");', "/* */")
 
 
 def test_module_that_the_source_does_not_make_is_named_with_those_that_it_makes(
-    workshop: BuildDirectory,
+    build_directory: BuildDirectory,
 ) -> None:
-    made = build(workshop, {"small.c": SMALL, "Kbuild": "obj-m := small.o\n"}, modules=["large"])
+    made = build(build_directory, {"small.c": SMALL, "Kbuild": "obj-m := small.o\n"}, modules=["large"])
     made.make(2)
     with pytest.raises(ToolError, match="modules: large is not among those that the source makes: small"):
         made.finish("large")
 
 
-def test_signature_is_that_of_the_key(workshop: BuildDirectory, tmp_path: Path) -> None:
+def test_signature_is_that_of_the_key(build_directory: BuildDirectory, tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     request = [
         "req",
@@ -176,7 +176,7 @@ def test_signature_is_that_of_the_key(workshop: BuildDirectory, tmp_path: Path) 
     ]
     openssl([*request, "-keyout", key, "-out", certificate])
     fields = {"signing_key": str(key), "signing_certificate": str(certificate)}
-    made = build(workshop, {"small.c": SMALL}, modules=["small"], **fields)
+    made = build(build_directory, {"small.c": SMALL}, modules=["small"], **fields)
     made.make(2)
     data = made.finish("small").read_bytes()
     assert data.endswith(SIGNED)
@@ -203,11 +203,11 @@ def test_signature_is_that_of_the_key(workshop: BuildDirectory, tmp_path: Path) 
         openssl(verify)
 
 
-def test_key_that_is_none_is_refused(workshop: BuildDirectory, tmp_path: Path) -> None:
+def test_key_that_is_none_is_refused(build_directory: BuildDirectory, tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     key.write_text("no key")
     fields = {"signing_key": str(key), "signing_certificate": str(key)}
-    made = build(workshop, {"small.c": SMALL}, modules=["small"], **fields)
+    made = build(build_directory, {"small.c": SMALL}, modules=["small"], **fields)
     made.make(2)
     with pytest.raises(
         ToolError, match=r"small can't be signed: are .*key\.pem and .*key\.pem a key and its"

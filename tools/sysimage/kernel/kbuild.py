@@ -34,7 +34,7 @@ _KBUILD = "usr/lib/linux-kbuild-"
 
 @dataclass(frozen=True, slots=True)
 class KernelHeaders:
-    """What a workshop is made of."""
+    """What a `BuildDirectory` is made of."""
 
     architecture: str  # of the kernel: "amd64" or "arm64"
     headers: Sequence[Package]  # of that architecture
@@ -99,17 +99,17 @@ def make(parts: KernelHeaders, folder: Path) -> BuildDirectory:
     launcher = folder / "launcher"
     shutil.copyfile(parts.launcher, launcher)
     launcher.chmod(0o755)
-    starter = ProgramWrapper(folder, launcher, tools, parts.host)
-    _split(tree, starter, parts.architecture)
+    wrapper = ProgramWrapper(folder, launcher, tools, parts.host)
+    _split(tree, wrapper, parts.architecture)
     write(tree, folder)
-    starter.link_kbuild()
+    wrapper.link_kbuild()
     for path in [*tools.children("usr/bin"), *tools.children("usr/sbin")]:
-        starter.add(path.rpartition("/")[2], tools.find(path), folder / "tools/usr/bin")
+        wrapper.add(path.rpartition("/")[2], tools.find(path), folder / "tools/usr/bin")
     for name, path in _ALIASES.items():
-        starter.add(name, tools.find(path), folder / "tools/usr/bin")
-    starter.libraries()
+        wrapper.add(name, tools.find(path), folder / "tools/usr/bin")
+    wrapper.libraries()
     for name in ("make", "sh", "patch", "fixdep", "modpost"):
-        if name not in starter.programs:
+        if name not in wrapper.programs:
             raise ToolError(
                 f"{name}: no package of the kernel's headers or of the tools has it; add its package"
             )
@@ -183,7 +183,7 @@ class ProgramWrapper:
             copy(inode, self._folder / "tools/usr/libexec/lib" / name)
 
 
-def _split(tree: Tree, starter: ProgramWrapper, architecture: str) -> None:
+def _split(tree: Tree, wrapper: ProgramWrapper, architecture: str) -> None:
     """Takes the programs out of the kernel's build, and puts launchers in their place."""
     for path in tree.paths():
         if (
@@ -194,5 +194,5 @@ def _split(tree: Tree, starter: ProgramWrapper, architecture: str) -> None:
             continue
         if ".real-" not in path:
             real = [tree.get(f"{path}.real-{kind}") for kind in ARCHITECTURES[architecture].kbuild]
-            starter.add_kbuild(path, next((inode for inode in real if inode), tree[path]))
+            wrapper.add_kbuild(path, next((inode for inode in real if inode), tree[path]))
         tree.remove(path)

@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     manifest = json_manifest.read(KernelModuleInput, options.manifest)
     with tempfile.TemporaryDirectory(dir=options.output.parent, prefix=".build-") as name:
         folder = Path(name).resolve()
-        workshop = kbuild.make(
+        directory = kbuild.make(
             kbuild.KernelHeaders(
                 architecture=manifest.architecture,
                 headers=dpkg.load_all(manifest.headers),
@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
             ),
             folder,
         )
-        build = Build(workshop, manifest)
+        build = Build(directory, manifest)
         build.lay_out()
         build.patch()
         build.make(options.jobs)
@@ -90,12 +90,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 class Build:
-    """One build, in the folder of a workshop."""
+    """One build, in a `BuildDirectory`."""
 
-    def __init__(self, workshop: BuildDirectory, manifest: KernelModuleInput) -> None:
-        self.source = workshop.folder / "source"
-        self._workshop, self._manifest = workshop, manifest
-        self._log = workshop.folder / "log"
+    def __init__(self, directory: BuildDirectory, manifest: KernelModuleInput) -> None:
+        self.source = directory.folder / "source"
+        self._directory, self._manifest = directory, manifest
+        self._log = directory.folder / "log"
         # Absolute, since make changes folders.
         self._compiler = {name: str(Path(path).absolute()) for name, path in manifest.compiler.items()}
         for folder in manifest.include:
@@ -108,7 +108,7 @@ class Build:
         self.source.mkdir()
         if self._manifest.packages:
             packages = dpkg.load_all(self._manifest.packages)
-            write(subtree(load(packages, self._workshop.folder), self._manifest.folder), self.source)
+            write(subtree(load(packages, self._directory.folder), self._manifest.folder), self.source)
         for item in self._manifest.sources:
             place = self.source / item.path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ class Build:
 
     def patch(self) -> None:
         """Applies the patches, in their order. Raises ToolError for one that does not fit exactly."""
-        program = self._workshop.program("patch")
+        program = self._directory.program("patch")
         options = (
             "--strip=1",
             "--fuzz=0",
@@ -138,9 +138,9 @@ class Build:
 
     def make(self, jobs: int) -> None:
         """Builds. Raises ToolError, after the end of what make said, if that fails."""
-        workshop = self._workshop
+        directory = self._directory
         # No path of a folder gets into a module, nor what only debuggers read.
-        folders = [self.source, *sorted((workshop.folder / "usr/src").iterdir())]
+        folders = [self.source, *sorted((directory.folder / "usr/src").iterdir())]
         flags = " ".join([*(f"-ffile-prefix-map={folder}/=" for folder in folders), "-g0"])
         variables = {
             **self._compiler,
@@ -151,13 +151,13 @@ class Build:
             "KAFLAGS": flags,
             "KCFLAGS": flags,
             "M": str(self.source),
-            "SHELL": str(workshop.shell),
-            "CONFIG_SHELL": str(workshop.shell),
+            "SHELL": str(directory.shell),
+            "CONFIG_SHELL": str(directory.shell),
             **self._manifest.variables,
         }
         assignments = [f"{name}={value}" for name, value in variables.items()]
-        command: list[str | Path] = [workshop.program("make"), f"-j{jobs}", *assignments, "modules"]
-        self._run(command, "make", workshop.build)
+        command: list[str | Path] = [directory.program("make"), f"-j{jobs}", *assignments, "modules"]
+        self._run(command, "make", directory.build)
 
     def finish(self, module: str) -> Path:
         """Strips a module, and signs it if there is a key; returns its file."""
@@ -167,7 +167,7 @@ class Build:
             raise ToolError(f"modules: {module} is not among those that the source makes: {made}")
         self._run([self._compiler["STRIP"], "--strip-debug", path], f"strip {path.name}")
         if self._manifest.signing_key:
-            sign = self._workshop.build / "scripts/sign-file"
+            sign = self._directory.build / "scripts/sign-file"
             key, certificate = self._manifest.signing_key, self._manifest.signing_certificate
             self._run(
                 [sign, "sha256", Path(key).absolute(), Path(certificate).absolute(), path],
@@ -177,11 +177,11 @@ class Build:
 
     def _run(self, command: Sequence[str | Path], what: str, where: Path | None = None) -> None:
         start = self._log.stat().st_size if self._log.exists() else 0
-        status = self._workshop.run(command, where or self.source, self._log)
+        status = self._directory.run(command, where or self.source, self._log)
         if status:
             with self._log.open("rb") as stream:
                 stream.seek(start)
-                said = stream.read().decode("utf-8", "replace").replace(f"{self._workshop.folder}/", "")
+                said = stream.read().decode("utf-8", "replace").replace(f"{self._directory.folder}/", "")
             lines = said.splitlines()
             for line in [line for line in lines[:-_SHOWN] if "error:" in line] + lines[-_SHOWN:]:
                 print(line, file=sys.stderr)
