@@ -61,23 +61,23 @@ class PushOptions:
     plain_http: bool
 
 
-def push(settings: PushSettings, wishes: PushOptions) -> Reference:
+def push(settings: PushSettings, options: PushOptions) -> Reference:
     """Pushes by digest, then tags. Raises ToolError if that fails, or if a tag names something else."""
-    reference = Reference(wishes.repository, first_digest(settings.layout))
-    oras = Oras(settings.oras, wishes.plain_http)
-    for tag in wishes.tags:
+    reference = Reference(options.repository, first_digest(settings.layout))
+    oras = Oras(settings.oras, options.plain_http)
+    for tag in options.tags:
         there = oras.tagged(reference.repository, tag)
-        if there not in (None, reference.digest) and not wishes.replace_tags:
+        if there not in (None, reference.digest) and not options.replace_tags:
             raise ToolError(
                 f"{reference.repository}:{tag} is {there} already, and this is {reference.digest}; choose "
                 "another tag, or move this one with --replace-tag"
             )
     if settings.oci_push is None:
-        oras.copy(settings.layout, reference, wishes.tags)
+        oras.copy(settings.layout, reference, options.tags)
         return reference
     argv = [str(settings.oci_push), "--repository", str(reference.repository)]
-    argv += [word for tag in wishes.tags for word in ("--tag", tag)]
-    argv += ["--insecure"] if wishes.plain_http else []
+    argv += [word for tag in options.tags for word in ("--tag", tag)]
+    argv += ["--insecure"] if options.plain_http else []
     send(argv, f"{reference} can't be pushed", reference.repository.host)
     return reference
 
@@ -111,7 +111,7 @@ def main(argv: Sequence[str]) -> int:
     for tag in options.tag:
         if not TAG.fullmatch(tag):
             raise ToolError(f"{tag!r}: not a tag; use letters, digits and ._-, 128 at most")
-    wishes = PushOptions(Repository.parse(repository), options.tag, options.replace_tag, options.plain_http)
+    wanted = PushOptions(Repository.parse(repository), options.tag, options.replace_tag, options.plain_http)
     # Where the user is; `bazel run` is elsewhere.
     target = (
         options.reference_file
@@ -119,7 +119,7 @@ def main(argv: Sequence[str]) -> int:
     )
     if target and not target.parent.is_dir():
         raise ToolError(f"{target}: there is no such folder; make it first")
-    reference = push(settings, wishes)
+    reference = push(settings, wanted)
     if target:
         with atomic.output(target) as file:
             file.write(f"{reference}\n".encode())
