@@ -39,8 +39,8 @@ def boot(vm: machine.VirtualMachine) -> Run:
         memory = Path(folder, "memory")
         backend = f"memory-backend-file,id=memory,size={vm.memory}M,mem-path={memory},share=on"
         options = ["-object", backend, "-machine", "memory-backend=memory"]
-        seen = check.watch(vm, machine.Wanted((READY,), status=0), Path(folder), LIMIT, options)
-        for problem in check.problems(seen, machine.Wanted((READY,), status=0), LIMIT):
+        seen = check.watch(vm, machine.Expectations((READY,), status=0), Path(folder), LIMIT, options)
+        for problem in check.problems(seen, machine.Expectations((READY,), status=0), LIMIT):
             sys.exit(f"{vm.name}: {problem}\n{check.details(seen)}")
         ready = next(at for at, line in zip(seen.times, seen.console, strict=True) if READY in line)
         return Run(ready, memory.stat().st_blocks * 512 / 2**20)

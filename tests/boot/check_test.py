@@ -10,7 +10,7 @@ import pytest
 
 from tools.sysimage.boot import check, guest, machine
 from tools.sysimage.boot.check import Boot
-from tools.sysimage.boot.machine import Wanted
+from tools.sysimage.boot.machine import Expectations
 from tools.sysimage.core.errors import ToolError
 
 GOOD = "@state running\n@ready 1234\n@unit\n ActiveState=deactivating\n@jobs\n@journal\n x\n@memory\n@end\n"
@@ -22,73 +22,81 @@ def boot(report: str = GOOD, *console: str, status: int | None = 0, ended: int |
     return Boot(console, tuple(guest.sections(report)), status, ended, 10.0)
 
 
-def verdict(seen: Boot, wanted: Wanted | None = None) -> list[str]:
+def verdict(seen: Boot, wanted: Expectations | None = None) -> list[str]:
     """What is wrong with it."""
-    return list(check.problems(seen, wanted or Wanted(), 100))
+    return list(check.problems(seen, wanted or Expectations(), 100))
 
 
 def test_a_good_boot_has_no_problem_with_and_without_an_end() -> None:
-    assert verdict(boot(), Wanted(status=0)) == []
+    assert verdict(boot(), Expectations(status=0)) == []
     assert verdict(boot(status=None, ended=None)) == []
 
 
 @pytest.mark.parametrize(
     ("seen", "wanted", "message"),
     [
-        (boot("", "stage1: refused: no disk", ended=0), Wanted(), "^stage1: refused: no disk$"),
+        (boot("", "stage1: refused: no disk", ended=0), Expectations(), "^stage1: refused: no disk$"),
         (
             boot("", "[ 1.0] Kernel panic - not syncing: x", ended=0),
-            Wanted(),
+            Expectations(),
             "Kernel panic - not syncing: x",
         ),
         (
             boot("", "Could not access KVM", ended=1),
-            Wanted(),
+            Expectations(),
             "QEMU ended with status 1: Could not access KVM",
         ),
-        (boot("", status=None, ended=None), Wanted(), "systemd had not started up after 100 s"),
-        (boot("", status=None, ended=0), Wanted(), "the machine went off while it booted"),
-        (boot("@state running\n@ready 1\n"), Wanted(), "the report on the boot breaks off"),
+        (boot("", status=None, ended=None), Expectations(), "systemd had not started up after 100 s"),
+        (boot("", status=None, ended=0), Expectations(), "the machine went off while it booted"),
+        (boot("@state running\n@ready 1\n"), Expectations(), "the report on the boot breaks off"),
         (
             boot(
                 GOOD.replace("running", "degraded").replace(
                     "@jobs", "@failed a.service\n x\n@failed b.mount\n@jobs"
                 )
             ),
-            Wanted(),
+            Expectations(),
             "systemd says 'degraded' instead of 'running', failed units: a.service, b.mount",
         ),
         (
             boot(NOT_READY, "/usr/bin/orchestrator: error while loading libx.so", status=127, ended=None),
-            Wanted(),
+            Expectations(),
             "never said that it is ready, and ended with status 127 .*libx.so",
         ),
-        (boot(NOT_READY, status=None), Wanted(), "never said that it is ready .ActiveState=deactivating"),
+        (
+            boot(NOT_READY, status=None),
+            Expectations(),
+            "never said that it is ready .ActiveState=deactivating",
+        ),
         (
             boot(GOOD.replace("@journal", "@command 001 3\n out\n no\n@journal")),
-            Wanted(),
+            Expectations(),
             "^command 2 ended .* 3: no$",
         ),
-        (boot(GOOD, "hello"), Wanted(expect=("hel+o$", "w.rld")), "^no line of the console .*'w.rld'$"),
-        (boot(status=3), Wanted(status=0), "the orchestrator ended with status 3, and it has to with 0"),
-        (boot(status=None), Wanted(status=0), "the orchestrator has not ended"),
-        (boot(ended=None), Wanted(status=0), "the machine did not go off"),
+        (boot(GOOD, "hello"), Expectations(expect=("hel+o$", "w.rld")), "^no line of the console .*'w.rld'$"),
+        (
+            boot(status=3),
+            Expectations(status=0),
+            "the orchestrator ended with status 3, and it has to with 0",
+        ),
+        (boot(status=None), Expectations(status=0), "the orchestrator has not ended"),
+        (boot(ended=None), Expectations(status=0), "the machine did not go off"),
     ],
 )
-def test_each_problem_is_one_line_with_its_cause(seen: Boot, wanted: Wanted, message: str) -> None:
+def test_each_problem_is_one_line_with_its_cause(seen: Boot, wanted: Expectations, message: str) -> None:
     found = verdict(seen, wanted)
     assert len([line for line in found if re.search(message, line)]) == 1, found
 
 
 def test_a_cause_hides_what_follows_from_it() -> None:
     seen = boot("", "stage1: refused: no disk", status=None, ended=0)
-    assert verdict(seen, Wanted(("x",), (), 0)) == ["stage1: refused: no disk"]
+    assert verdict(seen, Expectations(("x",), (), 0)) == ["stage1: refused: no disk"]
 
 
 def test_expectations_look_at_what_commands_say_but_not_at_the_journal() -> None:
     report = GOOD.replace("@journal\n x", "@command 000 0\n from a command\n@journal\n from the journal")
-    assert verdict(boot(report), Wanted(expect=("from a command",))) == []
-    assert verdict(boot(report), Wanted(expect=("from the journal",))) != []
+    assert verdict(boot(report), Expectations(expect=("from a command",))) == []
+    assert verdict(boot(report), Expectations(expect=("from the journal",))) != []
 
 
 def test_details_have_failed_units_jobs_journal_and_the_end_of_the_console() -> None:
@@ -137,7 +145,7 @@ def test_a_machine_that_hangs_is_ended_when_its_time_is_up_and_its_console_shown
 ) -> None:
     start = time.monotonic()
     with pytest.raises(ToolError, match=r"^vm: systemd had not started up after 2 s$"):
-        check.check(vm(tmp_path, "echo still booting; exec sleep 60"), Wanted(), 2)
+        check.check(vm(tmp_path, "echo still booting; exec sleep 60"), Expectations(), 2)
     assert time.monotonic() - start < 20
     assert "still booting" in capsys.readouterr().out
 
@@ -147,7 +155,7 @@ def test_a_failure_is_not_waited_for(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(ToolError, match="systemd says 'degraded'"):
         check.check(
-            vm(tmp_path, f"{REPORT}; printf '{report}' >$report; exec sleep 60"), Wanted(status=0), 50
+            vm(tmp_path, f"{REPORT}; printf '{report}' >$report; exec sleep 60"), Expectations(status=0), 50
         )
     assert time.monotonic() - start < 30
 
@@ -156,7 +164,7 @@ def test_an_orchestrator_that_runs_on_passes_as_soon_as_all_expectations_are_met
     report = GOOD.replace("\n", "\\n")
     coloured = r"printf '\033]104\033\\\033[1mlate\033[0m\r\n'"
     script = f"{REPORT}; printf '{report}' >$report; sleep 1; {coloured}; exec sleep 60"
-    seen = check.check(vm(tmp_path, script), Wanted(("^late$",)), 50)
+    seen = check.check(vm(tmp_path, script), Expectations(("^late$",)), 50)
     assert seen.ended is None
     assert 1 < seen.seconds < 30
 
@@ -164,7 +172,7 @@ def test_an_orchestrator_that_runs_on_passes_as_soon_as_all_expectations_are_met
 def test_bazels_own_limit_is_not_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_TIMEOUT", "12")
     with pytest.raises(ToolError, match="had not started up after 2 s"):
-        check.check(vm(tmp_path, "exec sleep 60"), Wanted())
+        check.check(vm(tmp_path, "exec sleep 60"), Expectations())
 
 
 def test_hardware_virtualisation_is_used_only_where_a_kernel_starts_with_it(tmp_path: Path) -> None:

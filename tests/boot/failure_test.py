@@ -38,7 +38,7 @@ def main() -> int:
         if options.digest:
             vm = dataclasses.replace(vm, digest="0" * 64)
         try:
-            check.check(vm, machine.Wanted(status=0), LIMIT)
+            check.check(vm, machine.Expectations(status=0), LIMIT)
         except ToolError as error:
             print(f"error: {error}")
             if "systemd had not started up" in str(error):

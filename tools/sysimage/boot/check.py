@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.sysimage.boot import guest, machine
-from tools.sysimage.boot.machine import Wanted
+from tools.sysimage.boot.machine import Expectations
 from tools.sysimage.core.errors import ToolError, run
 
 _TIME = 300  # seconds that a boot may take, if Bazel does not say
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def check(vm: machine.VirtualMachine, wanted: Wanted, seconds: float | None = None) -> Boot:
+def check(vm: machine.VirtualMachine, wanted: Expectations, seconds: float | None = None) -> Boot:
     """Boots a machine in some seconds; returns what it showed. Raises ToolError if it is not as wanted."""
     limit = seconds or int(os.environ.get("TEST_TIMEOUT", _TIME)) - _RESERVE
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +74,7 @@ def check(vm: machine.VirtualMachine, wanted: Wanted, seconds: float | None = No
 
 
 def watch(
-    vm: machine.VirtualMachine, wanted: Wanted, scratch: Path, limit: float, options: Sequence[str] = ()
+    vm: machine.VirtualMachine, wanted: Expectations, scratch: Path, limit: float, options: Sequence[str] = ()
 ) -> Boot:
     """Boots a machine until it goes off, all that is wanted is there, something is wrong, or time is up."""
     status, report = scratch / "status", scratch / "report"
@@ -124,7 +124,7 @@ def _read(path: Path) -> str:
     return text[: text.rfind("\n") + 1]
 
 
-def _done(boot: Boot, wanted: Wanted) -> bool:
+def _done(boot: Boot, wanted: Expectations) -> bool:
     if boot.ended is not None:
         return True
     if not boot.has("end"):
@@ -134,7 +134,7 @@ def _done(boot: Boot, wanted: Wanted) -> bool:
     return wanted.status is None and not any(_missing(boot, wanted))
 
 
-def problems(boot: Boot, wanted: Wanted, limit: float) -> Iterator[str]:
+def problems(boot: Boot, wanted: Expectations, limit: float) -> Iterator[str]:
     """What is wrong with a boot, causes first."""
     fatal = [line for line in boot.console if "stage1: refused: " in line or "Kernel panic" in line]
     if fatal:
@@ -186,7 +186,7 @@ def _about_orchestrator(boot: Boot) -> str:
     return "; ".join(said[-3:] or unit)
 
 
-def _missing(boot: Boot, wanted: Wanted) -> Iterator[str]:
+def _missing(boot: Boot, wanted: Expectations) -> Iterator[str]:
     for pattern in wanted.expect:
         if not any(re.search(pattern, line) for line in boot.lines()):
             yield f"no line of the console or of a command has {pattern!r}"

@@ -45,7 +45,7 @@ class VirtualMachine:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Expectations:
     """What a boot has to show."""
 
     # Regular expressions, each to be found in a line of the console or of a command.
@@ -73,7 +73,7 @@ class MachineInput:
     plain: bool
     qemu: Path
     virtiofsd: Path | None
-    wanted: Wanted
+    wanted: Expectations
 
     def machine(self) -> VirtualMachine:
         """The machine."""
