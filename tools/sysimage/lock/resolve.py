@@ -259,7 +259,7 @@ class _Resolver:
         """The candidates that would fulfil one alternative: the real package, and its providers."""
         package = self.index.candidate(relation.name)
         return (
-            [package] if package and self.selection.bears(package, relation) else [],
+            [package] if package and self.selection.satisfies(package, relation) else [],
             [
                 provider
                 for provider, entry in self.index.providers(relation.name)
@@ -318,7 +318,7 @@ class _Resolver:
     def _hint(self, relation: Relation) -> str:
         """What to do where a version that is no candidate would fulfil `relation`."""
         for package in self.index.versions(relation.name):
-            if self.selection.bears(package, relation):
+            if self.selection.satisfies(package, relation):
                 return (
                     f"; {package.version} of {package.origin} would do: "
                     f'[[pin]] packages = ["{package.name}"], suite = "{package.origin.suite}"'

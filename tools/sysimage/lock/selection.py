@@ -47,13 +47,13 @@ class PackageSelection:
         """The selected packages that fulfil `alternatives`, best first."""
         for relation in alternatives:
             package = self.packages.get(relation.name)
-            if package and self.bears(package, relation):
+            if package and self.satisfies(package, relation):
                 yield package
             for provider, entry in self._provided.get(relation.name, ()):
                 if self.provides(provider, entry, relation):
                     yield provider
 
-    def bears(self, package: ArchivePackage, relation: Relation) -> bool:
+    def satisfies(self, package: ArchivePackage, relation: Relation) -> bool:
         """Whether `package`, which has the relation's name, is what it means (deb-control(5), Multi-Arch)."""
         kind = self._kind(relation)
         fits = kind == self.architecture or (kind == "any" and package.multi_arch == "allowed")
