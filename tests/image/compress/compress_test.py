@@ -146,7 +146,7 @@ def test_all_that_an_entry_can_have_is_in_the_index(bench: Bench) -> None:
     with bench.base.open("rb") as flat, bench.image.open("rb") as compressed:
         known = base_index.load(bench.index, flat, compressed, "xz")
         flat.seek(0)
-        read = base_index.plain(flat, "base")
+        read = base_index.uncompressed(flat, "base")
         found, real = io.BytesIO(), io.BytesIO()
         mtree.write(list(known.tree.walk()), found, known.digests)
         mtree.write(list(read.tree.walk()), real)

@@ -20,7 +20,7 @@ def tree_of(**paths: Inode) -> Tree:
 
 
 def cut(tree: Tree) -> list[blocks.Block]:
-    return blocks.cut(blocks.items(tree.walk()), SIZE)
+    return blocks.split(blocks.items(tree.walk()), SIZE)
 
 
 def joined(parts: list[blocks.Block], digests: blocks.Digests | None = None) -> bytes:

@@ -39,16 +39,16 @@ class Base:
 
     tree: Tree
     entries: Sequence[blocks.BlockEntry]
-    cut: Sequence[tuple[blocks.Block, Payload | None]]  # each block with its payload, if that is made
+    payloads: Sequence[tuple[blocks.Block, Payload | None]]  # each block with its payload, if that is made
     end: Payload | None  # the end marker's
     digests: blocks.Digests  # what is known of the files
 
 
-def plain(stream: BinaryIO, where: str) -> Base:
+def uncompressed(stream: BinaryIO, where: str) -> Base:
     """The base in a flat tar of which nothing is compressed yet. Raises ToolError as `tar.load` does."""
     tree = tar.load(stream, where)
     entries = blocks.items(tree.walk())
-    return Base(tree, entries, [(block, None) for block in blocks.cut(entries, blocks.SIZE)], None, {})
+    return Base(tree, entries, [(block, None) for block in blocks.split(entries, blocks.SIZE)], None, {})
 
 
 def dump(base: Base, flat: BinaryIO, compression: str, written: WrittenFile) -> bytes:
@@ -59,7 +59,7 @@ def dump(base: Base, flat: BinaryIO, compression: str, written: WrittenFile) -> 
     rows = [
         [*fields, len(block.items), block.part]
         for fields, block in zip(
-            written.blocks, [*(block for block, _ in base.cut), blocks.Block(())], strict=True
+            written.blocks, [*(block for block, _ in base.payloads), blocks.Block(())], strict=True
         )
     ]
     entries = [_row(item, base.digests) for item in base.entries]

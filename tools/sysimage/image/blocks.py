@@ -1,4 +1,4 @@
-"""Cuts a tar into blocks that are compressed independently, at the same places for the same base.
+"""Splits a tar into blocks that are compressed independently, at the same places for the same base.
 
 The tar of an image is that of its base, in the base's order and without what the overlay removes or
 replaces, followed by what the overlay adds. Where blocks end depends on the base alone: a block of the
@@ -71,8 +71,8 @@ def items(
     return found
 
 
-def cut(entries: Sequence[BlockEntry], size: int) -> list[Block]:
-    """Cuts entries into blocks of at most about `size` bytes, at their boundaries.
+def split(entries: Sequence[BlockEntry], size: int) -> list[Block]:
+    """Splits entries into blocks of at most about `size` bytes, at their boundaries.
 
     A file that is larger fills blocks of its own, all of about the same length.
     """
@@ -99,13 +99,13 @@ def cut(entries: Sequence[BlockEntry], size: int) -> list[Block]:
     return blocks
 
 
-def cut_overlay(entries: Sequence[BlockEntry]) -> list[Block]:
-    """Cuts an overlay's entries: smaller than the base's, since they wait for a compressor at each change.
+def split_overlay(entries: Sequence[BlockEntry]) -> list[Block]:
+    """Splits an overlay's entries: smaller than the base's, since they wait for a compressor at each change.
 
     An orchestrator of a few MB keeps several cores busy so; of a large overlay, the size counts more.
     """
     total = sum(entry.size() for entry in entries)
-    return cut(entries, min(SIZE, max(SIZE // 16, total // 8)))
+    return split(entries, min(SIZE, max(SIZE // 16, total // 8)))
 
 
 @dataclass(frozen=True, slots=True)

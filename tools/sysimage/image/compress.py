@@ -38,8 +38,8 @@ def compress(base: Path, program: CompressionCommand, output: Path, known: Path)
         base.open("rb") as stream,
         atomic.outputs(output, known) as [out, index_out],
     ):
-        parts = base_index.plain(stream, str(base))
-        pieces = (blocks.BlockPiece(block, parts.digests) for block, _ in parts.cut)
+        parts = base_index.uncompressed(stream, str(base))
+        pieces = (blocks.BlockPiece(block, parts.digests) for block, _ in parts.payloads)
         payloads = Compressor(program, output.parent).run([*pieces, Inline(tar.END)])
         written = write_container(out, program.codec.container(), payloads)
         index_out.write(base_index.dump(parts, stream, program.codec.name, written))

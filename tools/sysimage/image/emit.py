@@ -102,7 +102,7 @@ def emit(
             image = files.enter_context(compressed.image.open("rb"))
             parts = base_index.load(compressed.index, base_file, image, program.codec.name)
         else:
-            parts = base_index.plain(base_file, str(base))
+            parts = base_index.uncompressed(base_file, str(base))
         layer.apply(parts.tree, tar.read(overlay_file, str(overlay)), str(overlay))
         paths = list(parts.tree.walk())
         _check(paths)
@@ -195,7 +195,7 @@ def _pieces(
     staying = {path for path, _ in kept}
     entries = {item.path: item for item in blocks.items(kept + added, before)}
     size = 0
-    for block, payload in base.cut:
+    for block, payload in base.payloads:
         left = tuple(entries[item.path] for item in block.items if item.path in staying)
         if payload and left == block.items:
             pieces: list[Content | Payload] = [payload]
@@ -203,12 +203,12 @@ def _pieces(
             pieces = [blocks.BlockPiece(blocks.Block(left, block.part), base.digests)]
         else:
             # A name of a large file can have got its content from one that is gone.
-            pieces = [blocks.BlockPiece(part, base.digests) for part in blocks.cut(left, blocks.SIZE)]
+            pieces = [blocks.BlockPiece(part, base.digests) for part in blocks.split(left, blocks.SIZE)]
         size += sum(_size(piece) for piece in pieces)
         yield from pieces
     overlay = [
         blocks.BlockPiece(block, base.digests)
-        for block in blocks.cut_overlay([entries[path] for path, _ in added])
+        for block in blocks.split_overlay([entries[path] for path, _ in added])
     ]
     quick = sum(piece.size for piece in overlay) * _SMALL <= size
     yield from (FastPiece(piece) if quick else piece for piece in overlay)
