@@ -1,8 +1,9 @@
 """Stage compress: a flat base is compressed once, in blocks that every image on it can take over."""
 
+load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
-load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
+load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", compression_of = "compression")
 load(":flat_base.bzl", "FLAT_BASE")
 
 def _compress_impl(ctx):
@@ -21,7 +22,7 @@ def _compress_impl(ctx):
         outputs = [compressed, index],
         mnemonic = "SystemImageCompress",
         progress_message = "Compressing the base %{label}",
-        resource_set = two_cores,
+        resource_set = two_cpu_resource_set,
         toolchain = None,
     )
     return [

@@ -67,15 +67,3 @@ def compressor(ctx, args):
         return []
     program = {"xz": ctx.attr._xz, "zstd": ctx.attr._zstd}[name][LockedProgramInfo]
     return start_program(ctx, args, "--tool", program)
-
-def two_cores(_os, _inputs):
-    """The resources of an action that compresses or unpacks: two processors, and 95 MiB for a compressor on each.
-
-    Args:
-      _os: the operating system.
-      _inputs: the number of inputs.
-
-    Returns:
-      A dict for `resource_set`; memory in MiB.
-    """
-    return {"cpu": 2, "memory": 300}

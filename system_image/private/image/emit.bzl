@@ -1,9 +1,10 @@
 """Stage emit: base and overlay become the system image, with its digest and its manifest."""
 
+load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
-load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", "two_cores", compression_of = "compression")
+load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", compression_of = "compression")
 load(":flat_base.bzl", "FLAT_BASE")
 
 def _emit_impl(ctx):
@@ -42,7 +43,7 @@ def _emit_impl(ctx):
         outputs = [image, digest, sha384, mtree, contents],
         mnemonic = "SystemImageEmit",
         progress_message = "Emitting the system image %{label}",
-        resource_set = two_cores,
+        resource_set = two_cpu_resource_set,
         toolchain = None,
     )
     return [

@@ -1,8 +1,8 @@
 """Stage flatten: an OCI image becomes one deterministic tar."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "tool_attr")
-load(":compression.bzl", "two_cores")
 load(":layout.bzl", "IMAGE", "image_layout")
 
 def _flatten_impl(ctx):
@@ -21,7 +21,7 @@ def _flatten_impl(ctx):
         outputs = [tar],
         mnemonic = "SystemImageFlatten",
         progress_message = "Flattening %{label}",
-        resource_set = two_cores,
+        resource_set = two_cpu_resource_set,
         toolchain = None,
     )
     return [DefaultInfo(files = depset([tar]))]

@@ -3,8 +3,8 @@
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "package_inputs", "write_manifest")
+load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "tool_attr")
-load("//system_image/private/image:compression.bzl", "two_cores")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
 load(":module_layer.bzl", "module_layer")
@@ -77,7 +77,7 @@ def _kernel_module_impl(ctx):
         outputs = modules + [symvers],
         mnemonic = "SystemImageKernelModule",
         progress_message = "Building the kernel modules %{label}",
-        resource_set = two_cores,
+        resource_set = two_cpu_resource_set,
         toolchain = None,
     )
     return [
