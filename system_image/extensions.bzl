@@ -17,10 +17,8 @@ Packages are fetched when a build needs them, each from the first mirror that ha
 or none that can be read, `@trixie` has this program alone, and its sets fail with the command to run.
 """
 
+load("//system_image/private/lock:lock_version.bzl", "LOCK_VERSION")
 load("//system_image/private/lock:repositories.bzl", "hub_repository", "package_repository", "shown")
-
-# Of the locks that are read; tools/sysimage/debian/locked.py has it, too.
-_VERSION = 2
 
 def _debian_impl(mctx):
     owners = {}
@@ -118,10 +116,10 @@ def _read(mctx, label):
         return None, "there is no such lock yet; write it with"
     lock = json.decode(mctx.read(path), None)
     version = lock.get("version") if type(lock) == "dict" else None
-    if version != None and version != _VERSION:
+    if version != None and version != LOCK_VERSION:
         return None, "its version is {}, and these rules read {}; remove it and write it anew with".format(
             version,
-            _VERSION,
+            LOCK_VERSION,
         )
     if version == None or [key for key in ("packages", "sets", "snapshot") if key not in lock]:
         return None, "not a lock, or a damaged one; restore it, or remove it and write it anew with"
