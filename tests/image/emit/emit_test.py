@@ -323,10 +323,19 @@ def test_no_compressor_at_all() -> None:
         Compressor(CompressionCommand(CODECS["zstd"]), Path())
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"argv": []}', '{"argv": [1]}'])
-def test_a_tool_file_of_another_shape(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is no JSON"),
+        ("[]", "has to be an object"),
+        ("{}", "'argv' is missing"),
+        ('{"argv": []}', "argv names no program"),
+        ('{"argv": [1]}', r"argv\[0\]: has to be a text"),
+    ],
+)
+def test_a_tool_file_of_another_shape(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "tool.json").write_text(text)
-    with pytest.raises(ToolError, match=r"tool\.json: .*argv"):
+    with pytest.raises(ToolError, match=rf"tool\.json: .*{message}"):
         tool_argv(tmp_path / "tool.json")
 
 
