@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--memory", type=int, help="MiB; default: what the rule says")
     parser.add_argument("images", nargs="*", metavar="NAME=IMAGE")
     options = parser.parse_args(argv)
-    vm = machine.parse(options.vm)
+    vm = machine.read(options.vm).machine()
     vm = dataclasses.replace(vm, name="vanilla", memory=options.memory or vm.memory)
     machines = [vm]
     for name, _, image in (text.partition("=") for text in options.images):

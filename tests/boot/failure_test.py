@@ -26,7 +26,7 @@ def main() -> int:
     )
     parser.add_argument("--digest", action="store_true", help="stage1 is to insist on another digest")
     options = parser.parse_args()
-    vm = machine.parse(options.vm)
+    vm = machine.read(options.vm).machine()
     with tempfile.TemporaryDirectory(dir=os.environ["TEST_TMPDIR"]) as scratch:
         if options.cut or options.twice or options.damage:
             data = bytearray(vm.image.read_bytes())

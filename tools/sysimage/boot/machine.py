@@ -100,11 +100,6 @@ def read(path: Path) -> MachineInput:
     return json_manifest.read(MachineInput, path)
 
 
-def parse(path: Path) -> VirtualMachine:
-    """The machine alone."""
-    return read(path).machine()
-
-
 def with_files(machine: VirtualMachine, files: Tree, scratch: Path) -> VirtualMachine:
     """The machine with `files` laid over its initramfs; what is in /run there is in the guest's /run, too."""
     archive = io.BytesIO()

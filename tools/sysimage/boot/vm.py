@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         raise ToolError(
             f"{options.share}: is no folder, as --share needs it; for a bundle's tar there is --bundle"
         )
-    vm = machine.parse(options.vm)
+    vm = machine.read(options.vm).machine()
     if options.bundle:
         vm = dataclasses.replace(vm, bundle=options.bundle)
     if options.debug:
