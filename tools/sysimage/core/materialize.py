@@ -1,9 +1,8 @@
 """A tree on disk."""
 
-import shutil
 from pathlib import Path
 
-from tools.sysimage.core.span import External
+from tools.sysimage.core.span import copy
 from tools.sysimage.core.tree import Kind, Tree
 
 
@@ -18,10 +17,5 @@ def write(tree: Tree, folder: Path) -> None:
             place.symlink_to(inode.target)
         else:
             with place.open("wb") as stream:
-                if isinstance(inode.content, External):
-                    with inode.content.path.open("rb") as source:
-                        shutil.copyfileobj(source, stream)
-                else:
-                    for chunk in inode.content.chunks():
-                        stream.write(chunk)
+                copy(inode.content, stream)
             place.chmod(0o755 if inode.mode & 0o111 else 0o644)

@@ -7,7 +7,7 @@ import stat
 from typing import BinaryIO
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.span import Inline
+from tools.sysimage.core.span import Inline, copy
 from tools.sysimage.core.tree import Inode, Kind, Tree
 
 _TYPES = {
@@ -48,6 +48,5 @@ def _entry(stream: BinaryIO, path: str, inode: Inode, number: int, kind: int) ->
     )
     header = b"070701" + b"".join(b"%08X" % value for value in numbers) + name
     stream.write(header + bytes(-len(header) % 4))
-    for chunk in content.chunks():
-        stream.write(chunk)
+    copy(content, stream)
     stream.write(bytes(-content.size % 4))
