@@ -1,5 +1,6 @@
 """The bytes of files: in memory, part of an open file, or a file on disk; read when they are written."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -52,6 +53,14 @@ def copy(content: Content, out: BinaryIO) -> None:
             content = Span(content.file, content.offset + done, content.size - done)
     for chunk in content.chunks():
         out.write(chunk)
+
+
+def sha256(content: Content) -> str:
+    """The SHA-256 of the bytes of a file, in hex. Raises ToolError as `Content.chunks` does."""
+    digest = hashlib.sha256()
+    for chunk in content.chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _copy_in_kernel(source: int, span: Span, sink: int) -> int:

@@ -1,11 +1,11 @@
 """mtree manifests: what is in an image, one path a line, for people and for diff(1)."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import BinaryIO
 
+from tools.sysimage.core import span
 from tools.sysimage.core.tree import Inode, Kind
 
 # vis(3) in octal, as mtree(5) asks: what is no graphic ASCII character, the backslash and "#".
@@ -35,7 +35,7 @@ def keywords(inode: Inode, links: int = 1, sha256: str | None = None) -> list[st
     if kind is Kind.FILE:
         if links > 1:
             words.append(f"nlink={links}")
-        words += (f"size={inode.content.size}", f"sha256digest={sha256 or _digest(inode)}")
+        words += (f"size={inode.content.size}", f"sha256digest={sha256 or span.sha256(inode.content)}")
     elif kind is Kind.SYMLINK:
         words.append(f"link={_quote(inode.target)}")
     elif kind in (Kind.CHARACTER, Kind.BLOCK):
@@ -44,13 +44,6 @@ def keywords(inode: Inode, links: int = 1, sha256: str | None = None) -> list[st
         # Not in mtree(5) of the BSDs; libarchive's writers have no keyword either. Hex keeps every byte.
         words.append(f"xattr.{_quote(name).replace('=', '\\075')}={inode.xattrs[name].hex()}")
     return words
-
-
-def _digest(inode: Inode) -> str:
-    digest = hashlib.sha256()
-    for chunk in inode.content.chunks():
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _quote(text: str) -> str:

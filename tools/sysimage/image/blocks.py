@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.span import CHUNK, Span
+from tools.sysimage.core.span import CHUNK, Span, sha256
 from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.formats import tar
 from tools.sysimage.formats.tarformat import BLOCK
@@ -158,10 +158,7 @@ class BlockPiece:
         assert isinstance(content, Span)
         if not start:
             # Parts are read side by side; the digest takes the bytes in their order.
-            digest = hashlib.sha256()
-            for chunk in content.chunks():
-                digest.update(chunk)
-            self._note(item, digest.hexdigest())
+            self._note(item, sha256(content))
             yield item.header
         yield from Span(content.file, content.offset + start, end - start).chunks()
         if end == content.size:

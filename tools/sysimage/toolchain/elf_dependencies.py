@@ -1,7 +1,6 @@
 """elf_dependencies: proves that the libraries that programs need are in an image, in versions that fit."""
 
 import argparse
-import hashlib
 import lzma
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import BinaryIO, cast
 
 from tools.sysimage.core.architecture import BY_ELF_MACHINE
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.core.span import External
+from tools.sysimage.core.span import External, sha256
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import elf, oci, oci_image, tar
 
@@ -29,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         image: Tree | None = None
         linked = _libraries(options.sysroot) if options.sysroot else {}
         for path in options.program:
-            program = Inode(Kind.FILE, 0o755, content=External(path, path.stat().st_size), origin="it")
+            program = Inode(Kind.FILE, 0o755, content=_external(path), origin="it")
             linkage = elf.linkage(program)
             if linkage is None:
                 continue
@@ -79,7 +78,7 @@ def check(image: Tree, program: Inode, triplet: str, linked: Mapping[str, Path])
                 if inode is None or found is None or found.machine != linkage.machine:
                     yield f"{who} needs {name}, which is not in the image"
                     continue
-                if name in linked and _digest(inode) != _digest_of(linked[name]):
+                if name in linked and sha256(inode.content) != sha256(_external(linked[name])):
                     yield f"{name} in the image is not the one that was linked with"
                 done[name] = found
                 todo.append((name, found))
@@ -92,16 +91,8 @@ def _libraries(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir() if ".so" in path.name}
 
 
-def _digest(inode: Inode) -> str:
-    digest = hashlib.sha256()
-    for chunk in inode.content.chunks():
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _external(path: Path) -> External:
+    return External(path, path.stat().st_size)
 
 
 if __name__ == "__main__":
