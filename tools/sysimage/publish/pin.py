@@ -6,6 +6,7 @@ and as `oci.pull` to MODULE.bazel, between two lines that it looks for, or else 
 
 import argparse
 import ast
+import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.formats.oci_layout import CONFIGS
-from tools.sysimage.publish.registry import LOCK_ANNOTATION, Oras, Reference
+from tools.sysimage.publish.registry import LOCK_ANNOTATION, Oras, Reference, in_runfiles
 
 _BEGIN = "# What `{}` has written:\n"
 _END = "# (end of what is pinned)\n"
@@ -28,41 +29,36 @@ type Pins = dict[str, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class PinInput:
-    """What the rule hands over: `module` and `pins` are in the workspace, other paths in the runfiles."""
+    """What the rule hands over."""
 
     command: str
+    """The command that writes the pins, for the files that it writes."""
     lock: Path
+    """The lock that bases are compared with."""
     module: Path
+    """MODULE.bazel."""
     names: tuple[str, ...]
+    """The bases that can be pinned."""
     oras: tuple[str, ...]
+    """How oras is started."""
     pins: Path
+    """The file that BUILD files load."""
     prefix: str
-
-
-@dataclass(frozen=True, slots=True)
-class PinSettings:
-    """What the rule says."""
-
-    command: str
-    names: Sequence[str]
-    prefix: str
-    module: Path
-    pins: Path
-    lock: Path
-    oras: Sequence[str]
+    """What the names of repositories begin with."""
 
     @staticmethod
-    def load(runfiles: Path, path: Path, workspace: Path) -> PinSettings:
-        """Reads what the rule has written."""
+    def load(runfiles: Path, path: Path, workspace: Path) -> PinInput:
+        """Reads the manifest at `path` in the runfiles.
+
+        In it, `module` and `pins` are relative to the workspace, and other paths to the runfiles.
+        """
         given = json_manifest.read(PinInput, runfiles / path)
-        return PinSettings(
-            command=given.command,
-            names=given.names,
-            prefix=given.prefix,
-            module=workspace / given.module,
-            pins=workspace / given.pins,
+        return dataclasses.replace(
+            given,
             lock=runfiles / given.lock,
-            oras=[word.replace("{runfiles}", str(runfiles)) for word in given.oras],
+            module=workspace / given.module,
+            oras=in_runfiles(given.oras, runfiles),
+            pins=workspace / given.pins,
         )
 
 
@@ -155,7 +151,7 @@ def module_file(text: str, pins: Pins, prefix: str, command: str) -> str:
     return before + block + after if found else f"{text.rstrip()}\n\n{block}"
 
 
-def pin(settings: PinSettings, wanted: Mapping[str, str], plain_http: bool) -> list[str]:
+def pin(settings: PinInput, wanted: Mapping[str, str], plain_http: bool) -> list[str]:
     """Pins what `wanted` names: name → reference, or "" to pin it no longer. Returns a line for each pin.
 
     Raises ToolError, and has written nothing, if one of them can't be pinned.
@@ -211,7 +207,7 @@ def main(argv: Sequence[str]) -> int:
         if not equals:
             raise ToolError(f"{word!r}: is no pin; give NAME=HOST/PATH@sha256:…")
         wanted[name] = reference
-    settings = PinSettings.load(options.runfiles.absolute(), options.settings, Path(workspace))
+    settings = PinInput.load(options.runfiles.absolute(), options.settings, Path(workspace))
     for line in pin(settings, wanted, options.plain_http):
         print(line)
     return 0

@@ -5,6 +5,7 @@ made, artifacts through oras.
 """
 
 import argparse
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,41 +14,31 @@ from pathlib import Path
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.formats.oci_layout import first_digest
-from tools.sysimage.publish.registry import TAG, Oras, Reference, Repository, send
+from tools.sysimage.publish.registry import TAG, Oras, Reference, Repository, in_runfiles, send
 
 
 @dataclass(frozen=True, slots=True)
 class PushInput:
-    """What the rule hands over: paths are relative to the runfiles, whose folder is {runfiles} in words."""
+    """What is pushed, and with what, as the rule hands it over."""
 
     layout: Path
-    oci_push: Path | None
-    oras: tuple[str, ...]
-    repository: str
-
-
-@dataclass(frozen=True, slots=True)
-class PushSettings:
-    """What is pushed, and with what."""
-
-    layout: Path
-    """An OCI image layout, whose first manifest is what is pushed."""
-    oras: Sequence[str]
-    """How oras is started."""
+    """An OCI image layout; its first manifest is pushed."""
     oci_push: Path | None
     """The program of oci_push; None if the layout is an artifact."""
+    oras: tuple[str, ...]
+    """How oras is started."""
     repository: str
     """Where to, unless the command line says; may be empty."""
 
     @staticmethod
-    def load(runfiles: Path, path: Path) -> PushSettings:
-        """Reads what the rule has written; its paths are relative to the runfiles."""
+    def load(runfiles: Path, path: Path) -> PushInput:
+        """Reads the manifest at `path` in the runfiles, to which the paths in it are relative."""
         given = json_manifest.read(PushInput, runfiles / path)
-        return PushSettings(
+        return dataclasses.replace(
+            given,
             layout=runfiles / given.layout,
-            oras=[word.replace("{runfiles}", str(runfiles)) for word in given.oras],
             oci_push=runfiles / given.oci_push if given.oci_push else None,
-            repository=given.repository,
+            oras=in_runfiles(given.oras, runfiles),
         )
 
 
@@ -61,7 +52,7 @@ class PushOptions:
     plain_http: bool
 
 
-def push(settings: PushSettings, options: PushOptions) -> Reference:
+def push(settings: PushInput, options: PushOptions) -> Reference:
     """Pushes by digest, then tags. Raises ToolError if that fails, or if a tag names something else."""
     reference = Reference(options.repository, first_digest(settings.layout))
     oras = Oras(settings.oras, options.plain_http)
@@ -101,7 +92,7 @@ def main(argv: Sequence[str]) -> int:
         "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
     )
     options = parser.parse_args(argv)
-    settings = PushSettings.load(options.runfiles.absolute(), options.settings)
+    settings = PushInput.load(options.runfiles.absolute(), options.settings)
     repository = options.repository or settings.repository
     if not repository:
         raise ToolError(

@@ -109,6 +109,11 @@ class Reference:
         return Reference(Repository.parse(name), digest)
 
 
+def in_runfiles(argv: Sequence[str], runfiles: Path) -> tuple[str, ...]:
+    """A command of a manifest, in whose words "{runfiles}" stands for the folder of the runfiles."""
+    return tuple(word.replace("{runfiles}", str(runfiles)) for word in argv)
+
+
 def auth_file(environment: Mapping[str, str]) -> Path:
     """The file in which docker, else podman, keeps credentials: the same that crane and rules_oci find.
 
