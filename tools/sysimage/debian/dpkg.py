@@ -12,6 +12,18 @@ from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.formats.deb import Deb, open_deb
 
 ADMIN = "var/lib/dpkg"
+# The fields that hold relations to other packages, in the order in which dpkg writes them.
+_RELATIONS = (
+    "Replaces",
+    "Provides",
+    "Depends",
+    "Pre-Depends",
+    "Recommends",
+    "Suggests",
+    "Breaks",
+    "Conflicts",
+    "Enhances",
+)
 # The fields of a status paragraph in the order in which dpkg writes them; others follow as they came.
 STATUS_FIELDS = [
     "Package",
@@ -28,31 +40,10 @@ STATUS_FIELDS = [
     "Multi-Arch",
     "Source",
     "Version",
-    "Replaces",
-    "Provides",
-    "Depends",
-    "Pre-Depends",
-    "Recommends",
-    "Suggests",
-    "Breaks",
-    "Conflicts",
-    "Enhances",
+    *_RELATIONS,
     "Conffiles",
     "Description",
 ]
-_RELATIONS = frozenset(
-    [
-        "Replaces",
-        "Provides",
-        "Depends",
-        "Pre-Depends",
-        "Recommends",
-        "Suggests",
-        "Breaks",
-        "Conflicts",
-        "Enhances",
-    ]
-)
 # As the lock's reader has it.
 _RELATION = re.compile(
     r"([a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?"
