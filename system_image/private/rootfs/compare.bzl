@@ -1,6 +1,7 @@
 """Stage compare: the program that compares a root filesystem with mmdebstrap's. Run by `bazel run`."""
 
-load("//system_image/private/core:exec_program.bzl", "argument", "exec_program")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
+load(":lock_program.bzl", "lock_program")
 
 _program = exec_program(
     Label("//tools/sysimage/rootfs:compare"),
@@ -16,9 +17,4 @@ def compare_program(name, lock, ledger = [], **kwargs):
       ledger: list of paths of further ledgers, relative to the workspace, as `rootfs` has them.
       **kwargs: attributes that every rule has.
     """
-    _program(
-        name = name,
-        args = [argument("--lock=" + lock)] + [argument("--ledger=" + path) for path in ledger],
-        tags = ["manual"],
-        **kwargs
-    )
+    lock_program(_program, name = name, lock = lock, ledger = ledger, **kwargs)
