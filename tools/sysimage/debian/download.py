@@ -15,10 +15,8 @@ from tools.sysimage.debian.fetch import Mirrors, Progress, save
 from tools.sysimage.debian.locked import LOCK_VERSION, LockedPackage
 from tools.sysimage.debian.mirrors import VARIABLE, host_mirrors
 
-type Lock = Mapping[str, Any]
 
-
-def read_lock(path: Path) -> Lock:
+def read_lock(path: Path) -> Mapping[str, Any]:
     """Reads a lock. Raises ToolError for what is none, or of another version."""
     try:
         lock = json.loads(path.read_text())
@@ -33,7 +31,7 @@ def read_lock(path: Path) -> Lock:
     return dict(lock)
 
 
-def fetch(lock: Lock, set_name: str, architecture: str, folder: Path) -> list[LockedPackage]:
+def fetch(lock: Mapping[str, Any], set_name: str, architecture: str, folder: Path) -> list[LockedPackage]:
     """The packages of a set with their .debs in `folder`.
 
     What is there already is not fetched again. Raises ToolError for a set that the lock does not have for
