@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What the tools have to know of an architecture."""
+    """What the tools need to know of an architecture."""
 
     name: str  # Debian's and OCI's: "amd64"
     triplet: str  # GNU's, in paths of libraries and compilers
     loader: str  # file name of the dynamic loader
     elf_machine: int  # e_machine of ELF
     cache_flags: int  # of a library in ld.so.cache (glibc's dl-cache.h)
-    oci_variant: str  # what an image that names no variant is of
+    oci_variant: str  # the variant of an image that names none
     kbuild: tuple[str, ...]  # endings of linux-kbuild's programs: word size and byte order, instruction set
     cc1: tuple[str, ...]  # options that the compiler has for this architecture alone
-    lib64: bool  # whether /lib64 is where programs look for the loader
+    lib64: bool  # whether programs look for the loader in /lib64
     qemu: str  # program that emulates it
     qemu_machine: str
     qemu_cpu: str  # the processor that is emulated
@@ -55,7 +55,7 @@ ARCHITECTURES = {
             lib64=False,
             qemu="qemu-system-aarch64",
             qemu_machine="virt,gic-version=max",
-            # Emulated to the letter, pointer authentication takes half of the time, and nothing here uses it.
+            # Exact emulation of pointer authentication takes half of the time, and nothing here needs it.
             qemu_cpu="max,pauth-impdef=on",
             console="ttyAMA0",
         ),

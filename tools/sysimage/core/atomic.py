@@ -13,7 +13,7 @@ def output(path: Path) -> Iterator[BinaryIO]:
     """Opens `path` for writing; it appears under its name only if the block ends without an error.
 
     The bytes go to a file beside `path`, which is renamed into place (rename(2) is atomic) or removed.
-    What a killed process leaves behind is never taken for the output: it has another name.
+    That file has another name, so if the process is killed, what it leaves is never taken for the output.
     """
     with outputs(path) as [stream]:
         yield stream
@@ -32,11 +32,11 @@ def outputs(*paths: Path) -> Iterator[list[BinaryIO]]:
             written.append(Path(name))
             streams.append(os.fdopen(descriptor, "wb"))
         yield streams
-        # What could fail for want of space, for all of them before the first is renamed.
+        # Closing can fail for want of space, so all are closed before the first is renamed.
         for path, stream in zip(paths, streams, strict=True):  # noqa: B007 - for the message
             stream.close()
         for path, aside in zip(paths, written, strict=True):
-            # mkstemp makes files that only their owner can read; an output is read by other users too.
+            # mkstemp makes files that only their owner can read, but other users read outputs, too.
             aside.chmod(0o644)
             aside.replace(path)
             done.append(path)
@@ -47,6 +47,6 @@ def outputs(*paths: Path) -> Iterator[list[BinaryIO]]:
         for aside in (*written, *done):
             aside.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, *map(str, written), *written):
-            # write(2) does not know the name of its file, and the other name is ours.
+            # An error of write(2) names no file, and others name the temporary one.
             error.filename = path
         raise

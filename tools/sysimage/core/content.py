@@ -15,10 +15,10 @@ class FileInput:
     mode: str = "0644"  # octal
     uid: int = 0
     gid: int = 0
-    replace: bool = False  # whether it may take the place of a file that is there
+    replace: bool = False  # whether it may replace a file that is there
 
     def bits(self, where: str) -> int:
-        """The mode as a number. Raises ToolError if it is none; `where` says in the message what has it."""
+        """The mode as a number. Raises ToolError if it is none; `where` is the manifest, for the message."""
         mode = self.mode
         if not mode or set(mode) - set("01234567") or int(mode, 8) > 0o7777:
             raise ToolError(
@@ -38,7 +38,7 @@ class SymlinkInput:
 
 @dataclass(frozen=True, slots=True)
 class ServicesInput:
-    """Units, by what becomes of them."""
+    """Units, by what is done to them."""
 
     disable: tuple[str, ...] = ()
     enable: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ _REMEDIES = {
 
 
 class ToolError(Exception):
-    """A failure that can be foreseen: one line that says what, where and the remedy."""
+    """A failure that can be foreseen. Its message is one line: what, where and the remedy."""
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
@@ -21,7 +21,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
 
     A ToolError, or the operating system's refusal (disk full, no permission), becomes one line on
     standard error and status 1. Any other exception is a bug and keeps its traceback. SIGTERM ends the
-    tool as Ctrl-C does, so that what it has half-written is removed.
+    tool as Ctrl-C does, so that half-written files are removed.
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -39,7 +39,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
 
 def _refuse(message: str) -> int:
     line = " ".join(message.split())
-    # Names of an archive are whoever made it's to choose, and a terminal obeys what it is shown.
+    # Names in archives are untrusted, and terminals obey control characters: escape them.
     shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
     print(f"error: {shown}", file=sys.stderr)
     return 1

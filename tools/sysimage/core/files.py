@@ -32,7 +32,7 @@ class Files:
         self.tree.add(path, new)
 
     def mkdir(self, path: str, mode: int = 0o755, uid: int = 0, gid: int = 0, origin: str = "") -> bool:
-        """Makes a directory unless something is there; says whether it did."""
+        """Makes a directory unless something is there. Says whether it made one."""
         path = self.tree.resolve(path)
         if path in self.tree:
             return False
@@ -40,7 +40,7 @@ class Files:
         return True
 
     def link(self, path: str, target: str, origin: str = "", *, replace: bool = False) -> bool:
-        """Makes a symbolic link unless something is there, or in its place; says whether it did."""
+        """Makes a symbolic link unless something is there, or replaces that. Says whether it made one."""
         above, slash, name = path.rpartition("/")
         path = self.tree.resolve(above) + slash + name
         if path in self.tree:
@@ -68,6 +68,6 @@ class Files:
         return None
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
-        """The names in a directory, links followed, sorted, that end in `suffix`."""
+        """The names in a directory that end in `suffix`, sorted; links to the directory are followed."""
         names = (path.rpartition("/")[2] for path in self.tree.children(self.tree.resolve(folder)))
         return [name for name in names if name.endswith(suffix)]

@@ -13,12 +13,13 @@ _SCALARS = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
 def read[T](kind: type[T], path: Path) -> T:
-    """Reads a JSON file into the dataclass `kind`: every field of the one is a field of the other.
+    """Reads a JSON file into the dataclass `kind`: both have the same fields.
 
     A field with a default may be missing. Fields are texts, whole numbers, truth values, paths, lists (as
-    tuples), objects (as a dict or a dataclass), and any of these or null (None). Raises ToolError, naming the
-    file and the field, for what is no JSON, for a field that is unknown, missing, given twice or of another
-    type.
+    tuples), objects (as a dict or a dataclass), and any of these or null (None).
+
+    Raises ToolError if the file is no JSON, or a field is unknown, missing, given twice or of another type.
+    The message names the file and the field.
     """
     try:
         value = json.loads(path.read_bytes(), object_pairs_hook=_object)

@@ -7,7 +7,7 @@ from tools.sysimage.core.tree import Kind, Tree
 
 
 def write(tree: Tree, folder: Path) -> None:
-    """Writes a tree to disk. Folders may be there already."""
+    """Writes a tree to disk. Its directories may be there already."""
     for path in tree.paths():
         inode = tree[path]
         place = folder / path

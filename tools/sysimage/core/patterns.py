@@ -1,6 +1,7 @@
-"""Path patterns of `exclude` and `include`: "*" and "?" stay within a component, "**" takes any number.
+"""Path patterns of `exclude` and `include`.
 
-`usr/share/doc/**` is all that is below usr/share/doc, `usr/share/doc` the folder with all that is in it.
+"*" and "?" match within one component of a path, "**" matches any number of components. `usr/share/doc/**`
+names all that is below usr/share/doc, `usr/share/doc` the directory together with all that is in it.
 A leading slash is allowed.
 """
 
@@ -42,7 +43,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What an image leaves out: what an `exclude` pattern names or is below, unless `include` names it."""
+    """What an image leaves out: paths that `exclude` names, and all below them, unless `include` names it."""
 
     exclude: tuple[Pattern, ...]
     include: tuple[Pattern, ...]
@@ -53,7 +54,7 @@ class Selection:
         return cls(tuple(Pattern(text) for text in exclude), tuple(Pattern(text) for text in include))
 
     def excludes(self, path: str) -> bool:
-        """Whether a path that is no folder of something included is left out."""
+        """Whether a path is left out. (A directory stays nevertheless if something in it is included.)"""
         if self._covered(self.include, path):
             return False
         return self._covered(self.exclude, path)
@@ -67,9 +68,9 @@ class Selection:
         return False
 
     def apply(self, tree: Tree) -> None:
-        """Removes what is left out. A folder stays if something in it is included.
+        """Removes what is left out. A directory stays if something in it is included.
 
-        Raises ToolError for a pattern that matches nothing: it is a mistake, or not needed any more.
+        Raises ToolError for a pattern that matches nothing: it is a mistake, or no longer needed.
         """
         paths = tree.paths()
         for name, patterns in (("exclude", self.exclude), ("include", self.include)):
@@ -78,7 +79,7 @@ class Selection:
                     raise ToolError(
                         f"{name}: the pattern {pattern.text!r} matches no path; correct or remove it"
                     )
-        # Children first, so that a folder is empty when its turn comes if it is to go.
+        # Children first, so that a directory that is left out is empty by then.
         for path in reversed(paths):
             if path and self.excludes(path):
                 inode = tree.get(path)

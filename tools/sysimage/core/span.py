@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 from tools.sysimage.core.errors import ToolError
 
 CHUNK = 1 << 20  # bytes that are copied at a time
-_LARGE = 1 << 16  # bytes of a file for which asking the kernel to copy it pays
+_LARGE = 1 << 16  # bytes: from this size on, having the kernel copy a file is faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Span:
             if descriptor is not None:
                 data = os.pread(descriptor, min(CHUNK, left), position)
             else:
-                # Several spans share one file, so that each read has to say where it starts.
+                # Several spans share one file, so each read seeks to its own place.
                 self.file.seek(position)
                 data = self.file.read(min(CHUNK, left))
             if not data:
@@ -64,9 +64,9 @@ def sha256(content: Content) -> str:
 
 
 def _copy_in_kernel(source: int, span: Span, sink: int) -> int:
-    """Copies what the kernel can copy by itself, which takes half the time; returns how many bytes it did."""
+    """Has the kernel copy what it can, which takes half the time; returns how many bytes it copied."""
     done = 0
-    # A file system that can't, and the end of the source, are for others to deal with.
+    # Where the file system can't copy, or the source is cut off, `copy` reads the rest itself, or refuses it.
     with suppress(OSError):
         while done < span.size and (
             count := os.copy_file_range(source, sink, span.size - done, span.offset + done)
@@ -77,7 +77,7 @@ def _copy_in_kernel(source: int, span: Span, sink: int) -> int:
 
 def _descriptor(file: BinaryIO) -> int | None:
     try:
-        # What was appended to a spool may still be in Python's buffer.
+        # Bytes that were appended to a spool may still be in Python's buffer.
         file.flush()
         return file.fileno()
     except OSError, AttributeError:
@@ -86,7 +86,7 @@ def _descriptor(file: BinaryIO) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Sparse:
-    """A file with holes: `parts` are (offset in the file, its bytes), in order, the rest is zeros."""
+    """A file with holes: in order, `parts` have the offsets in the file and the bytes there; the rest is 0."""
 
     parts: tuple[tuple[int, Span], ...]
     size: int
@@ -126,13 +126,13 @@ class Inline:
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """A file on disk, of `size` bytes, that is opened when it is read: thousands of them cost nothing."""
+    """A file on disk, of `size` bytes. It is opened when it is read, so thousands of them cost nothing."""
 
     path: Path
     size: int
 
     def chunks(self) -> Iterator[bytes]:
-        """Yields the bytes. Raises ToolError if the file has not the size that it had."""
+        """Yields the bytes. Raises ToolError if the size of the file has changed."""
         size = 0
         with self.path.open("rb") as stream:
             while data := stream.read(CHUNK):

@@ -47,7 +47,7 @@ class Inode:
     content: Content = field(default=Inline(b""))  # of a file
     device: tuple[int, int] = (0, 0)  # major, minor of a device node
     xattrs: Mapping[str, bytes] = _NO_XATTRS
-    origin: str = ""  # who put it there, for messages: a package, a layer, an attribute
+    origin: str = ""  # where it is from, for messages: a package, a layer, an attribute
 
     def read(self) -> bytes:
         """The whole content; for small files."""
@@ -72,9 +72,9 @@ def file(data: bytes, mode: int = 0o644, uid: int = 0, gid: int = 0, origin: str
 def canonical(name: str, where: str, *, clean: bool = False) -> str:
     """The path in the tree that a name in an archive stands for: "./usr//bin/" is "usr/bin".
 
-    Raises ToolError for a name that leaves the root, or starts at the host's ("/"), and for what can't be a
-    name. With ".." in it, a name is refused unless `clean`; then "a/../b" is "b", as other tools take it.
-    `where` says in the message which archive holds the name.
+    Raises ToolError for a name that is absolute, leaves the root, or can't be a name. A name with ".." in it
+    is refused, too; with `clean`, "a/../b" is "b" instead, as other tools take it. `where` is the archive,
+    for the message.
     """
     if name.startswith("/"):
         raise ToolError(f"{where}: entry {name!r} has an absolute path; names must be relative to the root")
@@ -92,7 +92,7 @@ def canonical(name: str, where: str, *, clean: bool = False) -> str:
 
 
 def check_path(path: str, where: str) -> None:
-    """Raises ToolError for a path that no file system takes."""
+    """Raises ToolError for a path that Linux can't have: too long, with a NUL, or in no encoding."""
     try:
         size = len(path.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
@@ -108,7 +108,7 @@ def check_path(path: str, where: str) -> None:
 
 
 def order(path: str) -> str:
-    """Sort key: by component, so that a directory comes before what is in it and nothing in between."""
+    """Sort key by component: what is in a directory comes directly after it."""
     return path.replace("/", "\0")
 
 
@@ -142,14 +142,14 @@ type _Node = _Directory | Inode | None
 class Tree:
     """Paths and their inodes. Every path but the root has a parent that is a directory.
 
-    No path is kept as a whole, so that a hundred thousand of them fit into some tens of MiB.
+    Paths are kept by component, not as a whole, so a hundred thousand of them fit into some tens of MiB.
     """
 
     def __init__(self) -> None:
         self._root = _Directory(directory())
         self._size = 1
         self.observer: Callable[[str, str], None] | None = None
-        """Is told each path that is put, removed or moved, and what happened to it."""
+        """Is called with each path that is put, removed or moved, and with what happened to it."""
 
     def __contains__(self, path: str) -> bool:
         return self._node(path) is not None
@@ -253,9 +253,9 @@ class Tree:
                 self.observer(path, "removed")
 
     def move(self, old: str, new: str) -> None:
-        """Gives `old`, with all that is below it, the path `new`, of which there is none yet.
+        """Moves `old`, with all that is below it, to `new`, which must not exist yet; its parent must.
 
-        The directory above `new` has to be there.
+        Raises KeyError if `old` or that parent is missing.
         """
         above, _, name = old.rpartition("/")
         source = self._node(above)
@@ -285,7 +285,7 @@ class Tree:
     def resolve(self, path: str, *, last: bool = True) -> str:
         """The path with every link followed, as seen from inside the root (chroot(2)).
 
-        The last component is followed only if `last`. What does not exist is taken as it is written.
+        The last component is followed only if `last`. Components that do not exist stay as they are written.
         Raises ToolError after 40 links (ELOOP).
         """
         todo = [part for part in reversed(path.split("/")) if part]

@@ -1,7 +1,7 @@
-"""Reads the blobs of an image: checked against size and digest while they are read, layers unpacked.
+"""Reads the blobs of an image, and unpacks layers. Size and digest are checked while a blob is read.
 
-A layer's compression is told by its first bytes, since builders mix up the media types: plain, gzip
-(RFC 1952, any number of members) or zstd (RFC 8878, any number of frames).
+The first bytes of a layer tell its compression, since builders mix up the media types: plain, gzip (RFC 1952,
+any number of members) or zstd (RFC 8878, any number of frames).
 """
 
 import hashlib
@@ -44,9 +44,9 @@ class Layer:
 
 
 def open_blob(path: Path, descriptor: Descriptor, where: str) -> BinaryIO:
-    """Opens a blob. Raises ToolError if it is missing or has not the size that was promised."""
+    """Opens a blob. Raises ToolError if it is missing, or its size is not the descriptor's."""
     try:
-        # A pipe would be waited for.
+        # Opening a pipe would wait for its writer.
         stream = path.open("rb") if path.is_file() else None
     except OSError as error:
         raise ToolError(
@@ -65,7 +65,7 @@ def open_blob(path: Path, descriptor: Descriptor, where: str) -> BinaryIO:
 
 
 def checked(stream: BinaryIO, descriptor: Descriptor, where: str) -> Iterator[bytes]:
-    """Yields a blob's bytes; raises ToolError at its end if size or digest are not what was promised."""
+    """Yields a blob's bytes. Raises ToolError at its end if size or digest are not the descriptor's."""
     digest = hashlib.new(descriptor.digest.partition(":")[0])
     size = 0
     while chunk := stream.read(_CHUNK):
@@ -81,7 +81,7 @@ def checked(stream: BinaryIO, descriptor: Descriptor, where: str) -> Iterator[by
 
 
 class LimitError(ToolError):
-    """An image unpacks to more than it may; `where` says which layer to most."""
+    """An image unpacks to more than it may. `where` is the layer that unpacks to most."""
 
     def __init__(self, where: str, limit: int) -> None:
         super().__init__(f"{where}: the image unpacks to more than {limit} bytes; raise the limit if need be")
@@ -89,7 +89,7 @@ class LimitError(ToolError):
 
 
 class Budget:
-    """How many bytes may come out of the layers of an image, which are unpacked side by side."""
+    """How many bytes the layers of an image, which are unpacked side by side, may unpack to together."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -102,13 +102,13 @@ class Budget:
         with self._lock:
             self._spent[where] = self._spent.get(where, 0) + size
             if sum(self._spent.values()) > self._limit:
-                # Which of them is the last straw is chance, which is the bomb is not.
+                # It is chance which layer exceeds the limit; the largest is the one to blame.
                 raise LimitError(max(self._spent, key=lambda name: self._spent[name]), self._limit)
         if self._stopped:
             raise ToolError(f"{where}: given up, since another layer failed")
 
     def stop(self) -> None:
-        """Has everyone who spends give up."""
+        """Makes every further `spend` fail, so that other layers give up."""
         self._stopped = True
 
 
@@ -132,10 +132,10 @@ def _is_header(block: bytes) -> bool:
 
 
 def unpack(blob: BinaryIO, layer: Layer, budget: Budget, out: BinaryIO | None) -> None:
-    """Checks a layer's blob by size, digest and diff ID; writes what it unpacks to, to `out` if one is given.
+    """Checks a layer's blob by size, digest and diff ID, and writes the unpacked tar to `out`, if given.
 
-    Raises ToolError for what does not match, is damaged or cut off, or is too much for the budget; `out`
-    then has what came before.
+    Raises ToolError if one does not match, the blob is damaged or cut off, or the budget is exceeded. `out`
+    then holds what was unpacked before.
     """
     raw = checked(blob, layer.descriptor, layer.where)
     decompress = decompressor(blob)

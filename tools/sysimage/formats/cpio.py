@@ -1,6 +1,6 @@
 """Writes initramfs archives: cpio's "newc" format, as the kernel's buffer-format.rst describes it.
 
-Archives of this kind can be laid one behind the other: the kernel unpacks them all, later over earlier ones.
+Such archives can be concatenated: the kernel unpacks them in order, and later files replace earlier ones.
 """
 
 import stat
@@ -23,9 +23,9 @@ _MOST = 0xFFFFFFFF  # bytes of a file: its size has eight hexadecimal digits
 
 
 def write(tree: Tree, stream: BinaryIO) -> None:
-    """Writes a tree, parents first, times 0; paths that share an inode become files of their own.
+    """Writes a tree, parents first, all times 0. Hard links become separate files.
 
-    Raises ToolError for a file that the format can't hold.
+    Raises ToolError for a file that is too large for the format.
     """
     for number, path in enumerate(tree.paths()[1:], 1):
         inode = tree[path]

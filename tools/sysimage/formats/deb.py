@@ -49,9 +49,9 @@ class Deb:
 
     @contextmanager
     def data(self) -> Iterator[BinaryIO]:
-        """Opens data.tar, decompressed, as a stream that can't be sought.
+        """Opens data.tar, decompressed, as a stream that can't seek.
 
-        Raises ToolError, also while it is read, if the archive is cut off or damaged.
+        Raises ToolError if the archive is cut off or damaged, also while the stream is read.
         """
         with self.path.open("rb") as stream:
             member = _member(_members(stream, self.path), "data.tar", self.path)

@@ -72,7 +72,7 @@ class Linkage:
 
 
 def header(data: bytes) -> ElfHeader | None:
-    """The header of a file, of which `data` is the beginning; None for what is no such ELF file."""
+    """The ELF header in `data`, which is the beginning of a file; None if there is none."""
     if len(data) < HEADER or data[:6] != b"\x7fELF\x02\x01":
         return None
     return ElfHeader(*_HEADER.unpack_from(data))
@@ -94,7 +94,7 @@ def sections(data: bytes) -> dict[str, bytes]:
 
 
 def read(inode: Inode) -> Elf | None:
-    """Reads a file's headers; None for what is no dynamically linked shared object."""
+    """Reads a file's headers; None if it is no dynamically linked shared object."""
     opened = _open(inode)
     if opened is None:
         return None
@@ -115,7 +115,7 @@ def read(inode: Inode) -> Elf | None:
 
 
 def linkage(inode: Inode) -> Linkage | None:
-    """Reads how a file is linked; None for what is no ELF file, or a static one."""
+    """Reads how a file is linked; None if it is no ELF file, or linked statically."""
     opened = _open(inode)
     if opened is None:
         return None
@@ -142,8 +142,8 @@ def linkage(inode: Inode) -> Linkage | None:
 def closure(tree: Tree, programs: Iterable[Inode], triplet: str) -> dict[str, Inode]:
     """The shared libraries, the loader among them, that programs of a tree need: soname → file.
 
-    They are looked for where Debian's loader does: in DT_RUNPATH, then in the folders of `triplet`, then in
-    the plain ones. Raises ToolError for one that the tree lacks.
+    The search is that of Debian's loader: DT_RUNPATH, then the directories of `triplet`, then the plain ones.
+    Raises ToolError for a library that the tree lacks.
     """
     found: dict[str, Inode] = {}
     todo = list(programs)
@@ -163,12 +163,12 @@ def closure(tree: Tree, programs: Iterable[Inode], triplet: str) -> dict[str, In
 
 
 def folders(triplet: str) -> tuple[str, ...]:
-    """The folders in which Debian's loader looks for libraries by itself."""
+    """The directories that Debian's loader searches by default."""
     return (f"usr/lib/{triplet}", f"lib/{triplet}", "usr/lib", "lib", "usr/lib64", "lib64")
 
 
 def library(tree: Tree, name: str, places: Iterable[str]) -> Inode | None:
-    """The file that a library's name leads to in the first of the folders that has it."""
+    """The file of a library in the first of the directories that has one of its name, links followed."""
     for place in places:
         inode = None if "$" in place else tree.find(f"{place.strip('/')}/{name}")
         if inode is not None and inode.kind is Kind.FILE:
@@ -208,7 +208,7 @@ def _defines(data: bytes, count: int, names: _Names) -> frozenset[str]:
     at = 0
     for _ in range(count):
         *_, first, following = struct.unpack_from("<HHHHIII", data, at)
-        # The first name is the version's own, the others are those of versions that it stands upon.
+        # The first name is the version's own; the others are those of the versions that it inherits from.
         found.add(names[struct.unpack_from("<I", data, at + first)[0]])
         at += following
     return frozenset(found)

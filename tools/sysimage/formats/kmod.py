@@ -21,7 +21,7 @@ _WEAK = 2  # the upper half of st_info
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """What a module says of itself, and what it wants of the kernel."""
+    """What a module says of itself, and what it needs of the kernel."""
 
     info: Mapping[str, tuple[str, ...]]  # of .modinfo
     crcs: Mapping[str, int]  # imported symbol → CRC
@@ -39,7 +39,7 @@ class Module:
 
 
 def normal(name: str) -> str:
-    """The name of a module as the kernel has it: a file's name may have hyphens, which mean the same."""
+    """The kernel's name of a module: with underscores, where the name of its file may have hyphens."""
     return name.replace("-", "_")
 
 
@@ -52,7 +52,7 @@ def unpacked(data: bytes, path: str) -> bytes:
 
 
 def parse(data: bytes, where: str) -> Module:
-    """Reads a module. Raises ToolError for what is none."""
+    """Reads a module. Raises ToolError if `data` is none."""
     try:
         sections = elf.sections(data)
         strings = sections[".modinfo"]
@@ -87,9 +87,9 @@ def symvers(text: str) -> dict[str, int]:
 
 
 def release_of(tree: Tree) -> str:
-    """The release of the kernel whose image or modules a tree has, such as "6.12.118+deb13-cloud-amd64".
+    """The release of the kernel in a tree, by its image or modules, such as "6.12.118+deb13-cloud-amd64".
 
-    Raises ToolError unless it is one.
+    Raises ToolError unless there is exactly one kernel.
     """
     images = {path.removeprefix(_IMAGE) for path in tree.children("boot") if path.startswith(_IMAGE)}
     folders = [path.rpartition("/")[2] for path in tree.children("usr/lib/modules")]
@@ -110,7 +110,7 @@ def built_in(tree: Tree, release: str) -> frozenset[str]:
 
 
 def of_kernel(tree: Tree, release: str) -> dict[str, str]:
-    """The modules of a kernel's own: normal name → path."""
+    """The modules that come with a kernel: normal name → path."""
     found = {}
     for path in tree.below(f"usr/lib/modules/{release}/kernel"):
         if tree[path].kind is Kind.FILE and path.endswith(SUFFIXES):

@@ -1,10 +1,10 @@
 """Applies a layer to a tree, and makes the layer between two trees, after the OCI image-spec's layer.md.
 
-All happens inside the root, and whatever the order of the entries.
+All happens inside the root. Entries may come in any order.
 
-A layer says three things: what of the layers below is gone (whiteouts), what is new or replaced, and
-which names are links to one file. Whiteouts hide only what comes from below, wherever they stand in the
-layer, so they are carried out before the layer's own entries.
+A layer says three things: what is removed of the layers below (whiteouts), what is new or replaced, and which
+names are links to one file. Whiteouts hide only what comes from below, wherever they stand in the layer, so
+they are carried out before the layer's own entries.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,11 +23,11 @@ _OPAQUE = ".wh..wh..opq"
 def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
     """Applies a layer's entries, in the archive's order, to the tree of the layers below.
 
-    Paths are taken as a kernel in a chroot would: a parent that is a symbolic link of a lower layer is
-    followed, never outside the root. A directory over a directory replaces its metadata and keeps its
-    children; over anything else, and anything over it, replaces it whole. A hard link shares the inode
-    that its target has when the link is made. Of a path that is there twice the last one counts, as in
-    every tar. Missing parents become directories of root with mode 0755.
+    Paths are resolved as in a chroot: a parent that is a symbolic link of a lower layer is followed, never
+    outside the root. A directory over a directory replaces its metadata and keeps its children; in all other
+    cases the new entry replaces the old one whole. A hard link shares the inode that its target has when the
+    link is made. If a path occurs twice, the last one counts, as in every tar. Missing parents become
+    directories of root with mode 0755.
 
     Raises ToolError, naming layer (`where`) and entry, for a whiteout of nothing, a parent that is no
     directory, a hard link to nothing or to a directory.
@@ -38,7 +38,7 @@ def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
     for entry in entries:
         *above, name = entry.path.split("/")
         if any(part.startswith(_META) for part in above) or (name.startswith(_META) and name != _OPAQUE):
-            continue  # aufs's own bookkeeping; no name of an image can begin like this
+            continue  # aufs's own bookkeeping, never a file of the image
         if any(part.startswith(WHITEOUT) for part in above):
             _refuse(where, entry.path, f"a name below a whiteout ({WHITEOUT}) can't exist")
         if name.startswith(WHITEOUT):
@@ -57,9 +57,9 @@ def apply(tree: Tree, entries: Iterable[Entry], where: str) -> None:
 
 
 def difference(below: Tree, tree: Tree) -> Tree:
-    """The layer that makes `tree` of `below`: what is new or not the same, its parents, and whiteouts.
+    """The layer that turns `below` into `tree`: what is new or different, its parents, and whiteouts.
 
-    Raises ToolError for a name in `tree` that a layer can't hold.
+    Raises ToolError for a name in `tree` that a layer would take for a whiteout.
     """
     for path in tree.paths():
         if path.rpartition("/")[2].startswith(WHITEOUT):
@@ -72,9 +72,9 @@ def difference(below: Tree, tree: Tree) -> Tree:
 
 
 def changes(below: Tree, tree: Tree, same: Callable[[Inode, Inode], bool]) -> Iterator[tuple[str, Inode]]:
-    """What makes `tree` of `below`, parents first: what is new or not the same, but the root, and whiteouts.
+    """What turns `below` into `tree`, parents first: what is new or different, but the root, and whiteouts.
 
-    `same` says whether a path has to be named again that has had the first inode and has the second.
+    `same` says of the old and the new inode of a path whether the path can be left out.
     """
     found: dict[str, Inode] = {}
     for path, inode in tree.walk():
@@ -84,7 +84,7 @@ def changes(below: Tree, tree: Tree, same: Callable[[Inode, Inode], bool]) -> It
     for path, _ in below.walk():
         above, slash, name = path.rpartition("/")
         parent = tree.get(above)
-        # What was below a directory that is gone, or that is something else now, goes with it.
+        # If its directory is gone too, or is no directory now, the path needs no whiteout of its own.
         if path not in tree and parent is not None and parent.kind is Kind.DIRECTORY:
             found[above + slash + WHITEOUT + name] = file(b"", origin="whiteout")
     for path in sorted(found, key=order):
@@ -92,7 +92,7 @@ def changes(below: Tree, tree: Tree, same: Callable[[Inode, Inode], bool]) -> It
 
 
 def _put(found: Tree, tree: Tree, path: str, inode: Inode) -> None:
-    """Puts a path with its parents, which have their own mode and owner."""
+    """Puts a path and its parents, which keep their modes and owners."""
     parent = ""
     for part in path.split("/")[:-1]:
         parent = f"{parent}/{part}".lstrip("/")
@@ -110,8 +110,8 @@ def _same(old: Inode, new: Inode) -> bool:
 def _new_directories(tree: Tree, added: list[Entry]) -> set[str]:
     """The paths where this layer has a directory and the layers below something else.
 
-    A whiteout below a directory that was a symbolic link must not go where the link pointed: all that is
-    there belongs to this layer.
+    Where such a directory was a symbolic link, a whiteout below it must not follow the link: all that is
+    below the directory belongs to this layer.
     """
     found = set()
     for entry in added:
@@ -119,7 +119,7 @@ def _new_directories(tree: Tree, added: list[Entry]) -> set[str]:
             try:
                 path = tree.resolve(entry.path, last=False)
             except ToolError:
-                continue  # links in a circle, which the layer may remove before it gets there
+                continue  # links in a circle: the layer may remove them before it adds this entry
             below = tree.get(path)
             if below and below.kind is not Kind.DIRECTORY:
                 found.add(path)
@@ -134,7 +134,7 @@ def _hide(tree: Tree, hidden: list[str], added: list[Entry], where: str) -> None
     for target in targets.values():
         link = tree.get(target)
         if link is not None and link.kind is Kind.SYMLINK:
-            # What is below a link that is hidden itself belongs to this layer.
+            # The link itself is hidden, so all that is below it belongs to this layer.
             new.add(target)
     for path in [path for path in hidden if not _is_below(tree, path, new, where)]:
         opaque = path.rpartition("/")[2] == _OPAQUE
@@ -143,7 +143,7 @@ def _hide(tree: Tree, hidden: list[str], added: list[Entry], where: str) -> None
 
 
 def _hidden(path: str) -> str:
-    """What a whiteout hides; of an opaque one, the directory that it is in."""
+    """The path that a whiteout hides; for an opaque one, the directory that it is in."""
     above, _, name = path.rpartition("/")
     if name == _OPAQUE:
         # With a slash, a link is followed.
@@ -163,7 +163,7 @@ def _is_below(tree: Tree, path: str, new: set[str], where: str) -> bool:
 
 def _add(tree: Tree, entry: Entry, where: str) -> None:
     path = _resolve(tree, entry.path, where)
-    # Links can lead to more than they take.
+    # Resolving links can make the path too long.
     check_path(path, where)
     inode = entry.inode
     if inode is None:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from tools.sysimage.core import span
 from tools.sysimage.core.tree import Inode, Kind
 
-# vis(3) in octal, as mtree(5) asks: what is no graphic ASCII character, the backslash and "#".
+# All other bytes are written in octal as in vis(3), which mtree(5) asks for.
 _PLAIN = frozenset(range(0x21, 0x7F)) - {ord("\\"), ord("#")}
 _PLAIN_TEXT = re.compile(r'[!"$-\[\]-~]*')
 
@@ -16,9 +16,9 @@ _PLAIN_TEXT = re.compile(r'[!"$-\[\]-~]*')
 def write(
     paths: Collection[tuple[str, Inode]], out: BinaryIO, digests: Mapping[Inode, str] | None = None
 ) -> None:
-    """Writes the manifest of a tree's paths after mtree(5): one a line, in full, keywords in a fixed order.
+    """Writes the manifest of a tree's paths as in mtree(5): a full path a line, keywords in a fixed order.
 
-    `digests` are the SHA-256 of files, in hex, where they are known; the content of others is read.
+    `digests` has the SHA-256, in hex, of files whose digest is known; other files are read.
     """
     known = digests or {}
     out.write(b"#mtree\n")

@@ -1,6 +1,6 @@
 """Reads the images of OCI image layouts (image-spec: image-index.md, manifest.md, config.md).
 
-Docker's schema 2 media types are read as what they are: the same thing under other names.
+Docker's schema 2 media types are accepted, too: they are the same objects under other names.
 """
 
 import re
@@ -24,7 +24,7 @@ _LAYER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What an image runs on; empty fields are unknown, or any if it is what is asked for."""
+    """What an image runs on. An empty field of an image is unknown; one of a wanted platform matches any."""
 
     os: str = ""
     architecture: str = ""
@@ -34,8 +34,8 @@ class Platform:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part) or "unknown"
 
     def fits(self, wanted: Platform) -> bool:
-        """Whether an image of this platform is one of those that are wanted."""
-        # arm64 has one variant, which builders may or may not write down.
+        """Whether an image of this platform is what is wanted."""
+        # arm64 has one variant, which some builders leave out.
         known = ARCHITECTURES.get(self.architecture)
         variant = self.variant or (known.oci_variant if known else "")
         return (
@@ -47,7 +47,7 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class OciImage:
-    """One image of a layout, its layers from the lowest to the topmost."""
+    """An image of a layout. Its layers are in order, the lowest first."""
 
     digest: str
     platform: Platform
@@ -64,9 +64,9 @@ class ImageLayout:
         self._index = oci_layout.read_index(root)
 
     def image(self, wanted: Platform) -> OciImage:
-        """The one image for a platform; fields that are empty in `wanted` fit any.
+        """The one image for a platform; an empty field of `wanted` matches any.
 
-        Raises ToolError, listing what there is, if none or several fit; also if what is read is damaged.
+        Raises ToolError if no image or several match, with a list of all images, or if something is damaged.
         """
         where = f"{self.root}/index.json"
         found: dict[str, tuple[Platform, Descriptor]] = {}
@@ -98,7 +98,7 @@ class ImageLayout:
             descriptor = _descriptor(item, where)
             blob_where = f"{self.root}: {descriptor.digest}"
             if descriptor.media_type in oci_layout.INDEXES:
-                # Read once: there can be more ways to an index than there is time.
+                # Each is read once: exponentially many paths can lead to one index.
                 if descriptor.digest not in seen:
                     seen.add(descriptor.digest)
                     self._collect(self._load(descriptor), blob_where, found, seen, depth + 1)
@@ -106,7 +106,7 @@ class ImageLayout:
                 platform = _platform(_object(item, where).get("platform"))
                 if platform is None:
                     platform = self._config_platform(self._load(descriptor), blob_where)
-                # Attestations stand in indexes as images for no platform.
+                # Indexes list attestations as images for an unknown platform.
                 if platform and platform.os != "unknown":
                     found.setdefault(descriptor.digest, (platform, descriptor))
             elif depth == 0 and "schema1" in descriptor.media_type:

@@ -20,16 +20,15 @@ LIMIT = 64 << 30  # bytes
 def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, limit: int = LIMIT) -> Tree:
     """The filesystem of the layout's image for `platform`.
 
-    Each layer is read once, several side by side. `limit` is in bytes, for all layers together. Raises
-    ToolError for what is no image layout, is damaged, or breaks layer.md.
+    Each layer is read once, several side by side. `limit` is in bytes, for all layers together. The contents
+    of the tree are in files that stay open as long as `files`, partly in temporary ones in `scratch`.
 
-    The content of its files is in files that stay open as long as `files`; those that are temporary are in
-    the folder `scratch`.
+    Raises ToolError if `layout` is no image layout, or the image is damaged or breaks layer.md.
     """
     image = oci.ImageLayout(layout).image(platform)
     tree = Tree()
     budget = Budget(limit)
-    # Closed at once where a layer is refused, so that others are not unpacked for nothing.
+    # Closing stops the other layers as soon as one is refused.
     with closing(_unpacked(image.layers, files, scratch, budget)) as unpacked:
         for item, stream in unpacked:
             layer.apply(tree, _entries(stream, item.where, budget), item.where)
@@ -39,7 +38,7 @@ def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, 
 def _unpacked(
     layers: Sequence[Layer], files: ExitStack, scratch: Path, budget: Budget
 ) -> Generator[tuple[Layer, BinaryIO]]:
-    """Each layer with its tar, checked, in a file that can be sought: its blob, or a temporary file."""
+    """Each layer, checked, with its tar in a file that can seek: its blob, or a temporary file."""
     sources = [files.enter_context(open_blob(item.blob, item.descriptor, item.where)) for item in layers]
     tars = [
         cast(BinaryIO, files.enter_context(tempfile.TemporaryFile(dir=scratch)))
@@ -76,7 +75,7 @@ def _entries(stream: BinaryIO, where: str, budget: Budget) -> Iterator[tar.Entry
     stream.seek(0)
     for entry in tar.read(stream, where, layer=True):
         if entry.inode and isinstance(entry.inode.content, Sparse):
-            # A few bytes of a map can stand for a file of any length.
+            # A sparse map of a few bytes can describe a file of any length.
             try:
                 budget.spend(entry.inode.content.size, where)
             except LimitError as error:

@@ -1,8 +1,8 @@
 """Tar archives in and out: the one reader and the one writer of all stages.
 
-Read is all that tars in packages and images are: v7, ustar, GNU, star, pax, sparse files of each kind.
-Written is ustar with pax headers only for what ustar's fields can't hold; times are 0, owners are
-numbers without names. Nothing of the host or the clock reaches the bytes.
+The reader takes all kinds of tar that packages and images have: v7, ustar, GNU, star, pax, and every kind
+of sparse file. The writer writes ustar, with a pax header only where a value does not fit ustar's fields;
+times are 0, owners are numbers without names. Neither the host nor the clock influences the bytes.
 """
 
 import os
@@ -19,7 +19,7 @@ from tools.sysimage.formats.tarformat import BLOCK, ZEROS, DamagedError, TarHead
 _KINDS = {
     b"0": Kind.FILE,
     b"\0": Kind.FILE,
-    b"7": Kind.FILE,  # contiguous, which no system of today tells apart
+    b"7": Kind.FILE,  # contiguous: an ordinary file for today's systems
     b"S": Kind.FILE,  # GNU sparse
     b"5": Kind.DIRECTORY,
     b"2": Kind.SYMLINK,
@@ -35,11 +35,11 @@ _TYPES = {
     Kind.BLOCK: b"4",
     Kind.FIFO: b"6",
 }
-_MODES = tuple(range(0o10000))  # so that all inodes of a mode share one number
+_MODES = tuple(range(0o10000))  # all inodes of a mode share one number object
 # What Linux takes: bytes of a path or a link's target (PATH_MAX without the NUL), xattr(7), makedev(3).
 _MAX_NAME, _MAX_XATTR_NAME, _MAX_XATTR = 4095, 255, 65536
 _MAX_MAJOR, _MAX_MINOR = 1 << 12, 1 << 20
-_MAX_SPARSE_MAP = 1 << 16  # entries; more is no file but an attack
+_MAX_SPARSE_MAP = 1 << 16  # entries; only an attack has more
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,14 @@ def read(
 ) -> Iterator[Entry]:
     """Yields the entries of an uncompressed tar in the archive's order.
 
-    A file's content is a Span: of `stream`, which then has to be one that can be sought; or, if `spool`
-    is given (an open temporary file), of that, to which it is appended.
-    `where` names the archive in messages and is the inodes' origin.
+    A file's content is a Span of `stream`, which then has to be able to seek. If `spool`, an open temporary
+    file, is given, contents are appended to it, and are Spans of it. `where` names the archive in messages,
+    and is the inodes' origin.
 
-    With `layer`, as image builders write them: a leading slash in a name means the root of the image,
-    and the end marker may be missing (a layer's digest proves that it is whole).
+    `layer` allows what image builders write: a leading slash in a name means the root of the image, and
+    the end marker may be missing (a layer's digest proves that it is whole).
 
-    Raises ToolError for an archive that is cut off or damaged, a name outside the root, a type that no
-    file system has.
+    Raises ToolError if the archive is cut off or damaged, a name is outside the root, or a type is unknown.
     """
     reader = _Reader(stream, where, spool, layer)
     try:
@@ -78,7 +77,7 @@ def read(
 
 
 def broken_at(stream: BinaryIO) -> str:
-    """The name of the entry in or after which a layer that can be sought breaks off; "" if it is whole."""
+    """The entry in or after which a layer breaks off; "" if it is whole. `stream` has to be able to seek."""
     stream.seek(0)
     reader = _Reader(stream, "", None, True)
     try:
@@ -127,7 +126,7 @@ class _Reader:
                 header.name = long_name or header.name
                 header.link = long_link or header.link
                 if shared or records:
-                    # An empty value takes back what a global header said.
+                    # An empty value cancels that of a global header.
                     tarformat.apply_records(header, [*shared.items(), *records])
                 yield self._entry(header)
                 records, long_name, long_link = [], b"", b""
@@ -163,7 +162,7 @@ class _Reader:
                 f"{self._where}: entry {name!r} has the unknown type {header.type!r}; remove it from there"
             )
         if kind is Kind.FILE and name.endswith("/"):
-            # As v7 wrote directories. Data that follow are read past, and not for headers.
+            # v7 writes directories so. Data that follow are skipped, or they would be read as headers.
             self._content(header)
             kind = Kind.DIRECTORY
         if header.uid < 0 or header.gid < 0:
@@ -220,7 +219,7 @@ class _Reader:
         return Sparse(tuple(spans), header.real_size)
 
     def _sparse_map(self, header: TarHeader) -> int:
-        """Completes `header.parts`; returns how many bytes of the entry's data the map took."""
+        """Completes `header.parts`; returns how many bytes of the entry's data the map takes."""
         assert header.parts is not None
         if header.type == b"S":
             while header.more_parts:
@@ -365,7 +364,7 @@ def write(tree: Tree, stream: BinaryIO) -> None:
 def load(stream: BinaryIO, where: str, spool: BinaryIO | None = None) -> Tree:
     """Reads a tar of ours into a tree: one entry a path, parents first, links after their target.
 
-    Raises ToolError for duplicates, missing parents and links to nothing, and what `read` raises.
+    Raises ToolError for duplicates, missing parents and links to nothing, and as `read` does.
     """
     tree = Tree()
     for entry in read(stream, where, spool):

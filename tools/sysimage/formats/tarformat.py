@@ -1,7 +1,7 @@
-"""The headers of tar archives, byte by byte: v7, ustar, GNU, star and pax in; ustar with pax out.
+"""The headers of tar archives, byte by byte: reads v7, ustar, GNU, star and pax, writes ustar with pax.
 
-Follows POSIX.1-2024 pax(1) and tar(5) of GNU and star for what POSIX doesn't say. Names and extended
-attributes are bytes here: an archive says nothing about their encoding.
+Follows POSIX.1-2024 pax(1), and where POSIX is silent, tar(5) of GNU and star. Names and extended attributes
+are bytes here, since an archive does not say their encoding.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ _STAR_TRAILER = b"tar\0"
 
 
 class DamagedError(ValueError):
-    """A header that no tar writes; the message says what is wrong with it, not where it is."""
+    """A header that no tar program writes. The message says what is wrong with it, not where it is."""
 
 
 @dataclass(slots=True)
 class TarHeader:
-    """One entry's header, with what pax and GNU extensions before it said already in its fields."""
+    """One entry's header. Its fields include the values of pax and GNU extensions before it."""
 
     name: bytes
     mode: int
@@ -44,7 +44,7 @@ class TarHeader:
 def parse(block: bytes) -> TarHeader:
     """Parses one header block. Raises DamagedError for a wrong checksum or a field that is no number."""
     checksum = _number(block[148:156], "checksum")
-    # The field itself counts as spaces. Some old tars summed signed bytes.
+    # The checksum takes its own field for spaces. Some old tars summed signed bytes.
     rest = block[:148] + block[156:]
     if checksum != (unsigned := sum(rest) + 256) and checksum != unsigned - 256 * sum(b > 127 for b in rest):
         raise DamagedError("a header's checksum is wrong")
@@ -61,7 +61,7 @@ def parse(block: bytes) -> TarHeader:
     if block[257:263] == _USTAR or block[257:265] == _GNU:
         header.device = (_frequent(block[329:337], "devmajor"), _frequent(block[337:345], "devminor"))
     if block[257:263] == _USTAR:
-        # star keeps times in the last bytes of the prefix and marks it by a trailer.
+        # star keeps times in the last bytes of the prefix; a trailer marks such headers.
         prefix = _text(block[345 : 476 if block[508:] == _STAR_TRAILER else 500])
         if prefix:
             header.name = prefix + b"/" + name
@@ -117,7 +117,7 @@ def parse_records(data: bytes) -> list[tuple[bytes, bytes]]:
 def apply_records(header: TarHeader, records: Sequence[tuple[bytes, bytes]]) -> None:
     """Lets pax records override a header's fields, as pax(1) asks. Raises DamagedError.
 
-    What an image does not keep (times, names of owners, comments) is passed over.
+    Records of what an image does not keep (times, names of owners, comments) are ignored.
     """
     last = dict(records)
     header.name = last.get(b"path") or header.name
@@ -189,7 +189,7 @@ def _text(text: bytes) -> bytes:
 
 
 def build(header: TarHeader) -> bytes:
-    """The header's bytes: one ustar block, before it a pax header only if a field needs it."""
+    """The header's bytes: one ustar block, after a pax header if a value does not fit it."""
     records: list[tuple[bytes, bytes]] = []
     prefix, name = _split(header.name)
     if name is None:
@@ -204,7 +204,7 @@ def build(header: TarHeader) -> bytes:
     ):
         if number >= 8**digits:
             records.append((key, b"%d" % number))
-    # Last, since a reader that splits the records at line ends stumbles over the bytes of an attribute.
+    # Last, since readers that split the records at line ends stumble over the bytes of an attribute.
     records += [(XATTR + key, header.xattrs[key]) for key in sorted(header.xattrs)]
     block = _block(header, name, header.link[:100], prefix)
     if not records:
@@ -217,7 +217,7 @@ def build(header: TarHeader) -> bytes:
 def _split(name: bytes) -> tuple[bytes, bytes | None]:
     if len(name) <= 100:
         return b"", name
-    # The longest prefix that fits, so that there is one way only to write a name.
+    # Always the longest prefix that fits, so that a name is always written in the same way.
     slash = name.rfind(b"/", 0, min(156, len(name) - 1))
     if slash <= 0 or len(name) - slash - 1 > 100:
         return b"", None
@@ -225,7 +225,7 @@ def _split(name: bytes) -> tuple[bytes, bytes | None]:
 
 
 def _block(header: TarHeader, name: bytes, link: bytes = b"", prefix: bytes = b"") -> bytes:
-    # What does not fit is 0 here and stands in the pax header.
+    # Numbers that do not fit are 0 here; the pax header has them.
     uid, gid = (number if number < 8**7 else 0 for number in (header.uid, header.gid))
     numbers = (header.mode, uid, gid, header.size if header.size < 8**11 else 0, 0)
     start = name.ljust(100, b"\0") + b"%07o\0%07o\0%07o\0%011o\0%011o\0" % numbers

@@ -1,35 +1,35 @@
 """The container of the xz file format 1.2.1: one stream of many blocks, each of plain LZMA2.
 
-Blocks are independent of each other, so they can be compressed anywhere and in any order; what makes a
-stream of them (headers, paddings, checks, index) is written here. Headers carry both sizes of their
-block, which lets liblzma decompress with threads.
+Blocks are independent of each other, so they can be compressed anywhere and in any order. This module writes
+what makes them a stream: headers, paddings, checks, index. Each header has both sizes of its block, so that
+liblzma can decompress with threads.
 """
 
 import zlib
 from dataclasses import dataclass, field
 
-# CRC32 and not the xz program's default CRC64: it is the one check that every decoder verifies, the
-# xz-embedded of kernels and busybox included, where CRC64 and SHA-256 are left out or refused.
+# CRC32, not CRC64, which is the default of xz(1): every decoder verifies CRC32, also xz-embedded in kernels
+# and busybox, which may leave out or refuse CRC64 and SHA-256.
 _CHECK_CRC32 = 1
 _FLAGS = bytes([0, _CHECK_CRC32])
 _LZMA2 = 0x21
 _DICTIONARY = 1 << 23  # bytes; that of preset 6
 
-# Preset 6, each value spelt out, so that no release of xz can mean something else by it.
+# Preset 6, with each value spelt out, since a release of xz may change the preset.
 _SMALL = "dict=8MiB,lc=3,lp=0,pb=2,mode=normal,nice=64,mf=bt4,depth=0"
-# A third of the time, for 8 % more bytes of a program.
+# Takes a third of the time; a program gets 8 % larger.
 _QUICK = "dict=8MiB,lc=3,lp=0,pb=2,mode=fast,nice=48,mf=hc4,depth=12"
 
 
 def arguments(*, quick: bool) -> tuple[str, ...]:
-    """Those with which xz(1) makes a block's LZMA2 data of its standard input."""
+    """Arguments with which xz(1) compresses its standard input to the LZMA2 data of a block."""
     settings = _QUICK if quick else _SMALL
     return "--compress", "--stdout", "--quiet", "--format=raw", "--threads=1", f"--lzma2={settings}"
 
 
 @dataclass(slots=True)
 class XzStream:
-    """Writes a stream: `head`, for each block what stands before and after its LZMA2 data, `tail`."""
+    """Makes a stream: `head`; for each block, `block`: what is before and after its LZMA2 data; `tail`."""
 
     _records: list[tuple[int, int]] = field(default_factory=list)  # unpadded and uncompressed size
 
@@ -38,7 +38,7 @@ class XzStream:
         return b"\xfd7zXZ\0" + _FLAGS + _crc(_FLAGS)
 
     def block(self, compressed: int, uncompressed: int, crc32: int) -> tuple[bytes, bytes]:
-        """What stands before and after `compressed` bytes of LZMA2 data; `crc32` is of what they hold."""
+        """What is before and after `compressed` bytes of LZMA2 data. `crc32` is of the uncompressed bytes."""
         header = block_header(compressed, uncompressed)
         check = crc32.to_bytes(4, "little")
         self._records.append((len(header) + compressed + len(check), uncompressed))
