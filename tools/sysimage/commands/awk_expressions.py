@@ -151,7 +151,7 @@ class Expressions(Tokens):
         self._expect(end)
         return parts
 
-    def _primary(self) -> Node:  # noqa: PLR0911
+    def _primary(self) -> Node:
         kind, value = self._kind, self._value
         if kind == "number":
             self._advance()
@@ -159,27 +159,31 @@ class Expressions(Tokens):
         if kind == "string":
             self._advance()
             return Node("string", (unescape(value[1:-1]),))
-        if self._is("/", "/="):
-            return self._regex()
-        if self._take("$"):
-            return Node("field", (self._postfix_of_field(),))
-        if self._take("("):
-            parts = self._list(")")
-            if len(parts) == 1:
-                return Node("grouping", tuple(parts))
-            if self._take("in"):
-                name = self._value
-                self._advance()
-                return Node("in", (Node("subscript", tuple(parts)), name))
-            return Node("grouping", tuple(parts))
-        if self._take("getline"):
-            target = self._getline_target()
-            if self._take("<"):
-                return Node("getline", ("<", self._postfix(), target))
-            return Node("getline", ("", None, target))
         if kind == "name":
             return self._name(value)
+        if self._is("/", "/="):
+            return self._regex()
+        for token, reader in (("$", self._field), ("(", self._grouping), ("getline", self._getline)):
+            if self._take(token):
+                return reader()
         raise AwkError(f"syntax error at or near {value or 'end of file'}")
+
+    def _field(self) -> Node:
+        return Node("field", (self._postfix_of_field(),))
+
+    def _grouping(self) -> Node:
+        parts = self._list(")")
+        if len(parts) != 1 and self._take("in"):
+            name = self._value
+            self._advance()
+            return Node("in", (Node("subscript", tuple(parts)), name))
+        return Node("grouping", tuple(parts))
+
+    def _getline(self) -> Node:
+        target = self._getline_target()
+        if self._take("<"):
+            return Node("getline", ("<", self._postfix(), target))
+        return Node("getline", ("", None, target))
 
     def _postfix_of_field(self) -> Node:
         if self._is("++", "--"):

@@ -152,38 +152,23 @@ class Values(Streams):
         values = [self._value(argument) for argument in arguments]
         return self._simple_builtin(name, values)
 
-    def _simple_builtin(self, name: str, values: list[Value | None]) -> Value:  # noqa: PLR0911
+    def _simple_builtin(self, name: str, values: list[Value | None]) -> Value:
         texts = [self._text(value) for value in values]
+        if name in _OF_TEXTS:
+            return _OF_TEXTS[name](*texts)
+        if name in _OF_NUMBERS:
+            return float(_OF_NUMBERS[name](*map(as_number, values)))
         if name == "length":
             return float(len(texts[0] if texts else self._record))
         if name == "substr":
-            begin, length = math.trunc(as_number(values[1])), len(texts[0]) + 1
-            if len(values) > 2:
-                length = math.trunc(as_number(values[2]))
-            if begin < 1:
-                # mawk counts from the first character on, whatever lies before it.
-                begin, length = 1, length - min(begin, 0)
-            return texts[0][begin - 1 : max(begin - 1 + length, 0)]
-        if name == "index":
-            return float(texts[0].find(texts[1]) + 1)
+            return _part(texts[0], *map(as_number, values[1:]))
         if name == "sprintf":
             return self._format(texts[0], values[1:])
-        if name in ("tolower", "toupper"):
-            return texts[0].lower() if name == "tolower" else texts[0].upper()
-        if name == "int":
-            return float(math.trunc(as_number(values[0])))
-        if name == "fflush":
-            self._flush_output()
-            return 0.0
         if name == "close":
             return self._close(texts[0])
-        if name == "system":
+        if name in ("fflush", "system"):
             self._flush_output()
-            return float(self._shell(texts[0], None, None))
-        if name == "atan2":
-            return math.atan2(as_number(values[0]), as_number(values[1]))
-        if name in ("sin", "cos", "exp", "log", "sqrt"):
-            return float(getattr(math, name)(as_number(values[0])))
+            return float(self._shell(texts[0], None, None)) if name == "system" else 0.0
         return self._call.refuse(f"awk: the function {name} is not modelled")
 
     def _split_into(self, *arguments: object) -> float:
@@ -222,6 +207,31 @@ class Values(Streams):
         return float(count)
 
 
+def _part(text: str, start: float, count: float | None = None) -> str:
+    """What substr answers: `count` characters from `start` on, or all."""
+    begin, length = math.trunc(start), len(text) + 1
+    if count is not None:
+        length = math.trunc(count)
+    if begin < 1:
+        # mawk counts from the first character on, whatever lies before it.
+        begin, length = 1, length - min(begin, 0)
+    return text[begin - 1 : max(begin - 1 + length, 0)]
+
+
+_OF_TEXTS: dict[str, Callable[..., Value]] = {
+    "index": lambda text, part: float(text.find(part) + 1),
+    "tolower": str.lower,
+    "toupper": str.upper,
+}
+_OF_NUMBERS: dict[str, Callable[..., float]] = {
+    "atan2": math.atan2,
+    "cos": math.cos,
+    "exp": math.exp,
+    "int": math.trunc,
+    "log": math.log,
+    "sin": math.sin,
+    "sqrt": math.sqrt,
+}
 _VALUES: dict[str, Callable[..., Value | None]] = {
     "&&": Values._both,
     "?:": Values._conditional,
