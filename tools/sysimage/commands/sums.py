@@ -62,8 +62,7 @@ def sums(call: Call) -> int:
 def _expected(algorithm: str, text: str) -> Iterator[_Expected | None]:
     """Yields what each line says; None for a line that says nothing."""
     length = len(digest(algorithm, b""))
-    for line in text.split("\n"):
-        line = line.removesuffix("\r")  # noqa: PLW2901
+    for line in (part.removesuffix("\r") for part in text.split("\n")):
         if not line or line.startswith("#"):
             continue
         tagged = _TAGGED.fullmatch(line)
