@@ -70,12 +70,3 @@ def test_no_number_left_is_one_line_and_no_loop() -> None:
     root = make({"usr/lib/sysusers.d/a.conf": "".join(f"g g{i} -\n" for i in range(901))})
     with pytest.raises(ToolError, match="no number from 100 to 999 is free for g900"):
         accounts.sysusers(root, "a", names=["a.conf"])
-
-
-def test_master_files_become_passwd_and_group_unless_they_are_there() -> None:
-    root = make({"usr/share/base-passwd/passwd.master": "root:*:0:0::/:/bin/sh\n"})
-    root.tree.remove("etc/passwd")
-    accounts.base_passwd(root, "base-passwd")
-    assert root.text("etc/passwd") == "root:*:0:0::/:/bin/sh\n"
-    assert root.text("etc/group") == GROUP
-    assert root.tree["etc/subuid"].read() == b""

@@ -1,4 +1,4 @@
-"""adduser(8), addgroup(8) and shadowconfig(8)."""
+"""adduser(8) and addgroup(8)."""
 
 import pytest
 
@@ -56,24 +56,6 @@ def test_member_is_added_to_both_files_and_an_unknown_group_refused() -> None:
     assert root.text("etc/gshadow") == "mail:*::nobody\n"
     with pytest.raises(ToolError, match="no group nosuch for nobody"):
         adduser.add_member(root, "p", user="nobody", group="nosuch")
-
-
-def test_passwords_move_to_shadow_after_what_is_there() -> None:
-    root = make(
-        {
-            "etc/passwd": "root:*:0:0:root:/root:/bin/bash\nnet:x:998:998::/:/usr/sbin/nologin\n",
-            "etc/group": "root:*:0:\nshadow:*:42:root\nnet:x:998:\n",
-            "etc/shadow": "net:!*::::::1:\n",
-            "etc/gshadow": "net:!*::\n",
-            "etc/login.defs": "# PASS_MAX_DAYS 1\nPASS_MAX_DAYS\t99999\nPASS_MIN_DAYS 0\nPASS_WARN_AGE 7\n",
-        }
-    )
-    adduser.pwconv(root, "p")
-    adduser.grpconv(root, "p")
-    assert root.text("etc/passwd").startswith("root:x:0:0:root:/root:/bin/bash\nnet:x:998:")
-    assert root.text("etc/shadow") == "net:!*::::::1:\nroot:*::0:99999:7:::\n"
-    assert root.text("etc/group") == "root:x:0:\nshadow:x:42:root\nnet:x:998:\n"
-    assert root.text("etc/gshadow") == "net:!*::\nroot:*::\nshadow:*::root\n"
 
 
 def test_no_free_number_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""Accounts of base-passwd and of files of sysusers.d(5).
+"""Accounts of files of sysusers.d(5).
 
 The date of the last password change stays empty, as systemd writes it for SOURCE_DATE_EPOCH=0: the date of a
 build is nothing that an image should tell.
@@ -10,21 +10,10 @@ from tools.sysimage.effects.root import Root
 from tools.sysimage.effects.sysusers import apply
 from tools.sysimage.effects.sysusers_lines import Item, lines, parse
 
-__all__ = ["Item", "Table", "apply", "base_passwd", "parse", "sysusers"]
+__all__ = ["Item", "Table", "apply", "parse", "sysusers"]
 
 FOLDERS = ("etc/sysusers.d", "run/sysusers.d", "usr/local/lib/sysusers.d", "usr/lib/sysusers.d")
 """Where files of sysusers.d are, those first that come before others of their name."""
-
-
-def base_passwd(root: Root, who: str) -> None:
-    """What base-passwd's scripts leave: passwd and group from its master files, empty subuid and subgid."""
-    for name in ("passwd", "group"):
-        if root.tree.find(f"etc/{name}") is None:
-            master = root.need(f"usr/share/base-passwd/{name}.master", who)
-            root.write(f"etc/{name}", master.read().decode(), origin=who)
-    for name in ("subuid", "subgid"):
-        if root.tree.find(f"etc/{name}") is None:
-            root.write(f"etc/{name}", "", origin=who)
 
 
 def sysusers(root: Root, who: str, *, names: list[str]) -> None:

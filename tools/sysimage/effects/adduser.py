@@ -1,18 +1,14 @@
-"""System accounts as adduser(8) and addgroup(8) make them, and shadowconfig(8).
+"""System accounts as adduser(8) and addgroup(8) make them.
 
 Numbers are the first that are free from 100 upwards, one for the user and one for the group of the same
 name. As everywhere, the date of the last password change stays empty.
 """
-
-import re
-from collections.abc import Sequence
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.account_table import Table
 from tools.sysimage.effects.root import Root
 
 _FIRST, _LAST = 100, 999  # FIRST_SYSTEM_UID and LAST_SYSTEM_UID of adduser.conf(5)
-_AGEING = ("PASS_MIN_DAYS", "PASS_MAX_DAYS", "PASS_WARN_AGE")
 
 
 def addgroup(root: Root, who: str, *, name: str) -> None:
@@ -73,38 +69,3 @@ def _add_shadow(root: Root, who: str, path: str, line: str) -> None:
         table = Table(root, path, 0o640)
         table.add(line)
         table.save(who)
-
-
-def pwconv(root: Root, who: str) -> None:
-    """pwconv(8): the passwords of passwd go to shadow."""
-    _convert(root, who, "passwd", ["", *_ageing(root), "", "", ""])
-
-
-def grpconv(root: Root, who: str) -> None:
-    """grpconv(8): the passwords of group go to gshadow."""
-    _convert(root, who, "group", None)
-
-
-def _ageing(root: Root) -> list[str]:
-    """The limits of a password's age in days, of login.defs(5)."""
-    found = dict(re.findall(r"^(PASS_\w+)\s+(-?\d+)", root.text("etc/login.defs"), re.MULTILINE))
-    return [found.get(key, "") for key in _AGEING]
-
-
-def _convert(root: Root, who: str, name: str, fields: Sequence[str] | None) -> None:
-    """Moves the passwords; lines that the other table lacks come at its end, in the order of the first."""
-    table = Table(root, f"etc/{name}", 0o644)
-    path = "etc/shadow" if name == "passwd" else "etc/gshadow"
-    shadow = Table(root, path, 0o640)
-    shadow.changed = root.tree.find(path) is None
-    for at, line in enumerate(table.lines):
-        words = line.split(":")
-        if shadow.field(words[0], 0) is None:
-            # A group's administrators are nobody; its members are those of /etc/group.
-            rest = [*fields] if fields is not None else ["", words[3]]
-            shadow.add(":".join([words[0], words[1], *rest]))
-        words[1] = "x"
-        if ":".join(words) != line:
-            table.lines[at], table.changed = ":".join(words), True
-    table.save(who)
-    shadow.save(who)
