@@ -1,11 +1,11 @@
-"""Units: enabling, masking, presets, and Debian's helper."""
+"""Units: enabling, masking, presets."""
 
 import pytest
 
 from tests.testing.roots import links, make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
-from tools.sysimage.systemd import units
+from tools.sysimage.systemd import unit_state, units
 
 LIB = "usr/lib/systemd/system"
 ETC = "etc/systemd/system"
@@ -122,16 +122,14 @@ def test_default_target_is_a_link_to_the_unit() -> None:
         units.set_default(root, "default_target", target="other.target")
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("a.service", True), ("b.service", False), ("c.timer", True)])
-def test_preset_of_the_first_file_and_line_decides(name: str, wanted: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("a.service", "enable"), ("b.service", "disable"), ("c.timer", "enable")]
+)
+def test_preset_of_the_first_file_and_line_decides(name: str, wanted: str) -> None:
     root = make(
         {
             "usr/lib/systemd/system-preset/90-x.preset": "enable a.*\ndisable *.service\n",
             "etc/systemd/system-preset/50-y.preset": "# none\n",
         }
     )
-    assert units.preset(root, name) is wanted
-
-
-TIMER = {f"{LIB}/x.timer": "[Install]\nWantedBy=timers.target\n"}
-STATE = "var/lib/systemd/deb-systemd-helper-enabled"
+    assert unit_state.preset(root, name) == (wanted, [])

@@ -1,10 +1,9 @@
-"""Enabling and masking of units as `systemctl --root` does: systemd.unit(5), systemd.preset(5).
+"""Enabling and masking of units as `systemctl --root` does: systemd.unit(5).
 
 An instance of systemd is "system", or "user" for the units that every user's own one has.
 """
 
 import difflib
-import fnmatch
 import re
 from dataclasses import dataclass, field
 
@@ -16,10 +15,6 @@ from tools.sysimage.systemd import enablement, unit_file
 CONFIG = "etc/systemd/system"
 _SEARCH = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
 _FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
-_STATES = {
-    "system": "var/lib/systemd/deb-systemd-helper-enabled",
-    "user": "var/lib/systemd/deb-systemd-user-helper-enabled",
-}
 _SUFFIXES = (".service", ".socket", ".target", ".timer", ".path", ".mount", ".automount", ".swap", ".slice")
 
 
@@ -178,21 +173,3 @@ def set_default(files: Files, who: str, *, target: str) -> None:
     if not target.endswith(".target"):
         raise ToolError(f"{who}: {target} is no target unit; name one that ends in .target")
     files.link(f"{CONFIG}/default.target", f"/{path}", who, replace=True)
-
-
-def preset(files: Files, name: str, instance: str = "system") -> bool:
-    """Whether systemd.preset(5) wants a unit enabled; without a line that matches, yes."""
-    presets: dict[str, str] = {}
-    for folder in _SEARCH:
-        for entry in files.names(f"{folder}/{instance}-preset", ".preset"):
-            presets.setdefault(entry, f"{folder}/{instance}-preset/{entry}")
-    for _, path in sorted(presets.items()):
-        for line in files.text(path).splitlines():
-            words = line.split()
-            if (
-                len(words) > 1
-                and words[0] in ("enable", "disable", "ignore")
-                and fnmatch.fnmatch(name, words[1])
-            ):
-                return words[0] == "enable"
-    return True
