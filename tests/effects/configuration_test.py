@@ -1,4 +1,4 @@
-"""Configuration that scripts make: ucf, locales, and what else comes from here-documents."""
+"""Configuration that scripts make: ucf, and modes and owners of what is there."""
 
 import hashlib
 

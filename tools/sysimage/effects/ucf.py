@@ -1,11 +1,10 @@
 """ucf(1) and ucfr(1): configuration files that scripts install, and ucf's records of them.
 
-`record` and `register` keep the records; `ucf` and `ucf_calls` are what a first installation does, where
-there is no older version and nobody has changed anything.
+`record` and `register` keep the records; `ucf` is what a first installation does, where there is no older
+version and nobody has changed anything.
 """
 
 import hashlib
-import re
 from collections.abc import Callable
 
 from tools.sysimage.core.tree import Inode, Kind, file
@@ -13,7 +12,6 @@ from tools.sysimage.effects.files import copy
 from tools.sysimage.effects.root import Root
 
 _STATE = "var/lib/ucf"
-_CALL = re.compile(r'^[ \t]*ucf "?/([^"\s]+)"? "?/([^"\s]+)"?$\s*^[ \t]*ucfr "?([^"\s]+)"? ', re.MULTILINE)
 _CACHED = 25_600  # bytes: a larger version is kept for a merge alone
 BACKUPS = 8
 
