@@ -52,6 +52,10 @@ def test_an_init_script_would_get_other_links_than_by_update_rc_d(script: str) -
     _agree(script, _files("2 3 4 5", "0 1 6"))
 
 
+def test_a_level_that_systems_do_not_have_would_get_no_link() -> None:
+    _agree("update-rc.d a defaults", _files("2 5", "0 x"))
+
+
 _VERBS = st.sampled_from(
     ("defaults", "defaults-disabled", "enable", "disable", "remove", "disable 2", "enable S 0")
 )

@@ -1,14 +1,14 @@
-"""The small effects: files, shells, init scripts, overrides, message catalog."""
+"""The small effects: files, shells, overrides, message catalog."""
 
 import struct
 
 import pytest
 
 from tests.testing.debs import File, Folder, Link, Node
-from tests.testing.roots import links, make
+from tests.testing.roots import make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Kind
-from tools.sysimage.effects import catalog, files, initscripts, overrides, shells
+from tools.sysimage.effects import catalog, files, overrides, shells
 
 
 def test_copy_keeps_mode_and_owner_and_spares_what_is_there() -> None:
@@ -81,17 +81,6 @@ def test_shell_that_was_taken_out_stays_out_and_a_local_one_in() -> None:
     )
     shells.update_shells(root, "p")
     assert root.text("etc/shells") == "/bin/sh\n/opt/mine\n/usr/bin/sh\n/usr/bin/bash\n/usr/bin/zsh\n"
-
-
-def test_init_script_is_linked_into_the_levels_of_its_header() -> None:
-    text = "#!/bin/sh\n# Default-Start:     2 5\n# Default-Stop: 0 x\n"
-    root = make({"etc/init.d/a": text})
-    initscripts.update_rc_d(root, "p", names=["a", "none"])
-    assert links(root) == {
-        "etc/rc0.d/K01a": "../init.d/a",
-        "etc/rc2.d/S01a": "../init.d/a",
-        "etc/rc5.d/S01a": "../init.d/a",
-    }
 
 
 def test_statoverride_changes_the_file_and_is_recorded() -> None:
