@@ -1,7 +1,4 @@
-"""pam-auth-update(8): /etc/pam.d/common-* from the profiles in /usr/share/pam-configs.
-
-Only what an installation without questions does: each profile whose Default is yes is enabled.
-"""
+"""pam-auth-update(8): /etc/pam.d/common-* from the profiles in /usr/share/pam-configs."""
 
 import re
 
@@ -57,13 +54,6 @@ def without_conflicts(profiles: dict[str, Profile], enabled: list[str]) -> list[
         left = [name for name in left if name not in conflicts]
         at += 1
     return left
-
-
-def auth_update(root: Root, who: str) -> None:
-    """Writes /etc/pam.d/common-* and /var/lib/pam. Raises ToolError for a template without its marks."""
-    profiles, order = profiles_of(root)
-    enabled = [name for name in order if profiles[name].get("Default") == "yes"]
-    write(root, who, order, without_conflicts(profiles, enabled), profiles)
 
 
 def write(root: Root, who: str, seen: list[str], enabled: list[str], profiles: dict[str, Profile]) -> None:

@@ -1,11 +1,12 @@
-"""pam-auth-update."""
+"""The stacks that pam-auth-update writes, spelled out; pam_auth_update_test compares with the program."""
 
 import pytest
 
+from tests.commands.world import run
 from tests.testing.debs import Node
 from tests.testing.roots import make
+from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.effects import pam
 from tools.sysimage.effects.root import Root
 
 TEMPLATE = """# head
@@ -53,8 +54,13 @@ def updated(**profiles: str) -> Root:
         f"usr/share/pam/common-{kind}": TEMPLATE.format(kind.partition("-")[0]) for kind in TYPES
     }
     paths |= {f"usr/share/pam-configs/{name}": text for name, text in profiles.items()}
-    root = make(paths)
-    pam.auth_update(root, "p")
+    return update(make(paths))
+
+
+def update(root: Root) -> Root:
+    made = World(root)
+    made.bootstrap = True
+    assert run(made, b"pam-auth-update --package --force") == (0, b"", b"")
     return root
 
 
@@ -109,6 +115,8 @@ def test_record_says_what_was_written() -> None:
 
 
 def test_template_without_its_marks_is_refused() -> None:
-    root = make({f"usr/share/pam/common-{kind}": "nothing\n" for kind in TYPES})
+    root = make(
+        {f"usr/share/pam/common-{kind}": "nothing\n" for kind in TYPES} | {"usr/share/pam-configs/one": ONE}
+    )
     with pytest.raises(ToolError, match="common-auth lacks the marks"):
-        pam.auth_update(root, "p")
+        update(root)
