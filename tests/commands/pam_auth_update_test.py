@@ -80,6 +80,15 @@ def test_a_profile_with_a_conflict_would_go_instead_of_the_one_that_it_names() -
     _agree(_FORCE, {"unix": _profile("unix", priority=256), "x": _profile("x", conflicts="unix")})
 
 
+def test_a_conflict_that_a_pass_goes_over_would_stay() -> None:
+    profiles = {
+        "unix": _profile("unix", priority=256),
+        "sss": _profile("sss", priority=256, conflicts="unix"),
+        "x": _profile("x", priority=128, conflicts="sss"),
+    }
+    _agree(_FORCE, profiles)
+
+
 def test_a_call_before_the_first_one_with_force_would_write_the_stacks() -> None:
     _agree("pam-auth-update --package; echo $?", {"unix": _profile("unix")})
 

@@ -46,13 +46,19 @@ def profiles_of(root: Root) -> tuple[dict[str, Profile], list[str]]:
 
 
 def without_conflicts(profiles: dict[str, Profile], enabled: list[str]) -> list[str]:
-    """Takes out what a profile before or behind names in Conflicts, the first that does so first."""
+    """Takes out what a profile before or behind names in Conflicts, the first that does so first.
+
+    A pass goes by places, so that what moves up over a gap is passed over; there are passes until one takes
+    nothing out.
+    """
     left = list(enabled)
-    at = 0
-    while at < len(left):
-        conflicts = profiles[left[at]].get("Conflicts", "").split(", ")
-        left = [name for name in left if name not in conflicts]
-        at += 1
+    before: list[str] = []
+    while left != before:
+        before, at = left, 0
+        while at < len(left):
+            conflicts = profiles[left[at]].get("Conflicts", "").split(", ")
+            left = [name for name in left if name not in conflicts]
+            at += 1
     return left
 
 
