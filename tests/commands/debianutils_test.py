@@ -51,7 +51,7 @@ def _real(files: dict[str, str | None]) -> dict[str, str]:
         program = judge.root() / "usr/sbin/update-shells"
         subprocess.run(
             [*judge.argv("usr/bin/dash"), str(program), "--root", str(root)],
-            env={"PATH": str(binaries), "LC_ALL": "C.UTF-8"},
+            env={"PATH": str(binaries), **judge.locale()},
             capture_output=True,
             timeout=20,
             check=True,

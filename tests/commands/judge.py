@@ -14,7 +14,7 @@ from tests.commands.world import Outcome
 _ROOT = Path(__file__).parents[2] / "system_image/rootfs_vanilla.tar"
 _PARTS = (
     *("usr/bin/", "usr/sbin/", "usr/lib/x86_64-linux-gnu/", "usr/lib/aarch64-linux-gnu/"),
-    "usr/share/pam/",
+    *("usr/lib/locale/", "usr/share/dpkg/", "usr/share/pam/"),
 )
 _SECONDS = 20
 
@@ -37,6 +37,11 @@ def argv(program: str) -> list[str]:
     [loader] = [*root().glob("usr/lib/*-linux-gnu/ld-linux-*.so.*")]
     path = root() / program
     return [str(loader), "--library-path", str(loader.parent), "--argv0", path.name, str(path)]
+
+
+def locale() -> dict[str, str]:
+    """The environment by which programs of vanilla find its C.UTF-8, on a host that has none in its place."""
+    return {"LC_ALL": "C.UTF-8", "LOCPATH": str(root() / "usr/lib/locale")}
 
 
 @cache
@@ -73,7 +78,7 @@ def judge(script: bytes, files: dict[str, bytes] | None = None) -> Outcome:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=work,
-            env={"PATH": str(_commands()), "HOME": "/root", "LC_ALL": "C.UTF-8"},
+            env={"PATH": str(_commands()), "HOME": "/root", **locale()},
             timeout=_SECONDS,
             check=False,
             umask=0o022,

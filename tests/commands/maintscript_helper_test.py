@@ -28,7 +28,7 @@ def _real(script: str) -> tuple[int, str]:
         done = subprocess.run(
             [*judge.argv("usr/bin/dash"), "-c", f"exec 2>&1\n{script}"],
             capture_output=True,
-            env={"PATH": folder, "LC_ALL": "C.UTF-8", "DPKG_DATADIR": str(judge.root() / "usr/share/dpkg")},
+            env={"PATH": folder, **judge.locale(), "DPKG_DATADIR": str(judge.root() / "usr/share/dpkg")},
             cwd=folder,
             timeout=20,
             check=False,

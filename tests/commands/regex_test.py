@@ -7,7 +7,7 @@ import subprocess
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from tests.commands.judge import argv
+from tests.commands.judge import argv, locale
 from tools.sysimage.commands.regex import PatternError, UnmodelledPatternError, compile_pattern
 
 _EXAMPLES = int(os.environ.get("REGEX_EXAMPLES", "300"))
@@ -98,7 +98,7 @@ def _judge(pattern: str, extended: bool, text: str) -> tuple[int, list[str]]:
         [*argv("usr/bin/grep"), "-o", "-E" if extended else "-G", "-e", pattern],
         input=text.encode(),
         capture_output=True,
-        env={"LC_ALL": "C.UTF-8"},
+        env=locale(),
         check=False,
     )
     return done.returncode, done.stdout.decode().split("\n")[:-1]

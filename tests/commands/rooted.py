@@ -58,7 +58,7 @@ def real(script: str, files: dict[str, str | None], programs: Sequence[str]) -> 
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=root,
-            env={"PATH": str(binaries), "LC_ALL": "C.UTF-8"},
+            env={"PATH": str(binaries), **judge.locale()},
             timeout=_SECONDS,
             check=False,
             umask=0o022,

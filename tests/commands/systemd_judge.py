@@ -69,7 +69,7 @@ def real(script: str, files: dict[str, str | None], environment: dict[str, str] 
             cwd=root,
             env={
                 "PATH": f"{binaries}:{os.defpath}",
-                "LC_ALL": "C.UTF-8",
+                **judge.locale(),
                 "DPKG_ROOT": str(root),
                 "SYSTEMD_IN_CHROOT": "1",
                 "DPKG_MAINTSCRIPT_PACKAGE": "x",

@@ -12,7 +12,7 @@ def _machine(programs: dict[str, bytes], seen: list[Sequence[str]]) -> Machine:
     memory = Memory()
     memory.root.entries["work"] = Inode(Kind.DIRECTORY, 0o755)
 
-    def find(name: str) -> object:
+    def find(_: Machine, name: str) -> object:
         def run(machine: Machine, argv: Sequence[str]) -> int:
             seen.append(argv)
             return shells.run_program(machine, programs[name], argv)
