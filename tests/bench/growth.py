@@ -26,7 +26,7 @@ _CONFIGURE = "".join(
     for word in ("configure", "abort-upgrade", "abort-deconfigure", "abort-remove")
 )
 _POSTINST = (
-    f"# Automatically added by dh_installsysusers/13\n{_CONFIGURE} ; then\n"
+    f"#!/bin/sh\nset -e\n# Automatically added by dh_installsysusers/13\n{_CONFIGURE} ; then\n"
     '   systemd-sysusers ${{DPKG_ROOT:+--root="$DPKG_ROOT"}} {name}.conf\n'
     "fi\n# End automatically added section\n"
 )
@@ -39,10 +39,14 @@ def package(number: int, chance: random.Random) -> Deb:
     paths: dict[str, Node] = {
         f"usr/lib/{name}/{at}": half + f"{name} {at} ".encode() * (_SIZE // 40) for at in range(_FILES)
     }
+    if not number:
+        # What postinst scripts call has to be there.
+        paths["usr/bin/systemd-sysusers"] = File(b"", mode=0o755)
     # More than that there are no numbers for.
     if number % 10 == 0:
         paths[f"usr/lib/sysusers.d/{name}.conf"] = f"u user-{number} -\n"
-    needs = ", ".join(f"package-{chance.randrange(number)}" for _ in range(3)) if number else ""
+    some = {"package-0", *(f"package-{chance.randrange(number)}" for _ in range(3))} if number else set()
+    needs = ", ".join(sorted(some))
     return Deb(
         name,
         paths,
