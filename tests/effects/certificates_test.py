@@ -11,7 +11,6 @@ from tests.testing.roots import links, make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import certificates
 
-SCRIPT = "  cat > /etc/ca-certificates.conf <<EOF\n# head\n#\nEOF\n"
 SHIPPED = "usr/share/ca-certificates/mozilla"
 
 
@@ -34,12 +33,13 @@ def test_certificates_of_packages_and_of_the_image_are_trusted() -> None:
     paths: dict[str, Node] = {
         f"{SHIPPED}/B_(x).crt": UTF8,
         f"{SHIPPED}/A.crt": BMP.rstrip(),
-        f"{SHIPPED}/README": "words",
+        "usr/local/share/ca-certificates/README": "words",
         "usr/local/share/ca-certificates/own.crt": UTF8,
     }
     root = make(paths)
-    certificates.update(root, "p", text=SCRIPT)
-    assert root.text("etc/ca-certificates.conf") == "# head\n#\nmozilla/A.crt\nmozilla/B_(x).crt\n"
+    own = certificates.local(root)
+    assert own == ["usr/local/share/ca-certificates/own.crt"]
+    certificates.trust(root, "p", [f"{SHIPPED}/A.crt", f"{SHIPPED}/B_(x).crt", *own])
     assert root.text("etc/ssl/certs/ca-certificates.crt") == BMP + UTF8 + UTF8
     assert links(root) == {
         "etc/ssl/certs/A.pem": f"/{SHIPPED}/A.crt",
@@ -54,6 +54,4 @@ def test_certificates_of_packages_and_of_the_image_are_trusted() -> None:
 def test_file_that_is_no_certificate_says_its_name() -> None:
     text = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"
     with pytest.raises(ToolError, match=r"p: /etc/ssl/certs/A.pem: no certificate"):
-        certificates.update(make({f"{SHIPPED}/A.crt": text}), "p", text=SCRIPT)
-    with pytest.raises(ToolError, match=r"the script writes no /etc/ca-certificates.conf"):
-        certificates.update(make(), "p", text="")
+        certificates.trust(make({f"{SHIPPED}/A.crt": text}), "p", [f"{SHIPPED}/A.crt"])

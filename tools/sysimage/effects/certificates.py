@@ -1,7 +1,4 @@
-"""update-ca-certificates(8): the bundle of trusted certificates, and the links by which OpenSSL finds them.
-
-Nobody is asked, so that each certificate that a package ships is trusted.
-"""
+"""update-ca-certificates(8): the bundle of trusted certificates, and OpenSSL's links to them."""
 
 import base64
 import binascii
@@ -13,10 +10,8 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Kind
 from tools.sysimage.effects.root import Root
 
-_SHIPPED = "usr/share/ca-certificates"
 _LOCAL = "usr/local/share/ca-certificates"
 _INTO = "etc/ssl/certs"
-_CONF = "etc/ca-certificates.conf"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 # The encodings of the text types of ASN.1 that a name is compared in (X.680, 8.1).
 _TEXT = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "ascii", 0x1C: "utf-32-be"} | {
@@ -24,26 +19,14 @@ _TEXT = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "as
 }
 
 
-def update(root: Root, who: str, *, text: str) -> None:
-    """Writes ca-certificates.conf, ca-certificates.crt and the links, all in /etc.
-
-    `text` is the script, which has the head of ca-certificates.conf. Raises ToolError for a file that is no
-    certificate.
-    """
-    shipped = _certificates(root, _SHIPPED)
-    if root.tree.find(_CONF) is None:
-        head = re.search(rf"cat > /{_CONF} <<EOF\n(.*?)^EOF$", text, re.MULTILINE | re.DOTALL)
-        if head is None:
-            raise ToolError(f"{who}: the script writes no /{_CONF}; correct the ledger")
-        root.write(_CONF, head[1] + "".join(f"{path}\n" for path in shipped), origin=who)
-    found = [f"{_SHIPPED}/{path}" for path in shipped]
-    found += [f"{_LOCAL}/{path}" for path in _certificates(root, _LOCAL)]
-    trust(root, who, found)
-
-
 def local(root: Root) -> list[str]:
     """The certificates of the image's owner, by their paths."""
-    return [f"{_LOCAL}/{path}" for path in _certificates(root, _LOCAL)]
+    folder = root.tree.resolve(_LOCAL)
+    return [
+        f"{_LOCAL}/{path.removeprefix(f'{folder}/')}"
+        for path in sorted(root.tree.below(folder))
+        if path.endswith(".crt") and root.tree[path].kind is Kind.FILE
+    ]
 
 
 def link_name(path: str) -> str:
@@ -82,15 +65,6 @@ def bundle(root: Root, who: str, found: list[str]) -> None:
     texts = [root.text(path) for path in found]
     whole = "".join(text if text.endswith("\n") else f"{text}\n" for text in texts)
     root.write(f"{_INTO}/ca-certificates.crt", whole, 0o644, who)
-
-
-def _certificates(root: Root, folder: str) -> list[str]:
-    folder = root.tree.resolve(folder)
-    return [
-        path.removeprefix(f"{folder}/")
-        for path in sorted(root.tree.below(folder))
-        if path.endswith(".crt") and root.tree[path].kind is Kind.FILE
-    ]
 
 
 def _decode(text: str, name: str, who: str) -> bytes:
