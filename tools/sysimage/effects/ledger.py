@@ -39,7 +39,7 @@ from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.effects.registry import EFFECTS, When
 from tools.sysimage.effects.root import Root
 
-# The scripts that act when a package is installed; "config" asks questions that nobody answers here.
+# The scripts that dpkg runs when a package is installed; "config" is started by debconf, from the postinst.
 SCRIPTS = ("preinst", "postinst")
 
 
