@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.commands.rooted import Done, ours, real
+from tests.commands.rooted import Done, ours, real, rooted
+from tests.commands.world import run
 
 _PATHS = ("/opt/a", "/opt/b", "/opt/c", "/opt/gone")
 _FILES: dict[str, str | None] = {
@@ -131,3 +132,18 @@ _other = st.one_of(
 @settings(max_examples=200, deadline=None)
 def test_a_sequence_of_calls_would_leave_something_else(calls: list[str]) -> None:
     _compare("; ".join(f"{call}; echo $?" for call in calls), _FILES)
+
+
+def test_a_slave_whose_file_the_image_leaves_out_would_get_a_link() -> None:
+    made = rooted({"etc/alternatives": None, "usr/bin/mini": "", "usr/share/man/man1/mini.1.gz": ""})
+    made.root.excluded = lambda path: path.startswith("usr/share/man/")
+    call = (
+        "update-alternatives --install /usr/bin/edit edit /usr/bin/mini 5"
+        " --slave /usr/share/man/man1/edit.1.gz edit.1.gz /usr/share/man/man1/mini.1.gz"
+        " --slave /usr/bin/view view /usr/bin/mini"
+    )
+    assert run(made, call.encode())[0] == 0
+    assert sorted(made.root.tree.children("etc/alternatives")) == [
+        "etc/alternatives/edit",
+        "etc/alternatives/view",
+    ]

@@ -5,10 +5,10 @@ import struct
 import pytest
 
 from tests.testing.debs import File, Folder, Link, Node
-from tests.testing.roots import make
+from tests.testing.roots import links, make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Kind
-from tools.sysimage.effects import catalog, files, overrides, shells
+from tools.sysimage.effects import alternatives, catalog, files, overrides, shells
 
 
 def test_copy_keeps_mode_and_owner_and_spares_what_is_there() -> None:
@@ -50,6 +50,13 @@ def test_touch_changes_mode_and_owner_but_no_content() -> None:
         8,
     )
     assert root.tree["etc/new"].read() == b""
+
+
+def test_link_to_an_alternative_is_made_where_there_is_one() -> None:
+    root = make({"usr/lib/nvidia/libx.so.1": ""})
+    for name in ("libx.so.1", "liby.so.1"):
+        alternatives.link_if_there(root, "p", link=f"usr/lib/{name}", target=f"nvidia/{name}")
+    assert links(root) == {"usr/lib/libx.so.1": "nvidia/libx.so.1"}
 
 
 SHELLS: dict[str, Node] = {
