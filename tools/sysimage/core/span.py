@@ -86,7 +86,7 @@ def _descriptor(file: BinaryIO) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Sparse:
-    """A file with holes: in order, `parts` have the offsets in the file and bytes there; all else is 0."""
+    """A file with holes: `parts` are offsets in the file with the bytes there, in order; the rest is 0."""
 
     parts: tuple[tuple[int, Span], ...]
     size: int

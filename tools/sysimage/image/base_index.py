@@ -1,17 +1,17 @@
 """The index of a compressed base: its entries, and which of its blocks they are in.
 
-With it, an image is spliced out of the base without a look at the flat tar's headers, which takes longer than
-all the rest. JSON:
+With the index, emit splices an image out of the base without reading the flat tar's headers, which would take
+longer than all the rest. JSON:
 
     {"version": 2, "compression": …, "size": bytes of the compressed base,
      "base": SHA-256 of the flat one without the contents of its files,
      "blocks": [[offset, compressed, uncompressed, crc32, entries, [start, end] or null], …],
      "entries": [[path, type, …], …]}
 
-A block has the next `entries` entries; or, of one large file, the part of its content from `start` to `end`.
-The last block is the end marker. Of a hard link, type "hard", the earlier path follows. Of all else mode,
-uid, gid and extended attributes (name → hex); and of a file where its content is in the flat tar, its size
-and its SHA-256, of a symbolic link its target, of a device major and minor.
+A block holds the next `entries` entries; or a part of one large file, its bytes from `start` to `end`. The
+last block is the end marker. An entry of type "hard", a hard link, has the earlier path. Every other entry
+has mode, uid, gid and extended attributes (name → hex). After these, a file has the offset of its content in
+the flat tar, its size and its SHA-256; a symbolic link has its target; a device has major and minor.
 """
 
 import hashlib
@@ -45,16 +45,16 @@ class Base:
 
 
 def uncompressed(stream: BinaryIO, where: str) -> Base:
-    """The base in a flat tar of which nothing is compressed yet. Raises ToolError as `tar.load` does."""
+    """The base in a flat tar, nothing of it compressed yet. Raises ToolError as `tar.load` does."""
     tree = tar.load(stream, where)
     entries = blocks.items(tree.walk())
     return Base(tree, entries, [(block, None) for block in blocks.split(entries, blocks.SIZE)], None, {})
 
 
 def dump(base: Base, flat: BinaryIO, compression: str, written: WrittenFile) -> bytes:
-    """The index of a base, open as `flat`, after its blocks and the end marker are written.
+    """The index of a base that is open as `flat`, once its blocks and the end marker are written.
 
-    Raises ToolError for an entry that is not as flatten writes it.
+    Raises ToolError for an entry that flatten would not write.
     """
     rows = [
         [*fields, len(block.items), block.part]
@@ -91,8 +91,8 @@ def _row(item: blocks.BlockEntry, digests: blocks.Digests) -> list[Any]:
 def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> Base:
     """Reads the index of the base that is open as `flat` and as `compressed`.
 
-    Raises ToolError if it is no index, or that of another base, flat or compressed, or another compression.
-    A content that is not the one that it knows is found when a block is made of it.
+    Raises ToolError if the file is no index, or the index of another base or compression. Changed contents of
+    files are found later, when a block is made of them.
     """
     try:
         value = json.loads(path.read_bytes())
@@ -110,7 +110,7 @@ def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> 
 
 
 def _headers(flat: BinaryIO, entries: Sequence[blocks.BlockEntry]) -> str:
-    """SHA-256 of all of a flat tar but the contents of its files: what tells one base from another."""
+    """SHA-256 of a flat tar without the contents of its files: it tells one base from another."""
     digest = hashlib.sha256()
     spans = [item.inode.content for item in entries if item.data]
     places = sorted((span.offset, span.size) for span in spans if isinstance(span, Span))

@@ -1,8 +1,8 @@
 """Splits a tar into blocks that are compressed independently, at the same places for the same base.
 
-The tar of an image is that of its base, in the base's order and without what the overlay removes or
-replaces, followed by what the overlay adds. Where blocks end depends on the base alone: a block of the
-base that keeps all its entries has the same bytes in every image on it.
+The tar of an image has the entries of its base, in the base's order and without those that the overlay
+removes or replaces, and then the entries that the overlay adds. The base alone decides where blocks end. So
+a block that keeps all its entries has the same bytes in every image on the base.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.formats import tar
 from tools.sysimage.formats.tarformat import BLOCK
 
-SIZE = 16 << 20  # bytes of tar in a block, if entries allow it; with 4 MiB an image is 7 % larger, not 2.5
+SIZE = 16 << 20  # bytes of tar in a block, if entries allow; an image gets 2.5 % larger, 7 % with 4 MiB
 
 type Digests = dict[Inode, str]  # of each file: SHA-256, in hex
 
@@ -30,7 +30,7 @@ class BlockEntry:
 
     @property
     def header(self) -> bytes:
-        """The bytes before the content. They are made when they are asked for: of most, nobody does."""
+        """The bytes before the content. They are made on demand, since most are never needed."""
         return tar.header(self.path, self.inode, self.link)
 
     @property
@@ -46,7 +46,7 @@ class BlockEntry:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive entries; or, of one large file, the bytes `start` to `end` of its content."""
+    """Consecutive entries; or a part, from `start` to `end`, of the content of one large file."""
 
     items: tuple[BlockEntry, ...]
     part: tuple[int, int] | None = None
@@ -57,7 +57,7 @@ def items(
 ) -> list[BlockEntry]:
     """The entries for these paths; the second and further names of an inode become hard links.
 
-    An entry that is the same in `known`, by path, is taken from there.
+    Where `known`, by path, has the same entry, it is taken from there.
     """
     first: dict[Inode, str] = {}
     found = []
@@ -74,7 +74,7 @@ def items(
 def split(entries: Sequence[BlockEntry], size: int) -> list[Block]:
     """Splits entries into blocks of at most about `size` bytes, at their boundaries.
 
-    A file that is larger fills blocks of its own, all of about the same length.
+    A larger file fills blocks of its own, all of about the same length.
     """
     blocks: list[Block] = []
     open_block: list[BlockEntry] = []
@@ -100,9 +100,9 @@ def split(entries: Sequence[BlockEntry], size: int) -> list[Block]:
 
 
 def split_overlay(entries: Sequence[BlockEntry]) -> list[Block]:
-    """Splits an overlay's entries: smaller than the base's, since they wait for a compressor at each change.
+    """Splits an overlay's entries into smaller blocks than a base's, since each change waits for them.
 
-    An orchestrator of a few MB keeps several cores busy so; of a large overlay, the size counts more.
+    So an orchestrator of a few MB keeps several cores busy. For a large overlay, the size counts more.
     """
     total = sum(entry.size() for entry in entries)
     return split(entries, min(SIZE, max(SIZE // 16, total // 8)))
@@ -110,9 +110,9 @@ def split_overlay(entries: Sequence[BlockEntry]) -> list[Block]:
 
 @dataclass(frozen=True, slots=True)
 class BlockPiece:
-    """A block's bytes. While they are read, the digests of its files are noted in `digests`.
+    """A block's bytes. Reading them notes the digests of its files in `digests`.
 
-    Raises ToolError for a file that has another digest there already: it is not the one that was compressed.
+    Raises ToolError if `digests` has another digest of a file already: the file is not the compressed one.
     """
 
     block: Block
@@ -157,7 +157,7 @@ class BlockPiece:
         content = item.inode.content
         assert isinstance(content, Span)
         if not start:
-            # Parts are read side by side; the digest takes the bytes in their order.
+            # Parts are read side by side, but a digest needs the bytes in their order.
             self._note(item, sha256(content))
             yield item.header
         yield from Span(content.file, content.offset + start, end - start).chunks()

@@ -1,7 +1,7 @@
 """Stage bundle: an OCI runtime bundle, config.json and rootfs, of an image or a root filesystem, as a tar.
 
-What an image's configuration says becomes the container's, after the image-spec's conversion.md; the rest is
-as `runc spec` writes it. The container has no network namespace of its own: the guest is there for it alone.
+The image's configuration becomes the container's, as in the image-spec's conversion.md; the rest is as `runc
+spec` writes it. The container has no network namespace of its own, since the guest runs nothing else.
 """
 
 import argparse
@@ -69,7 +69,7 @@ class BundleInput:
 
 @dataclass(frozen=True, slots=True)
 class Container(BundleInput):
-    """The same, of a base."""
+    """The same, and the base."""
 
     where: str  # the base, for messages
 
@@ -119,7 +119,7 @@ def config(tree: Tree, image: Mapping[str, Any], container: Container) -> dict[s
     """The config.json (runtime-spec 1.0.2, config.md) of a container; makes the folders for its mounts.
 
     `image` is the object `config` of the image's configuration. Raises ToolError if there is nothing to run,
-    or a user or a mount can't be made sense of.
+    or if a user or a mount is invalid.
     """
     own = [f"/{container.path}", *container.args]
     args = (
@@ -131,7 +131,7 @@ def config(tree: Tree, image: Mapping[str, Any], container: Container) -> dict[s
     mounts = [*_MOUNTS, *(_mount(*mount, container.where) for mount in container.mounts.items())]
     for mount in mounts:
         path = tree.resolve(mount["destination"])
-        # What a bind needs, a file or a folder, only its source says: the runtime makes it.
+        # Only the source of a bind tells whether it needs a file or a directory; the runtime makes it.
         if mount["type"] != "bind" and path not in tree:
             tree.add(path, directory())
     return {
@@ -190,7 +190,7 @@ def _user(tree: Tree, user: str, where: str) -> dict[str, int]:
 
 
 def _entry(tree: Tree, path: str, name: str, where: str) -> list[str] | None:
-    """The line of a name in passwd(5) or group(5); None for a number that has none."""
+    """The line of a name or number in passwd(5) or group(5); None for a number without a line."""
     inode = tree.find(path)
     for line in inode.read().decode("utf-8", "replace").splitlines() if inode else ():
         fields = line.split(":")

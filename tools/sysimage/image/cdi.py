@@ -1,8 +1,8 @@
-"""Stage cdi: what an image determines of a CDI specification, as a layer with usr/share/nvidia/cdi.json.
+"""cdi: a layer with usr/share/nvidia/cdi.json, the part of a CDI specification that the image determines.
 
-It follows SPEC.md of the Container Device Interface, version 0.5.0, the first in which a device's name may be
-a number. Each library is mounted under the names that programs ask the loader for. The devices are left open;
-at boot, the unit nvidia-cdi completes the list and writes /etc/cdi/nvidia.json.
+It follows SPEC.md of the Container Device Interface, version 0.5.0, the first that allows numbers as names
+of devices. Each library is mounted under the names that programs ask the loader for. The list of devices is
+empty: at boot, the unit nvidia-cdi completes it and writes /etc/cdi/nvidia.json.
 """
 
 import argparse
@@ -22,7 +22,7 @@ PATH = "usr/share/nvidia/cdi.json"
 VERSION = "0.5.0"
 KIND = "nvidia.com/gpu"
 _NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
-# As NVIDIA's own generator has it: a runtime hook of theirs, if there is one, is not to do this again.
+# As NVIDIA's own generator writes it, so that NVIDIA's runtime hook, if there is one, does not do this again.
 _ENVIRONMENT = ["NVIDIA_VISIBLE_DEVICES=void"]
 _OPTIONS = ["ro", "nosuid", "nodev", "bind"]
 _PROGRAMS = ("usr/bin/nvidia-smi",)
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def specification(tree: Tree, triplet: str) -> dict[str, Any]:
-    """The specification of what a tree has of the driver. Raises ToolError if it has no library of it."""
+    """The specification for the driver in a tree. Raises ToolError if the driver is missing."""
     found = dict(sorted([*libraries(tree, triplet), *_programs(tree)]))
     library = f"usr/lib/{triplet}/libcuda.so.1"
     if library not in found:
@@ -68,7 +68,7 @@ def specification(tree: Tree, triplet: str) -> dict[str, Any]:
 
 
 def libraries(tree: Tree, triplet: str) -> Iterator[tuple[str, str]]:
-    """The driver's libraries: the path that programs find each at, and its file; one for each name."""
+    """The driver's libraries: for each name, the path where programs find it, and its file."""
     folder = f"usr/lib/{triplet}"
     for path in tree.children(folder):
         name = path.rpartition("/")[2]

@@ -1,7 +1,7 @@
 """Compresses pieces of a tar independently of each other, and makes one file of them.
 
-The compressor is a locked program: one process a piece, with one thread each. So the bytes do not depend
-on how many run at once, and a process's memory not on the size of the image.
+The compressor is a locked program, started once for each piece, with one thread. So the bytes do not depend
+on how many processes run at once, and the memory of a process does not depend on the size of the image.
 """
 
 import os
@@ -24,7 +24,7 @@ from tools.sysimage.formats import xz
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A compressed piece: where its bytes are, and what they hold."""
+    """A compressed piece: its bytes, and size and CRC32 of what is compressed in them."""
 
     data: Content
     uncompressed: int  # bytes
@@ -33,7 +33,7 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class FastPiece:
-    """A piece that somebody waits for: compressed in a fraction of the time, and a little worse."""
+    """A piece that somebody waits for: it is compressed in a fraction of the time, and a little worse."""
 
     content: Content
 
@@ -44,13 +44,13 @@ _SKIPPABLE, _SEEK_TABLE = 0x184D2A5E, 0x8F92EAB1  # magic numbers
 
 
 class Framing(Protocol):
-    """How a file is made of payloads: `head`, each of them between its two halves of `block`, `tail`."""
+    """How a file is made: `head`, then each payload between the two values of `block`, then `tail`."""
 
     def head(self) -> bytes:
         """What the file starts with."""
 
     def block(self, compressed: int, uncompressed: int, crc32: int) -> tuple[bytes, bytes]:
-        """What stands before and after a payload."""
+        """The bytes before and after a payload."""
 
     def tail(self) -> bytes:
         """What the file ends with."""
@@ -72,7 +72,7 @@ class _Unframed:
 
 @dataclass(slots=True)
 class _Frames:
-    """zstd's frames, then the seek table of its seekable format 0.1.0: a frame that decoders skip."""
+    """zstd frames, and then the seek table of its seekable format 0.1.0, a frame that decoders skip."""
 
     _sizes: list[tuple[int, int]] = field(default_factory=list)  # compressed, uncompressed
 
@@ -92,16 +92,16 @@ class _Frames:
 
 
 def _zstd(size: int, quick: bool) -> list[str]:
-    # The size goes into the frame's header, where decoders look for it.
+    # Decoders read the size from the frame's header.
     level = "-12" if quick else "-19"
     return ["--compress", "--stdout", "--quiet", level, "--single-thread", "--check", f"--stream-size={size}"]
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A compression: its name, the arguments of its program, its container.
+    """A compression: its name, the arguments of its program, and how its files are framed.
 
-    The arguments are those for so many bytes, and for a piece that is `FastPiece` or not.
+    The arguments depend on the number of bytes, and on whether the piece is a `FastPiece`.
     """
 
     name: str
@@ -121,7 +121,7 @@ CODECS = {
 
 @dataclass(frozen=True, slots=True)
 class CompressionCommand:
-    """A codec, the command that starts its program, and how many of them run at once (None: one a core)."""
+    """A codec, the command of its program, and how many run at once (None: one for each core)."""
 
     codec: Codec
     argv: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ class CompressionCommand:
 class Compressor:
     """Runs a codec's program on pieces, several at a time; temporary files go to `folder`.
 
-    As a context, it has `run` stop at the end, which another thread may be consuming.
+    As a context manager, it stops `run`, which another thread may be consuming, when the context ends.
     """
 
     def __init__(self, program: CompressionCommand, folder: Path) -> None:
@@ -149,7 +149,7 @@ class Compressor:
         self._stop.set()
 
     def run(self, pieces: Iterable[Piece]) -> Iterator[Payload]:
-        """Yields the payload of each piece, in their order; one that is a payload already as it is.
+        """Yields the payloads of the pieces, in order. A piece that is a payload is yielded as it is.
 
         Raises ToolError if the program can't be started, fails or is killed.
         """
@@ -169,8 +169,8 @@ class Compressor:
                     else:
                         waiting.append(pool.submit(self._compress, content, arguments(content.size, quick)))
                         running += 1
-                    # A few pieces ahead, so that none is kept long before its turn. Payloads that are made
-                    # already keep nothing: what comes after them is begun while they are copied.
+                    # Only a few pieces ahead, so that no payload is kept for long. Existing payloads do not
+                    # count, so the pieces after them are compressed while they are copied.
                     while running > 2 * self._jobs:
                         running -= isinstance(waiting[0], Future)
                         yield self._next(waiting)
@@ -195,7 +195,7 @@ class Compressor:
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.PIPE,
-                # No XZ_OPT, ZSTD_CLEVEL or locale of the host's may reach the bytes.
+                # XZ_OPT, ZSTD_CLEVEL and the locale of the host must not change the bytes.
                 env={"LC_ALL": "C"},
             )
         except OSError as error:
@@ -220,7 +220,7 @@ class Compressor:
                     while rest:
                         rest = rest[process.stdin.write(rest) :]
             except BrokenPipeError:
-                pass  # it ended early; why is said below
+                pass  # the program ended early; the error below says why
             except BaseException:
                 process.kill()
                 raise
@@ -237,7 +237,7 @@ class Compressor:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A written file: its bytes; of each payload offset, length, what it holds, CRC32."""
+    """A written file: its size; for each payload, offset, length, uncompressed length, CRC32."""
 
     size: int
     blocks: tuple[tuple[int, int, int, int], ...]
@@ -249,7 +249,7 @@ def write_container(
     payloads: Iterable[Payload],
     grown: Callable[[int], None] = lambda _size: None,
 ) -> WrittenFile:
-    """Writes the file that a container makes of payloads; says to `grown` how many bytes it has by now."""
+    """Writes payloads in their framing. Calls `grown` with the number of bytes written so far."""
     position = 0
     found = []
 

@@ -1,7 +1,8 @@
-"""compress: a flat base is compressed once, for all images on it, with an index of its blocks.
+"""compress: compresses a flat base once for all images on it, and writes an index of its blocks.
 
-What emit gets is a whole image of the base alone and beside it where each block is. As long as a block's
-entries stay as they are, emit copies it; so a changed orchestrator costs what the orchestrator costs.
+The result is a whole image of the base alone; the index says where its blocks are. emit copies each block
+whose entries do not change, so after a change of the orchestrator, only the orchestrator is compressed
+again.
 """
 
 import argparse

@@ -8,9 +8,9 @@ JSON, one package and one path a line, so that diff(1) shows what changed:
                    "size": bytes}],
      "paths": {"usr/bin/x": {"type": "file", "size": bytes, "package": …}}}
 
-A package's size is that of its files in the image. A path has `package`, or `from`: `base` for what no
-package has there, such as what an installation makes, and `overlay` for what was injected. Names that are not
-UTF-8 have surrogate escapes (PEP 383).
+A package's size is that of its files in the image. A path has `package`, or else `from`: `overlay` if it was
+injected, `base` if no package has it, for instance because the installation made it. Names that are not UTF-8
+have surrogate escapes (PEP 383).
 """
 
 import json
@@ -37,7 +37,7 @@ class ImageFacts:
 
 
 def listing(paths: Collection[tuple[str, Inode]], tree: Tree, overlay: Collection[str]) -> str:
-    """The part that tells of packages and paths: `paths` are those of `tree`, `overlay` what was injected."""
+    """The part about packages and paths: `paths` are those of `tree`, `overlay` those that were injected."""
     owners = installed.owners(tree)
     sizes: dict[str, int] = {}
     lines = []

@@ -26,8 +26,8 @@ from tools.sysimage.image.codec import (
     write_container,
 )
 
-# An overlay of at most this part of the base is compressed quickly, since somebody waits for it at each
-# change of an orchestrator; the image gets half a percent larger at most.
+# An overlay of at most 1/16 of the base is compressed quickly, since somebody waits for it at each change of
+# an orchestrator. The image gets half a percent larger at most.
 _SMALL = 16
 _KINDS = frozenset({Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK})
 
@@ -121,7 +121,8 @@ def _write(
         )
         digests = [_Digest(image, name, _thread(files)) for name in ("sha256", "sha384")]
         writer = _thread(files)
-        files.enter_context(compressor)  # the first to be left, so that nobody waits for what is in vain
+        # Entered last, so left first: after a failure, it stops before the threads are waited for.
+        files.enter_context(compressor)
 
         def grown(size: int) -> None:
             for digest in digests:
@@ -129,7 +130,7 @@ def _write(
 
         payloads = compressor.run(_pieces(base, before, paths))
         writing = writer.submit(write_container, image, program.codec.container(), payloads, grown)
-        # Meanwhile, what needs no digests of files.
+        # While the writer runs: the part that needs no digests.
         about = contents.listing(paths, base.tree, added)
         written = writing.result()
         mtree.write(paths, manifest, base.digests)
@@ -142,14 +143,14 @@ def _write(
 
 
 def _thread(files: ExitStack) -> ThreadPoolExecutor:
-    """A thread that ends with `files`; what it has not begun by then is in vain."""
+    """A pool of one thread, which is shut down with `files`; work that is still queued then is cancelled."""
     pool = ThreadPoolExecutor(1)
     files.callback(pool.shutdown, cancel_futures=True)
     return pool
 
 
 class _Digest:
-    """A digest of a file that is still being written, in hex; `pool` has one thread, for this alone."""
+    """The digest, in hex, of a file while it is written; `pool` has one thread, for this digest alone."""
 
     def __init__(self, file: BinaryIO, name: str, pool: ThreadPoolExecutor) -> None:
         self._file, self._pool, self._digest = file, pool, hashlib.new(name)
@@ -157,12 +158,12 @@ class _Digest:
         self._work: list[Future[None]] = []
 
     def grown(self, size: int) -> None:
-        """Takes what the file has more, up to `size` bytes."""
+        """Takes the bytes that were added to the file, which has `size` bytes now."""
         self._work.append(self._pool.submit(self._update, Span(self._file, self._size, size - self._size)))
         self._size = size
 
     def result(self) -> str:
-        """The digest of all that it took."""
+        """The digest of all bytes that it took."""
         for work in self._work:
             work.result()
         return self._digest.hexdigest()
@@ -176,15 +177,15 @@ def _check(paths: Iterable[tuple[str, Inode]]) -> None:
     for path, inode in paths:
         if inode.kind not in _KINDS:
             raise ToolError(
-                f"{path!r}: is a {inode.kind.value} node, and plain tar in a stage1 makes an "
-                "empty file of it; leave it out of the base, devices and fifos are made at boot"
+                f"{path!r}: is a {inode.kind.value} node, of which plain tar in a stage1 makes an empty "
+                "file; leave it out of the base, devices and fifos are made at boot"
             )
 
 
 def _pieces(
     base: base_index.Base, before: Mapping[str, blocks.BlockEntry], paths: Iterable[tuple[str, Inode]]
 ) -> Iterator[Piece]:
-    """The pieces of the tar: the base's blocks, the payloads of which may be made already; the overlay's."""
+    """The pieces of the tar: the base's blocks, some of them compressed already, then the overlay's."""
     kept: list[tuple[str, Inode]] = []
     added: list[tuple[str, Inode]] = []
     for path, inode in paths:
@@ -202,7 +203,7 @@ def _pieces(
         elif left and block.part:
             pieces = [blocks.BlockPiece(blocks.Block(left, block.part), base.digests)]
         else:
-            # A name of a large file can have got its content from one that is gone.
+            # The first name of a large file may be gone, and its next name has the content now.
             pieces = [blocks.BlockPiece(part, base.digests) for part in blocks.split(left, blocks.SIZE)]
         size += sum(_size(piece) for piece in pieces)
         yield from pieces

@@ -1,4 +1,4 @@
-"""flatten: an image of an OCI image layout becomes one deterministic tar of its root filesystem."""
+"""flatten: makes of an image in an OCI image layout one deterministic tar of its root filesystem."""
 
 import argparse
 from collections.abc import Sequence
@@ -34,9 +34,9 @@ def main(argv: Sequence[str]) -> int:
 def flatten(layout: Path, platform: oci.Platform, output: Path, limit: int = oci_image.LIMIT) -> None:
     """Writes the filesystem of the layout's image for `platform` to the tar `output`.
 
-    Each layer is read once, several side by side. Those that are compressed are unpacked to temporary files
-    without a name beside `output`. `limit` is in bytes, for all layers together. Raises ToolError for what is
-    no image layout, is damaged, or breaks layer.md.
+    Each layer is read once, several side by side. Compressed layers are unpacked to temporary files without a
+    name beside `output`. `limit` is in bytes, for all layers together. Raises ToolError if `layout` is no
+    image layout, or the image is damaged or breaks layer.md.
     """
     with ExitStack() as files:
         tree = oci_image.load(layout, platform, files, output.parent, limit)

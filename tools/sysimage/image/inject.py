@@ -1,4 +1,4 @@
-"""inject: files, links and unit states that go on top of a base become an overlay, checked against it."""
+"""inject: makes an overlay of files, links and unit states, and checks it against its base."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from tools.sysimage.debian import installed
 from tools.sysimage.formats import layer, tar
 from tools.sysimage.systemd import unit_programs, units
 
-_NOBODY = (1 << 32) - 1  # what chown(2) takes for "as it is"
+_NOBODY = (1 << 32) - 1  # for chown(2), this number means: leave the owner as it is
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """A file or symbolic link to lay into the image; `replace` allows it to take the base's place."""
+    """A file or symbolic link to lay into the image; `replace` allows it to replace a file of the base."""
 
     path: str
     inode: Inode
@@ -60,7 +60,7 @@ class Overlay:
 
 
 def parse(path: Path) -> Overlay:
-    """Reads a manifest. Raises ToolError for what is not one, and for what can't be laid into an image."""
+    """Reads a manifest. Raises ToolError if it is none, or has something that can't be laid into an image."""
     where = str(path)
     given = json_manifest.read(InjectInput, path)
     additions = [_file(item, where) for item in given.files]
@@ -88,12 +88,12 @@ def _symlink(item: SymlinkInput, where: str) -> Addition:
 
 
 def inject(overlay: Overlay, base: Path, output: Path) -> None:
-    """Writes the overlay: a layer that makes of the base what the manifest says, and holds nothing else.
+    """Writes the overlay: a layer with what the manifest changes in the base, and nothing else.
 
-    What disappears from the base (a unit's links) is there as a whiteout of OCI's layer.md. Paths are
-    those that symbolic links of the base lead to: a file for lib/x goes to usr/lib/x. Raises ToolError for
-    a path that the base has and `replace` does not name, a unit that is missing or can't be enabled, a
-    unit that starts a program that neither has.
+    What is removed from the base (a unit's links) becomes a whiteout of OCI's layer.md. Symbolic links of the
+    base are followed: a file for lib/x goes to usr/lib/x. Raises ToolError if the base has a path that
+    `replace` does not name, a unit is missing or can't be enabled, or a unit starts a program that neither
+    the base nor the overlay has.
     """
     with base.open("rb") as stream:
         before = tar.load(stream, str(base))
