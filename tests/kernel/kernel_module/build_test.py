@@ -157,7 +157,7 @@ def test_module_that_the_source_does_not_make_is_named_with_those_that_it_makes(
 ) -> None:
     made = build(build_directory, {"small.c": SMALL, "Kbuild": "obj-m := small.o\n"}, modules=["large"])
     made.make(2)
-    with pytest.raises(ToolError, match="modules: large is not among those that the source makes: small"):
+    with pytest.raises(ToolError, match="modules: the source does not make large; it makes small"):
         made.finish("large")
 
 

@@ -50,7 +50,7 @@ def test_module_that_fits_has_no_problem() -> None:
         ),
         (
             kmod.parse(module(INFO, {"gone": 1}, ["gone"]), "m.ko"),
-            "m: it wants gone, which neither the kernel nor a module of this build exports",
+            "m: it needs gone, which neither the kernel nor a module of this build exports",
         ),
         *[
             (

@@ -1,4 +1,4 @@
-"""Has the locked depmod(8) make the index that modprobe(8) reads, of modules in a folder."""
+"""Runs the locked depmod(8), which makes the index of modules in a folder that modprobe(8) reads."""
 
 import subprocess
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from pathlib import Path
 from tools.sysimage.core.errors import ToolError
 
 MODULES = "usr/lib/modules"
-"""Where modules are, each kernel's in a folder called after its release."""
+"""The directory of modules; those of a kernel are in a directory named after its release."""
 
 
 def index(folder: Path, release: str, depmod: Sequence[str]) -> None:
-    """Adds depmod's files to `folder`/usr/lib/modules/`release`; `depmod` is how it is started.
+    """Adds depmod's files to `folder`/usr/lib/modules/`release`; `depmod` is the command that starts it.
 
     Raises ToolError if it fails or warns.
     """

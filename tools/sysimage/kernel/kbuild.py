@@ -1,11 +1,11 @@
-"""A folder in which modules of a kernel are built: its headers, the programs of its build, a shell.
+"""A directory in which modules of a kernel are built: its headers, the programs of its build, a shell.
 
-    usr/src/…            the kernel's headers
-    usr/lib/linux-kbuild-…   its build's scripts; the programs among them are launchers
-    tools/usr/bin        launchers of what scripts start: all that PATH has
-    tools/usr/libexec    bin/: the programs themselves, lib/: the libraries that they need, and their loader
+    usr/src/…                the kernel's headers
+    usr/lib/linux-kbuild-…   the scripts of the kernel's build; its programs are replaced by launchers
+    tools/usr/bin            launchers of the programs that scripts start: the whole PATH
+    tools/usr/libexec        bin/: the programs themselves, lib/: their libraries and their loader
 
-Everything comes from locked packages and runs through their own loader; nothing is looked for on the host.
+Everything comes from locked packages and runs through their own loader; nothing is searched on the host.
 """
 
 import os
@@ -28,8 +28,8 @@ from tools.sysimage.formats import elf
 # The names by which scripts call a program that has another one in its package.
 _ALIASES = {"awk": "usr/bin/mawk"}
 _KBUILD = "usr/lib/linux-kbuild-"
-# Debian's linux-kbuild is for kernels of every architecture: what it starts under a program's name is
-# PROGRAM.real-KIND, by the word size and byte order of the kernel, or by its instruction set.
+# Debian's linux-kbuild is for kernels of every architecture: PROGRAM starts PROGRAM.real-KIND. The kind is
+# the word size and byte order of the kernel, or its instruction set.
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class KernelHeaders:
 
 @dataclass(frozen=True, slots=True)
 class BuildDirectory:
-    """The folder, ready for use."""
+    """The directory, ready for use."""
 
     folder: Path  # absolute
     release: str  # of the kernel, as `uname -r` says it
@@ -53,7 +53,7 @@ class BuildDirectory:
 
     @property
     def shell(self) -> Path:
-        """What make runs its recipes with."""
+        """The shell in which make runs its recipes."""
         return self.program("sh")
 
     def program(self, name: str) -> Path:
@@ -61,7 +61,7 @@ class BuildDirectory:
         return self.folder / "tools/usr/bin" / name
 
     def run(self, command: Sequence[str | Path], where: Path, log: Path) -> int:
-        """Runs a command in the folder `where`; appends what it says to `log`. Returns its status."""
+        """Runs a command in the folder `where`; appends its output to `log`. Returns its status."""
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         with log.open("ab") as stream:
@@ -93,7 +93,7 @@ def make(parts: KernelHeaders, folder: Path) -> BuildDirectory:
         for path in source.paths():
             if path.startswith(keep) and source[path].kind is not Kind.DIRECTORY:
                 tree.add(path, source[path])
-    # The kernel's type information (BTF): with it, that of modules would be made too, which nothing reads.
+    # From the type information (BTF) in vmlinux, make would make that of modules, which nothing reads.
     tree.remove(f"{build}/vmlinux")
     _relocate(tree, build, folder)
     launcher = folder / "launcher"
@@ -132,7 +132,7 @@ def _release(headers: Tree) -> tuple[str, str]:
 
 
 def _relocate(tree: Tree, build: str, folder: Path) -> None:
-    """Makes the one absolute path of the headers, of the part that all flavours share, the folder's."""
+    """Corrects the one absolute path in the headers, which leads to the part that all flavours share."""
     path = f"{build}/Makefile"
     inode = tree.find(path)
     if inode is None:
@@ -142,7 +142,7 @@ def _relocate(tree: Tree, build: str, folder: Path) -> None:
 
 
 class ProgramWrapper:
-    """Puts launchers in the place of programs, and the programs where the launchers look for them."""
+    """Replaces programs by launchers, and puts the programs where the launchers look for them."""
 
     def __init__(self, folder: Path, launcher: Path, packages: Tree, host: str) -> None:
         self.programs: dict[str, Inode] = {}
@@ -150,7 +150,7 @@ class ProgramWrapper:
         self._kbuild: set[Path] = set()
 
     def add(self, name: str, program: Inode | None, place: Path) -> None:
-        """Makes `place`/`name` start a program; what is no program that the loader starts is passed over."""
+        """Makes `place`/`name` start a program. A file that is not started by a loader is ignored."""
         if program is None or program.kind is not Kind.FILE or elf.linkage(program) is None:
             return
         if name in self.programs:
@@ -161,10 +161,10 @@ class ProgramWrapper:
         os.link(self._launcher, place / name)
 
     def add_kbuild(self, path: str, program: Inode) -> None:
-        """The same for a program of the kernel's build, by its path."""
+        """As `add`, for a program of the kernel's build; `path` is where it was."""
         place = self._folder / path
         self.add(place.name, program, place.parent)
-        # Where launchers in this folder look.
+        # Launchers in this folder look for their programs there.
         self._kbuild.add(place.parent.parent / "libexec")
 
     def link_kbuild(self) -> None:
@@ -184,7 +184,7 @@ class ProgramWrapper:
 
 
 def _split(tree: Tree, wrapper: ProgramWrapper, architecture: str) -> None:
-    """Takes the programs out of the kernel's build, and puts launchers in their place."""
+    """Replaces the programs of the kernel's build by launchers."""
     for path in tree.paths():
         if (
             not path.startswith(_KBUILD)

@@ -1,4 +1,4 @@
-"""Stage kernel: the kernel image of a package set, and its modules with the index that modprobe(8) reads."""
+"""kernel: writes the kernel image of a package set, or its modules with the index that modprobe(8) reads."""
 
 import argparse
 import tempfile
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def index(tree: Tree, release: str, argv: Sequence[str], folder: Path) -> None:
-    """Writes the modules of a release and what depmod(8) makes of them to `folder`.
+    """Writes the modules of a release, and depmod(8)'s index of them, to `folder`.
 
     Raises ToolError if the tree has none, or depmod fails or warns.
     """

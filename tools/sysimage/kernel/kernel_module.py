@@ -1,8 +1,8 @@
-"""Stage kernel_module: builds modules of a kernel that are not part of its source.
+"""kernel_module: builds kernel modules that are not part of the kernel's source.
 
-The source is built as the kernel's Documentation/kbuild/modules.rst says, `make -C HEADERS M=SOURCE modules`,
-with the headers of locked packages and the compiler of a sysroot. What comes out is stripped of what
-debuggers read, and the same wherever and whenever it is built.
+The source is built as the kernel's Documentation/kbuild/modules.rst says, `make -C HEADERS M=SOURCE
+modules`, with the headers of locked packages and the compiler of a sysroot. The modules have no debug
+information, and are the same wherever and whenever they are built.
 """
 
 import argparse
@@ -47,11 +47,11 @@ class KernelModuleInput:
     tools: tuple[LockedPackage, ...]
     launcher: Path
     compiler: dict[str, str]  # variable of make, such as "CC" → program
-    include: tuple[str, ...]  # folders of headers that the compiler's own are among
+    include: tuple[str, ...]  # directories of headers; the compiler's own are among them
     modules: tuple[str, ...]  # names, with the hyphens or underscores of their files
     sources: tuple[SourceInput, ...] = ()
-    packages: tuple[LockedPackage, ...] = ()  # with source
-    folder: str = ""  # pattern of the folder of the source in the packages
+    packages: tuple[LockedPackage, ...] = ()  # that have the source
+    folder: str = ""  # pattern of the directory in the packages that has the source
     patches: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)  # of make
     signing_key: str = ""
@@ -96,15 +96,15 @@ class Build:
         self.source = directory.folder / "source"
         self._directory, self._manifest = directory, manifest
         self._log = directory.folder / "log"
-        # Absolute, since make changes folders.
+        # Absolute, since make changes its working directory.
         self._compiler = {name: str(Path(path).absolute()) for name, path in manifest.compiler.items()}
         for folder in manifest.include:
             if (Path(folder) / "stdarg.h").is_file():
-                # So that it knows where its own headers are, for sources that ask it.
+                # Some sources ask the compiler where its own headers are.
                 self._compiler["CC"] += f" -B{Path(folder).parent.absolute()}/"
 
     def lay_out(self) -> None:
-        """Puts the source into its folder. Raises ToolError if it is not there."""
+        """Puts the source into its directory. Raises ToolError if the packages lack it."""
         self.source.mkdir()
         if self._manifest.packages:
             packages = dpkg.load_all(self._manifest.packages)
@@ -117,11 +117,11 @@ class Build:
             objects = " ".join(f"{module}.o" for module in self._manifest.modules)
             (self.source / "Kbuild").write_text(f"obj-m := {objects}\n")
         for path in prebuilt(self.source):
-            # What debuggers read is not wanted, and takes the linker a long time.
+            # Debug information is not wanted, and the linker would spend a long time on it.
             self._run([self._compiler["STRIP"], "--strip-debug", path], f"strip {path.name}")
 
     def patch(self) -> None:
-        """Applies the patches, in their order. Raises ToolError for one that does not fit exactly."""
+        """Applies the patches in order. Raises ToolError if one does not fit exactly."""
         program = self._directory.program("patch")
         options = (
             "--strip=1",
@@ -137,9 +137,9 @@ class Build:
             )
 
     def make(self, jobs: int) -> None:
-        """Builds. Raises ToolError, after the end of what make said, if that fails."""
+        """Builds. If that fails, prints the end of make's output and raises ToolError."""
         directory = self._directory
-        # No path of a folder gets into a module, nor what only debuggers read.
+        # These keep paths of folders, and debug information, out of the modules.
         folders = [self.source, *sorted((directory.folder / "usr/src").iterdir())]
         flags = " ".join([*(f"-ffile-prefix-map={folder}/=" for folder in folders), "-g0"])
         variables = {
@@ -164,7 +164,7 @@ class Build:
         path = self.source / f"{module}.ko"
         if not path.is_file():
             made = ", ".join(sorted(file.stem for file in self.source.rglob("*.ko"))) or "none"
-            raise ToolError(f"modules: {module} is not among those that the source makes: {made}")
+            raise ToolError(f"modules: the source does not make {module}; it makes {made}")
         self._run([self._compiler["STRIP"], "--strip-debug", path], f"strip {path.name}")
         if self._manifest.signing_key:
             sign = self._directory.build / "scripts/sign-file"
@@ -189,7 +189,7 @@ class Build:
 
 
 def subtree(tree: Tree, folder: str) -> Tree:
-    """The folder of a tree that a pattern names, as a tree. Raises ToolError unless it names one."""
+    """The directory that a pattern names, as a tree. Raises ToolError unless it names exactly one."""
     pattern = Pattern(folder)
     found = [
         path for path in tree.paths() if path and tree[path].kind is Kind.DIRECTORY and pattern.matches(path)
@@ -204,7 +204,7 @@ def subtree(tree: Tree, folder: str) -> Tree:
 
 
 def prebuilt(folder: Path) -> Iterator[Path]:
-    """The object files of a source."""
+    """The object files that come with a source."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""kernel_module_check: proves that modules fit the kernel that they are for, and hold no path of a build."""
+"""kernel_module_check: proves that modules fit their kernel, and hold no path of the build's machine."""
 
 import argparse
 import fnmatch
@@ -14,9 +14,10 @@ from tools.sysimage.debian.package_set import load
 from tools.sysimage.formats import kmod
 from tools.sysimage.formats.kmod import Module
 
-# What the kernel takes as compatible with its own licence (license_is_gpl_compatible() in linux/license.h).
+# The licences that the kernel accepts as compatible with its own (license_is_gpl_compatible(),
+# linux/license.h).
 FREE = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
-# A path that only the machine has that built it. A kernel's own text names such as /proc and /dev.
+# A path that only the machine of the build has. Modules may name paths such as /proc and /dev.
 _PATH = re.compile(
     rb"/(?:home|root|tmp|var/tmp|work|build|usr/src)/[\w.+/-]+|[\w.+/-]*/(?:execroot|sandbox|bazel-out|\.build-\w+)/[\w.+/-]*"
 )
@@ -24,14 +25,14 @@ _PATH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What modules are compared with."""
+    """The facts of a kernel that modules have to fit."""
 
     vermagic: str
     symvers: Mapping[str, int]  # symbol that it, or a module of the build, exports → CRC
 
 
 def main(argv: Sequence[str]) -> int:
-    """Checks modules; prints what is wrong with all of them."""
+    """Checks modules. Raises ToolError with all problems of all of them."""
     parser = argparse.ArgumentParser(prog="kernel_module_check", description=__doc__)
     parser.add_argument("--packages", type=Path, nargs="+", required=True, help=".debs of kernel and headers")
     parser.add_argument("--modules", type=Path, nargs="+", required=True, help="MODULE.ko")
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def read_kernel(debs: Sequence[Path], symvers: Sequence[Path]) -> Kernel:
-    """What the packages say of the kernel: a module of its own, and Module.symvers of its headers."""
+    """Reads the facts of the kernel from one of its own modules, and from Module.symvers of its headers."""
     packages = [dpkg.load(path) for path in debs]
     wanted = [package for package in packages if package.name.startswith(("linux-image-", "linux-headers-"))]
     with tempfile.TemporaryDirectory() as scratch:
@@ -72,7 +73,7 @@ def read_kernel(debs: Sequence[Path], symvers: Sequence[Path]) -> Kernel:
 def check(
     found: Mapping[str, Module], kernel: Kernel, licenses: Sequence[str], firmware: Sequence[str]
 ) -> Iterator[str]:
-    """What is wrong with modules, a sentence each."""
+    """The problems of modules, a sentence each."""
     for name, module in found.items():
         if module.get("vermagic") != kernel.vermagic:
             yield f"{name}: its version magic is {module.get('vermagic')!r}, the kernel's {kernel.vermagic!r}"
@@ -94,7 +95,7 @@ def check(
 def _symbols(name: str, module: Module, exported: Mapping[str, int]) -> Iterator[str]:
     for symbol in sorted(module.wanted | set(module.crcs)):
         if symbol not in exported:
-            yield f"{name}: it wants {symbol}, which neither the kernel nor a module of this build exports"
+            yield f"{name}: it needs {symbol}, which neither the kernel nor a module of this build exports"
         elif module.crcs.get(symbol) != exported[symbol]:
             has = f"{module.crcs[symbol]:#010x}" if symbol in module.crcs else "none"
             yield f"{name}: {symbol} has the CRC {exported[symbol]:#010x} in the kernel, {has} here"

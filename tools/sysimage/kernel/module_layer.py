@@ -1,7 +1,7 @@
-"""Stage module_layer: modules of a kernel as a layer, in usr/lib/modules/RELEASE, as modprobe(8) finds them.
+"""module_layer: makes a layer with modules of a kernel in usr/lib/modules/RELEASE, as modprobe(8) finds them.
 
-External modules go to the folder updates, which depmod.d(5) looks into first. Of the kernel's own modules the
-layer has those that are named, and those that any module in it depends on.
+External modules go to the directory updates, which depmod.d(5) searches first. Of the kernel's own modules,
+the layer has those that are named, and those that any module in it depends on.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from tools.sysimage.kernel.depmod import MODULES
 class ModuleLayerInput(PackagesInput):
     """What the rule hands over."""
 
-    external: tuple[Path, ...]  # modules that are not the kernel's own
-    modules: tuple[str, ...]  # names of those that are
+    external: tuple[Path, ...]  # modules that do not come with the kernel
+    modules: tuple[str, ...]  # names of modules that come with the kernel
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,9 +54,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tree:
-    """The modules of the layer, and what depmod wants to know of the kernel.
+    """The modules of the layer, and the files of the kernel that depmod reads.
 
-    Raises ToolError for a module that the kernel lacks, and for an external one that is of another kernel.
+    Raises ToolError for a module that the kernel lacks, and for an external module of another kernel.
     """
     release = kmod.release_of(kernel)
     folder = f"{MODULES}/{release}"
@@ -94,7 +94,7 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
 
 
 def index(layer: Tree, release: str, argv: Sequence[str], scratch: Path) -> None:
-    """Adds what depmod(8) makes of the modules. Raises ToolError if it fails or warns."""
+    """Adds depmod(8)'s index of the modules. Raises ToolError if depmod fails or warns."""
     for path in layer.paths():
         if layer[path].kind is Kind.FILE:
             copy(layer[path], scratch / path)

@@ -1,4 +1,4 @@
-"""Stage stage1: an initramfs of busybox, an init script, and modules in the order in which they load."""
+"""stage1: makes an initramfs of busybox, an init script, and modules in the order in which they load."""
 
 import argparse
 import lzma
@@ -58,21 +58,21 @@ def _add_modules(tree: Tree, folder: Path, names: Sequence[str]) -> None:
         name = path.name.partition(".")[0] + ".ko"
         data = path.read_bytes()
         tree.make_parents(f"modules/{name}")
-        # busybox's insmod gives the file to the kernel as it is.
+        # busybox's insmod hands the file to the kernel without unpacking it.
         tree.put(f"modules/{name}", file(lzma.decompress(data) if path.suffix == ".xz" else data))
         order.append(name)
     tree.add("modules/order", file("".join(f"{name}\n" for name in order).encode()))
 
 
 def load_order(release: Path, names: Sequence[str]) -> list[Path]:
-    """The files of modules, each after those that it needs; what is built into the kernel has none.
+    """The files of modules, each after those that it needs. Modules that are built in have no file.
 
-    `release` is a folder usr/lib/modules/RELEASE. Raises ToolError for a module that the kernel has not.
+    `release` is a folder usr/lib/modules/RELEASE. Raises ToolError for a module that the kernel lacks.
     """
     needs = {}
     for line in (release / "modules.dep").read_text("utf-8").splitlines():
         path, _, others = line.partition(":")
-        # depmod writes what is needed directly first, and so what has to be loaded first last.
+        # depmod lists direct dependencies first, so the module to load first comes last.
         needs[_name(path)] = [release / other for other in reversed(others.split())] + [release / path]
     builtin = {_name(line) for line in (release / "modules.builtin").read_text("utf-8").splitlines()}
     order: dict[Path, None] = {}
