@@ -1,4 +1,4 @@
-"""Boots a system image in a virtual machine and says what is wrong with it, if anything is."""
+"""Boots a system image in a virtual machine, and tells what is wrong with the boot."""
 
 import argparse
 import os
@@ -17,10 +17,10 @@ from tools.sysimage.core.errors import ToolError, run
 
 _TIME = 300  # seconds that a boot may take, if Bazel does not say
 _RESERVE = 10  # seconds before Bazel's own limit: enough to say what is missing
-_REPORT = 30  # seconds that the guest has for its report, when systemd has not started up until then
+_REPORT = 30  # seconds before the limit: the guest starts its report by then, even if it has not started up
 _POLL = 0.2  # seconds
 _TAIL = 40  # lines of the console that a failure shows
-# Of ECMA-48: control sequences, strings, and what is left of the control characters.
+# ECMA-48: control sequences, control strings, other control characters.
 _CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])|[\x00-\x08\x0b-\x1f]")
 
 
@@ -44,7 +44,7 @@ class Boot:
         return any(section.name == name for section in self.report)
 
     def lines(self) -> Iterator[str]:
-        """The lines in which expectations are looked for."""
+        """The lines that `expect` is compared with."""
         yield from self.console
         for section in self.report:
             if section.name == "command":
@@ -52,7 +52,7 @@ class Boot:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Boots; raises ToolError, after all that is known, if the boot is not as it has to be."""
+    """Boots. If the boot is not as it has to be, prints all details and raises ToolError."""
     parser = argparse.ArgumentParser(prog="check", description=__doc__)
     parser.add_argument("--vm", type=Path, required=True, help="JSON: what is booted, and wanted")
     options = parser.parse_args(argv)
@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check(vm: machine.VirtualMachine, wanted: Expectations, seconds: float | None = None) -> Boot:
-    """Boots a machine in some seconds; returns what it showed. Raises ToolError if it is not as wanted."""
+    """Boots a machine within `seconds`; returns what it showed. Raises ToolError for unmet expectations."""
     limit = seconds or int(os.environ.get("TEST_TIMEOUT", _TIME)) - _RESERVE
     with tempfile.TemporaryDirectory() as folder:
         boot = watch(vm, wanted, Path(folder), limit)
@@ -76,7 +76,7 @@ def check(vm: machine.VirtualMachine, wanted: Expectations, seconds: float | Non
 def watch(
     vm: machine.VirtualMachine, wanted: Expectations, scratch: Path, limit: float, options: Sequence[str] = ()
 ) -> Boot:
-    """Boots a machine until it goes off, all that is wanted is there, something is wrong, or time is up."""
+    """Boots a machine until it goes off, meets all expectations, fails one, or `limit` (seconds) is over."""
     status, report = scratch / "status", scratch / "report"
     probe = guest.Probe(wanted.commands, max(int(limit) - _REPORT, 1))
     vm = machine.with_files(vm, guest.files(probe), scratch)
@@ -120,7 +120,7 @@ def watch(
 
 def _read(path: Path) -> str:
     text = path.read_text("utf-8", "replace") if path.exists() else ""
-    # A line that is only half there is for the next time.
+    # The last line may be incomplete: the next call reads it whole.
     return text[: text.rfind("\n") + 1]
 
 
@@ -180,7 +180,7 @@ def _of_report(boot: Boot) -> Iterator[str]:
 
 
 def _about_orchestrator(boot: Boot) -> str:
-    """What the console has last of the orchestrator, or else what systemd knows of its unit."""
+    """The last lines of the console about the orchestrator, or else what systemd says of its unit."""
     said = [line for line in boot.console if "orchestrator" in line and "stage1: " not in line]
     unit = [line for section in boot.report if section.name == "unit" for line in section.lines]
     return "; ".join(said[-3:] or unit)
@@ -193,7 +193,7 @@ def _missing(boot: Boot, wanted: Expectations) -> Iterator[str]:
 
 
 def details(boot: Boot) -> str:
-    """All that helps to find out why a boot failed, the longest first."""
+    """Everything that helps to find out why a boot failed, the longest part first."""
     parts = [("the end of the console", boot.console[-_TAIL:])]
     for section in reversed(boot.report):
         if section.name in ("failed", "jobs", "command", "journal") and section.lines:

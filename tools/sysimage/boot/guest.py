@@ -1,4 +1,4 @@
-"""What a host lays into a guest's /run, to learn how the boot went: units, and the scripts of guest/."""
+"""What a host adds to a guest's /run, so that the guest reports on its boot: units, and scripts of guest/."""
 
 import signal
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree, file, symlink
 
 _SCRIPTS = Path(__file__).parent / "guest"
-# Where the images' orchestrator.service looks for a bundle, and the units that mount a shared one there.
+# The images' orchestrator.service looks for a bundle there; these units mount a shared one.
 BUNDLE = "/var/lib/orchestrator/bundle"
 _MOUNTS = ("run-share-lower.mount", "var-lib-orchestrator-bundle.mount")
 _OWN = "run/system-image"
@@ -18,23 +18,24 @@ _DROP_IN = f"{_UNITS}/orchestrator.service.d/50-host.conf"
 # Names of virtio ports.
 STATUS = "system-image.status"
 REPORT = "system-image.report"
-# Of the file system that a folder of the host is.
+# Tag of the file system with which a folder of the host is shared.
 SHARE = "bundle"
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a guest is to report on its boot."""
+    """What a guest has to report on its boot."""
 
     commands: tuple[str, ...]  # of the shell, to run when systemd has started up
-    seconds: int  # after which it reports, whether systemd has started up or not
+    seconds: int  # the guest reports after this time, even if systemd has not started up
 
 
 def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False) -> Tree:
     """The files, for an initramfs.
 
-    They report the orchestrator's status, and with `probe` how the boot went; with `stay` the machine does
-    not go off when the orchestrator ends; with `share` the file system SHARE is where it finds its bundle.
+    They report the orchestrator's status. With `probe`, they also report how the boot went; with `stay`, the
+    machine stays on when the orchestrator ends; with `share`, the orchestrator finds its bundle in the file
+    system SHARE.
     """
     tree = Tree()
 
@@ -47,7 +48,7 @@ def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False
     script("port")
     script("stopped")
     unit = ["SuccessAction=none", "FailureAction=none"] if stay else []
-    # "+": whatever the unit may not see itself.
+    # "+": the sandbox of the unit does not apply to this command.
     service = [f"ExecStopPost=+/bin/sh /{_OWN}/stopped"]
     if share:
         for name in _MOUNTS:
@@ -78,7 +79,7 @@ class ReportSection:
 
 
 def sections(text: str) -> list[ReportSection]:
-    """The sections of a report, as far as it is written; of the last one, maybe not all lines."""
+    """The sections of a report that is written so far; the last one may be incomplete."""
     found: list[tuple[str, str, list[str]]] = []
     for line in text.splitlines():
         if line.startswith("@"):
@@ -90,10 +91,10 @@ def sections(text: str) -> list[ReportSection]:
 
 
 def exit_status(text: str) -> int | None:
-    """The orchestrator's status as a shell has it, 128 and the number of a signal added; None without one.
+    """The orchestrator's status as in a shell (128 + n after signal n); None if `text` is empty.
 
-    `text` is what the guest's `stopped` says: $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS of systemd.exec(5).
-    Raises ToolError if it is none of that.
+    `text` is the output of the guest's `stopped`: $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS of systemd.exec(5).
+    Raises ToolError for any other text.
     """
     words = text.split()
     if not words:

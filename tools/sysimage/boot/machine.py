@@ -1,4 +1,4 @@
-"""Virtual machines of QEMU that boot a system image as a confidential VM's host does."""
+"""QEMU virtual machines that boot a system image as the host of a confidential VM does."""
 
 import dataclasses
 import io
@@ -14,9 +14,9 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree
 from tools.sysimage.formats import cpio
 
-# Of the image's .network files, the one that has the address of a guest in QEMU's user network.
+# The image has a .network file for this address, with a guest's IP address in QEMU's user network.
 _MAC = "42:00:0a:00:02:0f"
-_TRIAL = 20  # seconds in which a machine that works has started its kernel, many times over
+_TRIAL = 20  # seconds: many times what a working machine takes to start its kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class VirtualMachine:
     kernel: Path
     initramfs: Path
     image: Path
-    digest: str  # SHA-256 that stage1 is to insist on, "" for none
+    digest: str  # SHA-256 that stage1 checks the image by, "" for none
     memory: int  # MiB
     cpus: int
     plain: bool = False  # unpack as plain tar does
     cmdline: tuple[str, ...] = ()  # further words for the kernel
     bundle: Path | None = None  # a container bundle, as a tar
-    virtiofsd: Path | None = None  # folder with bin/ and lib/ of what serves a folder of the host's
+    virtiofsd: Path | None = None  # folder with bin/ and lib/ of the program that serves a folder of the host
 
     @property
     def console(self) -> str:
@@ -51,7 +51,7 @@ class Expectations:
     # Regular expressions, each to be found in a line of the console or of a command.
     expect: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()  # shell commands that have to succeed in the guest
-    # With which the orchestrator has to end, and the machine go off; None: any, or never.
+    # The orchestrator has to end with this status, and the machine to go off. None: it may run on, or end.
     status: int | None = None
 
 
@@ -96,12 +96,12 @@ class MachineInput:
 
 
 def read(path: Path) -> MachineInput:
-    """Reads what the rule wrote. Raises ToolError for what is none."""
+    """Reads the rule's manifest. Raises ToolError if it is none."""
     return json_manifest.read(MachineInput, path)
 
 
 def with_files(machine: VirtualMachine, files: Tree, scratch: Path) -> VirtualMachine:
-    """The machine with `files` laid over its initramfs; what is in /run there is in the guest's /run, too."""
+    """The machine with `files` added to its initramfs; those in /run are in the guest's /run, too."""
     archive = io.BytesIO()
     cpio.write(files, archive)
     initramfs = scratch / "initramfs"
@@ -110,7 +110,7 @@ def with_files(machine: VirtualMachine, files: Tree, scratch: Path) -> VirtualMa
 
 
 def command(machine: VirtualMachine, options: Sequence[str], *, kvm: bool) -> list[str]:
-    """The command line that starts a machine; `options` say where its console and its network `net` lead."""
+    """The command line that starts a machine; `options` define its console and its network `net`."""
     size = machine.image.stat().st_size
     words = [f"console={machine.console}", "panic=-1", "quiet", f"stage1.size={size}"]
     words += [f"stage1.sha256={machine.digest}"] if machine.digest else []
@@ -128,7 +128,7 @@ def command(machine: VirtualMachine, options: Sequence[str], *, kvm: bool) -> li
 
 
 def port(name: str, path: Path) -> list[str]:
-    """Options for a virtio port of this name, whose bytes go to a file."""
+    """Options for a virtio port of this name; what the guest writes to it goes to a file."""
     identity = name.replace(".", "-")
     return [
         *("-chardev", f"file,id={identity},path={_escaped(path)}"),
@@ -139,7 +139,7 @@ def port(name: str, path: Path) -> list[str]:
 def share(machine: VirtualMachine, tag: str, socket: Path) -> list[str]:
     """Options for a file system that `serve` serves at this socket."""
     return [
-        # The other process serves from the guest's memory.
+        # The other process accesses the guest's memory.
         *("-object", f"memory-backend-memfd,id=memory,size={machine.memory}M,share=on"),
         *("-machine", "memory-backend=memory"),
         *("-chardev", f"socket,id=share,path={_escaped(socket)}"),
@@ -164,12 +164,12 @@ def serve(machine: VirtualMachine, folder: Path, socket: Path) -> list[str]:
 
 
 def kvm_works(machine: VirtualMachine) -> bool:
-    """Whether the kernel starts with hardware virtualisation; tried, since /dev/kvm alone says little."""
+    """Whether the kernel starts with hardware virtualisation: tried, since /dev/kvm alone proves little."""
     if not Path("/dev/kvm").exists():
         return False
     with tempfile.TemporaryFile() as output:
         try:
-            # Without an initramfs it panics, and so ends, as soon as it has started.
+            # Without an initramfs, the kernel panics as soon as it has started, which ends the trial.
             trial = [*_start(machine, kvm=True), "-serial", "stdio", "-append"]
             status = subprocess.run(
                 [*trial, f"console={machine.console} panic=-1"],
@@ -198,7 +198,7 @@ def _start(machine: VirtualMachine, *, kvm: bool) -> list[str]:
 
 
 def _locked(machine: VirtualMachine, folder: Path, program: str) -> list[str]:
-    """How a locked program is started: through its own loader."""
+    """The command of a locked program, which its own loader starts."""
     libraries = folder / "lib"
     return [
         *(str(libraries / ARCHITECTURES[machine.host].loader), "--library-path", str(libraries)),

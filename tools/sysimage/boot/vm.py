@@ -1,4 +1,4 @@
-"""Boots a system image in a virtual machine, shows its console and ends with the orchestrator's status."""
+"""Boots a system image in a virtual machine, shows its console, and exits with the orchestrator's status."""
 
 import argparse
 import dataclasses
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     if options.bundle:
         vm = dataclasses.replace(vm, bundle=options.bundle)
     if options.debug:
-        # The images' getty asks for the word "debug", of which kernel and systemd make more than wanted.
+        # With "debug", the images start a getty; without the other words, kernel and systemd log too much.
         words = ("debug", "loglevel=4", "systemd.log_level=info")
         vm = dataclasses.replace(vm, cmdline=(*vm.cmdline, *words))
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +52,7 @@ def _path(text: str) -> Path:
 def boot(vm: machine.VirtualMachine, scratch: Path, *, debug: bool, share: Path | None) -> int:
     """Runs a machine with its console on this terminal; the folder `share` has its container bundle.
 
-    Raises ToolError if QEMU fails, or the guest ends before the orchestrator has.
+    Raises ToolError if QEMU fails, or if the machine goes off before the orchestrator has ended.
     """
     report = scratch / "status"
     vm = machine.with_files(vm, guest.files(stay=debug, share=share is not None), scratch)
