@@ -1,6 +1,6 @@
-"""annotate: what an image or an artifact says about where it comes from (OCI image-spec: annotations.md).
+"""annotate: writes annotations that tell where an image or artifact comes from (image-spec: annotations.md).
 
-All of it follows from the commit: the time is the lock's snapshot's, not the clock's.
+The commit determines all of them: the time is that of the lock's snapshot, not of the clock.
 """
 
 import argparse
@@ -21,13 +21,13 @@ _OCI = "org.opencontainers.image."
 
 
 def status_values(text: str) -> dict[str, str]:
-    """What a workspace status command has printed: a key and its value a line."""
+    """The output of a workspace status command: on each line, a key and its value."""
     pairs = (line.partition(" ") for line in text.splitlines())
     return {key: value for key, _, value in pairs if value}
 
 
 def public(url: str) -> str:
-    """The address of a Git remote as anybody may read it: HTTPS, without name, password and suffix."""
+    """The public URL of a Git remote: HTTPS, without user, password and suffix; "" for a local one."""
     if "://" not in url and ":" in url.partition("/")[0]:
         host, _, path = url.partition(":")  # scp's way: git@host:path
         url = f"ssh://{host}/{path.lstrip('/')}"
@@ -41,7 +41,7 @@ def public(url: str) -> str:
 
 
 def annotations(lock: bytes, status: dict[str, str], source: str, base: Path | None) -> dict[str, str]:
-    """The annotations; those that nothing is known for are left out. Raises ToolError for what is no lock."""
+    """The annotations whose values are known. Raises ToolError if `lock` is no lock."""
     try:
         snapshot = datetime.strptime(json.loads(lock)["snapshot"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except (ValueError, KeyError, TypeError) as error:
@@ -62,7 +62,7 @@ def annotations(lock: bytes, status: dict[str, str], source: str, base: Path | N
 
 
 def main(argv: Sequence[str]) -> int:
-    """Writes the annotations, a NAME=VALUE a line, and the time of creation alone."""
+    """Writes a file of the annotations, NAME=VALUE on each line, and a file of the creation time alone."""
     parser = argparse.ArgumentParser(prog="annotate", description=__doc__)
     parser.add_argument("--lock", type=Path, required=True, help="the lock that the image is made of")
     parser.add_argument("--status", type=Path, required=True, help="Bazel's stable-status.txt")

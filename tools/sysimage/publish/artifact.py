@@ -1,8 +1,8 @@
-"""artifact: a system image and what belongs to it as one OCI artifact, in an image layout.
+"""artifact: makes of a system image and its files one OCI artifact, in an image layout.
 
-After the image-spec 1.1, manifest.md, "Guidelines for Artifact Usage": the files are the layers of a manifest
-with an artifactType and an empty configuration. What is said about the image (an SBOM, an attestation) is a
-referrer: an artifact of its own, whose `subject` is that manifest.
+It follows the image-spec 1.1, manifest.md, "Guidelines for Artifact Usage": the files are the layers of a
+manifest with an artifactType and an empty configuration. A statement about the image (an SBOM, an
+attestation) is a referrer: an artifact of its own, whose `subject` is that manifest.
 """
 
 import argparse
@@ -65,9 +65,9 @@ def make(
     annotations: Mapping[str, str],
     output: Path,
 ) -> None:
-    """Writes the layout: the artifact of `files` first, then a referrer of it for each of `referrers`.
+    """Writes the layout: first the artifact of `files`, then its referrers, one for each file of `referrers`.
 
-    A referrer's artifact type is its file's media type.
+    The artifact type of a referrer is the media type of its file.
     """
     layout = LayoutWriter(output)
     image = _manifest(layout, artifact_type, files, annotations)

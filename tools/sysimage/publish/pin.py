@@ -1,7 +1,7 @@
-"""pin: writes down which images of a registry are the bases that system images are built on.
+"""pin: pins the images in registries that system images are built on, by their digests.
 
-It runs outside of build actions, by `bazel run`. The pins go to a file of their own, which BUILD files load,
-and as `oci.pull` to MODULE.bazel, between two lines that it looks for, or else at the end.
+It runs outside of build actions, by `bazel run`. It writes the pins to a file that BUILD files load, and as
+`oci.pull` to MODULE.bazel: between its two marker lines, or at the end if there are none.
 """
 
 import argparse
@@ -63,9 +63,9 @@ class PinInput:
 
 
 def images(oras: Oras, reference: Reference) -> dict[str, tuple[Reference, str]]:
-    """The images that a reference names: architecture → the image, the SHA-256 of its lock or "".
+    """The images that a reference names: architecture → the image, and the SHA-256 of its lock or "".
 
-    Raises ToolError if it is neither an image of Linux nor an index of such.
+    Raises ToolError if it names neither an image for Linux nor an index of such images.
     """
     manifest = oras.manifest(reference)
     try:
@@ -100,7 +100,7 @@ def _images(oras: Oras, reference: Reference, manifest: dict[str, Any]) -> dict[
 
 
 def read(path: Path) -> Pins:
-    """The pins of a file that `pins_file` has made. Raises ToolError for another."""
+    """The pins in a file that `pins_file` made. Raises ToolError for any other file."""
     try:
         _, _, text = path.read_text("utf-8").partition("\nPINS = ")
         pins = ast.literal_eval(text)
@@ -128,7 +128,7 @@ def pins_file(pins: Pins, command: str) -> str:
 
 
 def module_file(text: str, pins: Pins, prefix: str, command: str) -> str:
-    """MODULE.bazel with the pins in place of those that were there."""
+    """MODULE.bazel with these pins instead of the previous ones."""
     begin = _BEGIN.format(command)
     lines = []
     names = []
@@ -152,9 +152,9 @@ def module_file(text: str, pins: Pins, prefix: str, command: str) -> str:
 
 
 def pin(settings: PinInput, wanted: Mapping[str, str], plain_http: bool) -> list[str]:
-    """Pins what `wanted` names: name → reference, or "" to pin it no longer. Returns a line for each pin.
+    """Pins the bases in `wanted`: name → reference, or "" to unpin it. Returns a line for each.
 
-    Raises ToolError, and has written nothing, if one of them can't be pinned.
+    Raises ToolError, and writes nothing, if one of them can't be pinned.
     """
     pins = read(settings.pins)
     oras = Oras(settings.oras, plain_http)
@@ -175,7 +175,7 @@ def pin(settings: PinInput, wanted: Mapping[str, str], plain_http: bool) -> list
                 f"{name} for {architecture}: {reference}" + (f" ({remark})" if made_of != lock else "")
             )
     module = module_file(settings.module.read_text("utf-8"), pins, settings.prefix, settings.command)
-    # The second is of no use without the first.
+    # In this order: the pins are of no use without MODULE.bazel.
     _write(settings.module, module)
     _write(settings.pins, pins_file(pins, settings.command))
     return said

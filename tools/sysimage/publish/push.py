@@ -1,7 +1,7 @@
-"""push: sends an image, or a system image as an artifact, to a registry, by its digest, and tags it.
+"""push: sends an image, or a system image as an artifact, to a registry by its digest, and tags it.
 
-It runs outside of build actions, by `bazel run`. Images go through the program that rules_oci's oci_push has
-made, artifacts through oras.
+It runs outside of build actions, by `bazel run`. It sends images with the program of rules_oci's oci_push,
+and artifacts with oras.
 """
 
 import argparse
@@ -53,7 +53,7 @@ class PushOptions:
 
 
 def push(settings: PushInput, options: PushOptions) -> Reference:
-    """Pushes by digest, then tags. Raises ToolError if that fails, or if a tag names something else."""
+    """Pushes by digest, then tags. Raises ToolError if that fails, or a tag is in use for another digest."""
     reference = Reference(options.repository, first_digest(settings.layout))
     oras = Oras(settings.oras, options.plain_http)
     for tag in options.tags:
@@ -103,7 +103,7 @@ def main(argv: Sequence[str]) -> int:
         if not TAG.fullmatch(tag):
             raise ToolError(f"{tag!r}: not a tag; use letters, digits and ._-, 128 at most")
     wanted = PushOptions(Repository.parse(repository), options.tag, options.replace_tag, options.plain_http)
-    # Where the user is; `bazel run` is elsewhere.
+    # Relative to the user's working directory; `bazel run` has another one.
     target = (
         options.reference_file
         and Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / options.reference_file

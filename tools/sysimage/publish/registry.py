@@ -22,12 +22,12 @@ _HOST = re.compile(r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9a-fA-F:]+\])(:[0-9]+
 _PATH = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
 _LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?")
 
-# What crane and oras report while they work; the rest is kept for the message if they fail.
+# Progress messages of crane and oras. Other lines are kept for the error message.
 _PROGRESS = re.compile(
     r"[0-9/]{10} [0-9:]{8} (?P<crane>(pushed|mounted|existing) (blob|manifest): \S+)"
     r"|(?P<oras>(Copied|Exists|Skipped|Mounted|Uploaded) +[0-9a-f]{12} .*)"
 )
-# oras has one exit status for all errors: this is errdef.ErrNotFound of oras-go, behind what was asked for.
+# oras has one exit status for all errors. This is oras-go's errdef.ErrNotFound, after the name of the object.
 _ABSENT = re.compile(r"Error( response from registry)?: .*: not found")
 _MAX_REASON = 400  # characters of what a registry says
 
@@ -54,7 +54,7 @@ _OTHER_REMEDY = "the registry's log may say why (a full disk?); run this again w
 
 
 class NotFoundError(ToolError):
-    """A registry answers, and does not have what is asked for."""
+    """A registry answers that it does not have the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ class Repository:
 
     @property
     def loopback(self) -> bool:
-        """Whether it is on this machine, where clients take a registry without TLS."""
+        """Whether it is on this machine: there, clients accept a registry without TLS."""
         return bool(_LOOPBACK.fullmatch(self.host))
 
     @staticmethod
     def parse(text: str) -> Repository:
-        """Raises ToolError for what is no HOST/PATH without tag and digest."""
+        """Parses HOST/PATH. Raises ToolError for any other text, also one with a tag or digest."""
         host, _, path = text.partition("/")
         if not path or not _HOST.fullmatch(host) or not (set(".:") & set(host) or host == "localhost"):
             raise ToolError(
@@ -102,7 +102,7 @@ class Reference:
 
     @staticmethod
     def parse(text: str) -> Reference:
-        """Raises ToolError for what is no reference by digest."""
+        """Parses HOST/PATH@sha256:…. Raises ToolError for any other text."""
         name, _, digest = text.partition("@")
         if not DIGEST.fullmatch(digest):
             raise ToolError(f"{text!r}: has no digest; name HOST/PATH@sha256:…, which is what a push prints")
@@ -115,9 +115,9 @@ def in_runfiles(argv: Sequence[str], runfiles: Path) -> tuple[str, ...]:
 
 
 def auth_file(environment: Mapping[str, str]) -> Path:
-    """The file in which docker, else podman, keeps credentials: the same that crane and rules_oci find.
+    """The file with docker's credentials, or else podman's: the one that crane and rules_oci use.
 
-    If there is neither, it is docker's, which clients take for empty.
+    If neither exists, it is the path of docker's file; clients treat a missing file as empty.
     """
     home = Path(environment.get("HOME", "/"))
     docker = Path(environment.get("DOCKER_CONFIG", home / ".docker")) / "config.json"
@@ -128,10 +128,10 @@ def auth_file(environment: Mapping[str, str]) -> Path:
 
 
 def send(argv: Sequence[str], what: str, host: str) -> None:
-    """Runs a client that sends something to the registry `host`; what it reports goes to standard error.
+    """Runs a client that sends something to the registry `host`; its progress goes to standard error.
 
-    Raises ToolError, one line with the client's own reason, if it fails. The client and what it has started
-    end when this tool does.
+    Raises ToolError, one line with the client's own reason, if it fails. When this tool ends, so do the
+    client and its children.
     """
     lines: list[str] = []
     with subprocess.Popen(
@@ -159,9 +159,9 @@ def send(argv: Sequence[str], what: str, host: str) -> None:
 
 
 def ask(argv: Sequence[str], what: str, host: str) -> str:
-    """Runs a client that asks the registry `host` something; returns the answer.
+    """Runs a client that queries the registry `host`; returns the answer.
 
-    Fails as `send` does; with a NotFoundError if the registry has no such thing.
+    Raises ToolError as `send` does; NotFoundError if the registry does not have the object.
     """
     done = subprocess.run(
         argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
@@ -174,10 +174,10 @@ def ask(argv: Sequence[str], what: str, host: str) -> str:
 
 
 def failure(what: str, lines: Sequence[str], host: str) -> str:
-    """What a client's output means, in a line: what failed, the reason that it gives, the remedy."""
+    """One line for a client's output: what failed, the client's reason, the remedy."""
     errors = [line for line in lines if line.startswith(("Error", "panic: "))]
     reason = re.sub(r"^Error( response from registry)?: ", "", errors[0] if errors else "it gives no reason")
-    # crane says why it tries again, and in the end perhaps no more than "500".
+    # crane gives the reason when it retries; its last error may say no more than "500".
     seen = (reason, " ".join(lines))
     if len(reason) > _MAX_REASON:
         reason = f"{reason[:_MAX_REASON]}…"
@@ -188,12 +188,12 @@ def failure(what: str, lines: Sequence[str], host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Oras:
-    """The client oras, for what rules_oci has no rule for."""
+    """The client oras, for operations for which rules_oci has no rule."""
 
     argv: Sequence[str]
     """How it is started."""
     plain_http: bool = False
-    """Whether registries that are not on this machine have no TLS, too."""
+    """Whether registries on other machines have no TLS, either."""
     auth: Path = field(default_factory=lambda: auth_file(os.environ))
 
     def _options(self, repository: Repository, prefix: str = "--") -> list[str]:
@@ -201,7 +201,7 @@ class Oras:
         return [*options, f"{prefix}registry-config", str(self.auth)]
 
     def tagged(self, repository: Repository, tag: str) -> str | None:
-        """The digest of what a tag names; None if there is none. Raises ToolError if it can't be seen."""
+        """The digest that a tag names; None if there is no such tag. Raises ToolError if the query fails."""
         what = f"{repository}:{tag} can't be looked up"
         try:
             said = ask(
@@ -214,7 +214,7 @@ class Oras:
         return said
 
     def manifest(self, reference: Reference) -> dict[str, Any]:
-        """The manifest, or index, of that digest. Raises ToolError if it can't be had."""
+        """The manifest or index with that digest. Raises ToolError if it can't be fetched."""
         options = self._options(reference.repository)
         said = ask(
             [*self.argv, "manifest", "fetch", *options, str(reference)],
@@ -224,7 +224,7 @@ class Oras:
         return _json(said, reference)
 
     def blob(self, reference: Reference) -> dict[str, Any]:
-        """A blob of that digest that is JSON. Raises ToolError if it can't be had."""
+        """The JSON blob with that digest. Raises ToolError if it can't be fetched."""
         options = self._options(reference.repository)
         said = ask(
             [*self.argv, "blob", "fetch", "--output", "-", *options, str(reference)],
@@ -239,7 +239,8 @@ class Oras:
         options = self._options(reference.repository, "--to-")
         source = f"{layout}@{reference.digest}"
         target = str(reference.repository) + (f":{','.join(tags)}" if tags else "")
-        # One blob at a time: oras 1.2 panics if two fail at once (oras-go issue 916), and but one is large.
+        # One blob at a time: oras 1.2 panics if two fail at once (oras-go issue 916). Only one is large
+        # anyway.
         fixed = ("cp", "--recursive", "--concurrency", "1", "--no-tty", "--from-oci-layout")
         send(
             [*self.argv, *fixed, *options, source, target],
