@@ -60,7 +60,7 @@ def test_a_library_that_the_image_lacks_is_named(tmp_path: Path) -> None:
 
 def test_a_version_that_the_library_lacks_is_named(tmp_path: Path) -> None:
     program = elfs.linked(needed=["libx.so.1"], wants={"libx.so.1": ["X_2", "X_3"]})
-    with pytest.raises(ToolError, match=r"it needs X_3 of libx\.so\.1, which the image's has not"):
+    with pytest.raises(ToolError, match=r"it needs X_3 of libx\.so\.1, which the image's lacks"):
         check(tmp_path, program)
 
 

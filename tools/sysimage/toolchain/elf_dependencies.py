@@ -1,4 +1,4 @@
-"""elf_dependencies: proves that the libraries that programs need are in an image, in versions that fit."""
+"""elf_dependencies: proves that an image has the libraries that programs need, in versions that fit."""
 
 import argparse
 import lzma
@@ -17,7 +17,7 @@ from tools.sysimage.formats import elf, oci, oci_image, tar
 
 
 def main(argv: Sequence[str]) -> int:
-    """Checks programs; prints what is wrong with all of them."""
+    """Checks programs. Raises ToolError with all problems of all of them."""
     parser = argparse.ArgumentParser(prog="elf_dependencies", description=__doc__)
     parser.add_argument("--image", type=Path, required=True, help="tar, .tar.xz, .tar.zst, or an OCI layout")
     parser.add_argument("--sysroot", type=Path, help="folder with the libraries that were linked with")
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def load(image: Path, architecture: str, files: ExitStack) -> Tree:
-    """What is in an image; its content is in files that stay open as long as `files`."""
+    """The tree of an image; its contents are in files that stay open as long as `files`."""
     scratch = Path(files.enter_context(tempfile.TemporaryDirectory()))
     if image.is_dir():
         return oci_image.load(image, oci.Platform("linux", architecture, ""), files, scratch)
@@ -59,9 +59,9 @@ def load(image: Path, architecture: str, files: ExitStack) -> Tree:
 
 
 def check(image: Tree, program: Inode, triplet: str, linked: Mapping[str, Path]) -> Iterator[str]:
-    """What keeps a program from starting in an image, a sentence each.
+    """The reasons for which a program can't start in an image, a sentence each.
 
-    `linked` are the libraries that it was linked with, by name, where they are known.
+    `linked` has, by name, the libraries that it was linked with, where they are known.
     """
     linkage = elf.linkage(program)
     assert linkage is not None
@@ -84,7 +84,7 @@ def check(image: Tree, program: Inode, triplet: str, linked: Mapping[str, Path])
                 todo.append((name, found))
             missing = linkage.wants.get(name, frozenset()) - done[name].defines
             if missing:
-                yield f"{who} needs {', '.join(sorted(missing))} of {name}, which the image's has not"
+                yield f"{who} needs {', '.join(sorted(missing))} of {name}, which the image's lacks"
 
 
 def _libraries(folder: Path) -> dict[str, Path]:

@@ -12,14 +12,14 @@ from tools.sysimage.formats import elf
 
 
 def main(argv: Sequence[str]) -> None:
-    """Becomes the program."""
+    """Executes the program in place of this one."""
     parser = argparse.ArgumentParser(prog="guest_test", description=__doc__)
     parser.add_argument("--emulator", type=Path, help="folder whose bin/ has the emulator of the guest")
     parser.add_argument("libraries", type=Path, help="folder with the guest's libraries and its loader")
     parser.add_argument("program", type=Path, help="the program")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     options = parser.parse_args(argv)
-    # $ORIGIN in a program's search path is the folder that it was built in.
+    # $ORIGIN in a program's search path has to be the directory in which it was built.
     program = options.program.resolve()
     linkage = elf.linkage(Inode(Kind.FILE, 0o755, content=External(program, program.stat().st_size)))
     command = [str(program)]

@@ -1,7 +1,7 @@
-"""Stage launcher: makes the program that starts the programs of a sysroot through the sysroot's own loader.
+"""launcher: makes the program that starts the programs of a sysroot through the sysroot's own loader.
 
-It is compiled by locked packages, from launcher.c, and it is static: it runs on any host of its
-architecture, and nothing of the host's takes part in making it.
+Programs of locked packages compile it from launcher.c; nothing of the host is used. It is static, so it runs
+on any host of its architecture.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import copy, load
 from tools.sysimage.formats import elf
 
-# Freestanding code of fixed addresses, without what a hosted program is protected with.
+# Freestanding code at fixed addresses, without the protections of a hosted program.
 _CC1 = (
     *("-quiet", "-O2", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-pie"),
     *("-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-stack-clash-protection"),
@@ -51,13 +51,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 class Tools:
-    """cc1, as and ld of unpacked packages, in a folder from which they can be run."""
+    """cc1, as and ld of packages, in a directory from which they run."""
 
     def __init__(self, tree: Tree, host: str, target: str, folder: Path) -> None:
         self.folder, self.target = folder, target
         self._loader = folder / "lib" / ARCHITECTURES[host].loader
         triplet = ARCHITECTURES[target].triplet
-        # A folder named by the version of gcc; a cross compiler's are apart.
+        # Directories named after the version of gcc; a cross compiler has its own.
         versions = [
             path for kind in ("gcc", "gcc-cross") for path in tree.children(f"usr/libexec/{kind}/{triplet}")
         ]

@@ -1,8 +1,8 @@
-"""Stage program: makes a folder from which one program of a locked package set runs on any host.
+"""program: makes a directory from which one program of a locked package set runs on any host.
 
-The folder is flat: bin/PROGRAM, lib/ with the dynamic loader and the shared libraries of the set, share/ with
-the files of folders that the program reads. Links are resolved, so that the folder survives being copied by a
-sandbox or a remote executor.
+The directory is flat: bin/PROGRAM, lib/ with the dynamic loader and the shared libraries of the set, share/
+with the files of directories that the program reads. Links are resolved, so that sandboxes and remote
+executors can copy the directory.
 """
 
 import argparse
@@ -24,8 +24,7 @@ def build(
 ) -> None:
     """Writes bin/ and lib/ for `program`, a path such as "usr/bin/xz", and share/ for `data`, into `folder`.
 
-    Raises ToolError if no package has the program, the loader or a folder of `data`, and what unpacking
-    raises.
+    Raises ToolError if no package has the program, the loader or a folder of `data`, or unpacking fails.
     """
     tree = load(packages, folder.parent)
     inode = tree.find(program)

@@ -1,4 +1,4 @@
-"""Stage sysroot: from an image, what compiling for it needs: headers, libraries, start files, compilers.
+"""sysroot: takes from an image what compiling for it needs: headers, libraries, start files, compilers.
 
     usr/include              headers of C, C++ and the kernel, and those of the image's other packages
     usr/lib/TRIPLET          libraries, start files
@@ -7,8 +7,8 @@
     usr/libexec/lib          the libraries that those need, and their loader
     usr/bin                  launchers, which start the programs on any host
 
-Of an image with a compiler for another architecture than its own, programs and launchers alone are taken.
-Each of these five is whole by itself: no link leads from one to another.
+If the image's compiler is for another architecture, only programs and launchers are taken. Each of these five
+is whole by itself: no link leads from one to another.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tools.sysimage.core.span import External, Inline
 from tools.sysimage.core.tree import Inode, Kind, Tree, symlink
 from tools.sysimage.formats import elf, oci, oci_image, tar
 
-# Program → where it is, of which {t} is the triplet it compiles for and {g} the version of gcc.
+# Program → its path. {t} is the triplet that it compiles for, {g} the version of gcc.
 _BIN, _GCC = "usr/bin/{t}-", "usr/libexec/gcc*/{t}/{g}/"
 PROGRAMS = {
     **{name: f"{_BIN}{name}-{{g}}" for name in ("cpp", "g++", "gcc", "gcov", "gcov-tool")},
@@ -43,7 +43,7 @@ PROGRAMS = {
 }
 _PLUGIN = f"{_GCC}liblto_plugin.so"
 
-# What is there for programs that run, not for those that are linked; and what extends gcc or gdb.
+# Files for running programs, not for linking them; and extensions of gcc and gdb.
 _LEFT_OUT = re.compile(
     r"usr/lib/[^/]+/(audit|engines-\d+|gconv|ossl-modules|perl[^/]*|security|systemd|bfd-plugins|gprofng|ldscripts)"
     r"|usr/lib/gcc/[^/]+/[^/]+/(plugin|libcc1\.so|liblto_plugin\.so)"
@@ -85,12 +85,12 @@ class Spec:
     """Which sysroot is made."""
 
     architecture: str  # of the image, and so of the programs: "amd64" or "arm64"
-    target: str  # of what they compile
+    target: str  # the architecture that they compile for
     gcc: str  # "14"
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The folders that are copied from the image."""
+        """The directories that are copied from the image."""
         triplet = ARCHITECTURES[self.target].triplet
         return (
             ("usr/include", f"usr/lib/{triplet}", f"usr/lib/gcc/{triplet}/{self.gcc}") if self.native else ()
@@ -105,9 +105,9 @@ class Spec:
 def extract(image: Tree, spec: Spec, launcher: External) -> Tree:
     """The sysroot of an image.
 
-    Links become relative; one that leads to another part, or to a folder, becomes what it leads to. Links
-    that lead nowhere are left out and reported on standard error. Raises ToolError for an image without the
-    compiler, or with another version of it.
+    Links become relative. A link to another part, or to a directory, is replaced by what it leads to. Links
+    that lead nowhere are left out and reported on standard error. Raises ToolError if the image lacks the
+    compiler, or has another version of it.
     """
     _check(image, spec)
     tree = Tree()
@@ -141,7 +141,7 @@ def _place(image: Tree, pattern: str, spec: Spec) -> str:
 
 
 def _walk(image: Tree, path: str, origin: str, spec: Spec) -> Iterator[tuple[str, str]]:
-    """The paths of a folder to copy, parents first, each with the path in the image that it comes from."""
+    """The paths in a directory to copy, parents first, each with the path in the image of its source."""
     triplet = ARCHITECTURES[spec.target].triplet
     for child in image.children(image.resolve(origin)):
         own = f"{path}/{child.rpartition('/')[2]}"
@@ -174,7 +174,7 @@ def _copy(image: Tree, tree: Tree, path: str, origin: str, part: str) -> None:
 
 
 def _script(path: str, inode: Inode) -> str:
-    """The text of a linker script that stands in for a library, "" for anything else."""
+    """The text of a linker script that has the name of a library; "" for any other file."""
     if not path.endswith((".so", ".a")) or inode.content.size > _LONGEST_SCRIPT:
         return ""
     data = inode.read()
@@ -182,17 +182,17 @@ def _script(path: str, inode: Inode) -> str:
 
 
 def _relocated(image: Tree, tree: Tree, path: str, text: str) -> bytes:
-    """A linker script in which absolute paths are below whatever --sysroot says.
+    """A linker script with its absolute paths made relative to --sysroot, as "=/…".
 
-    ld looks into the sysroot for a plain absolute path, too, but only if it sees that the script is in
-    there, which it does not where a sandbox has links in place of files.
+    ld also looks into the sysroot for a plain absolute path, but only if it sees that the script is in the
+    sysroot. It does not see that where a sandbox has links instead of files.
     """
 
     def below(match: re.Match[str]) -> str:
         if match[0].startswith("/*"):
             return match[0]
         named = match[0].strip("/")
-        # /usr is merged, whether the image has base-files, which brings the links, or not.
+        # /usr is merged, even if the image lacks base-files, the package with the links.
         end = next((end for path in (named, f"usr/{named}") if (end := image.resolve(path)) in tree), named)
         if end not in tree:
             print(f"sysroot: /{path}: names {match[0]}, which is not in the sysroot", file=sys.stderr)
@@ -225,7 +225,7 @@ def _programs(image: Tree, tree: Tree, spec: Spec, launcher: External) -> None:
 
 
 def merged(tree: Tree, spec: Spec) -> Tree:
-    """The same with the links of a merged /usr, for programs that look into /lib."""
+    """The sysroot with the links of a merged /usr, for programs that look into /lib."""
     if spec.native:
         for name in ("lib", "bin"):
             tree.put(name, symlink(f"usr/{name}"))
