@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tools.sysimage.scripts.failures import Refused, ShellError
 
 _LIMIT = 1 << 63
-_MAX_DIGITS = 22
+_MAX_DIGITS = 64
 _NESTING = 1000  # operators and parentheses within each other
 
 _TOKEN = re.compile(
@@ -22,7 +22,11 @@ _PRECEDENCE = {
     "==": 4, "!=": 4, "&": 5, "^": 6, "|": 7,
 }  # fmt: skip
 _ASSIGNING = frozenset(["=", "*=", "/=", "%=", "+=", "-=", "<<=", ">>=", "&=", "^=", "|="])
-_DIGITS = re.compile(r"(?P<hex>0[xX][0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*)")
+# Binary numbers are of C23, which glibc's strtoimax(3) reads since 2.38.
+_DIGITS = re.compile(
+    r"0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<binary>[01]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*)"
+)
+_BASES = {"hex": 16, "binary": 2, "octal": 8, "decimal": 10}
 
 type Read = Callable[[str], str | None]
 type Write = Callable[[str, str], None]
@@ -45,10 +49,10 @@ def number(text: str) -> tuple[int, int]:
     match = _DIGITS.match(text, start + sign)
     if match is None:
         return 0, 0
-    digits = match.group().lstrip("0xX") or "0"
-    bases = {"hex": 16, "octal": 8, "decimal": 10}
+    kind = match.lastgroup or "decimal"
+    digits = match[kind].lstrip("0") or "0"
     # No number of 64 bits has more digits than this; Python refuses to read very long ones.
-    value = _LIMIT if len(digits) > _MAX_DIGITS else int(digits, bases[match.lastgroup or "decimal"])
+    value = _LIMIT if len(digits) > _MAX_DIGITS else int(digits, _BASES[kind])
     return saturate(-value if sign and text[start] == "-" else value), match.end()
 
 

@@ -224,7 +224,7 @@ def _exact(text: str) -> int | None:
     digits = text.strip().lstrip("+-")
     if len(digits) > 40:
         return _UNSIGNED
-    base = 16 if digits[:2].lower() == "0x" else 8 if digits[:1] == "0" else 10
+    base = {"0x": 16, "0b": 2}.get(digits[:2].lower(), 8 if digits[:1] == "0" else 10)
     try:
         value = int(digits, base)
     except ValueError:
