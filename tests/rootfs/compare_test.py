@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,26 @@ def test_archive_would_not_say_what_apt_checks(tmp_path: Path) -> None:
     assert hashlib.sha256(index.read_bytes()).hexdigest() in release
     assert f"SHA256: {package.sha256}\n" in index.read_text()
     assert (tmp_path / "archive/pool" / package.deb.name).resolve() == package.deb
+
+
+def test_another_host_would_not_know_what_to_install(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder"
+    script = compare.prepare([_locked(tmp_path)], "amd64", folder)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    text = script.read_text().replace("/usr/sbin:/usr/bin:/sbin:/bin", f"{programs}:/usr/bin:/bin")
+    (programs / "mmdebstrap").write_text(
+        '#!/bin/sh\nprintf "%s\\n" "$TMPDIR" "$@"; cat repository/sources.list\n'
+    )
+    (programs / "mmdebstrap").chmod(0o755)
+    script.write_text(text)
+    said = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True, cwd="/").stdout
+    assert said.splitlines() == [
+        str(folder),
+        *("--quiet", "--variant=essential", "--include=mine", "--architectures=amd64"),
+        *("locked", "real.tar", "repository/sources.list"),
+        f"deb [trusted=yes] copy:{tmp_path}/a%20folder/repository locked main",
+    ]
 
 
 def test_without_mmdebstrap_there_would_be_a_traceback(

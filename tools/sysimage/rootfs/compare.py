@@ -6,17 +6,22 @@ makes the root filesystem in memory, has mmdebstrap make a real installation of 
 prints each path that differs, but for those that differences.toml or what is left for the guest explains.
 mmdebstrap has to be installed; it needs root, or user namespaces (subuid(5)). The packages are fetched from
 the host's mirrors into the user's cache folder. The exit status is 1 if a path differs without a reason.
+
+Where Bazel's host has no mmdebstrap, `--prepare DIR` writes the packages as an archive and DIR/install.sh,
+which makes DIR/real.tar on a host that has it; `--real DIR/real.tar` then compares with that.
 """
 
 import argparse
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
@@ -53,17 +58,24 @@ def main(argv: Sequence[str]) -> int:
         help="a further ledger, as rootfs has it",
     )
     parser.add_argument("--cache", type=Path, default=_cache(), help="folder for the packages (%(default)s)")
+    steps = parser.add_mutually_exclusive_group()
+    steps.add_argument("--prepare", type=_workspace_path, help="write this folder for mmdebstrap, and stop")
+    steps.add_argument("--real", type=_workspace_path, help="the tar that --prepare's install.sh made")
     arguments = parser.parse_args(argv)
     lock = download.read_lock(arguments.lock)
     packages = download.fetch(lock, arguments.set, arguments.architecture, arguments.cache)
+    if arguments.prepare:
+        script = prepare(packages, arguments.architecture, arguments.prepare)
+        real = shlex.quote(str(script.with_name("real.tar")))
+        print(f"as root, run sh {shlex.quote(str(script))}; then compare with --real {real}")
+        return 0
     with tempfile.TemporaryDirectory(prefix="compare", dir=arguments.cache) as folder:
         work = Path(folder)
         # apt reads the archive as its own user.
         work.chmod(0o755)
         made = install(dpkg.load_all(packages), arguments.architecture, ledger.Ledger(arguments.ledger), work)
         report.check(made.failures)
-        archive(packages, arguments.architecture, work / "repository")
-        real = comparison.load(_mmdebstrap(packages, arguments.architecture, work))
+        real = comparison.load(arguments.real or _mmdebstrap(packages, arguments.architecture, work))
         left = {item.kind for item in made.world.left}
         known = [entry for entry in comparison.explanations() if not entry.left or entry.left in left]
         counts: Counter[str] = Counter()
@@ -102,32 +114,40 @@ def archive(packages: Sequence[LockedPackage], architecture: str, folder: Path) 
         f" {hashlib.sha256(data).hexdigest()} {len(data)} main/binary-{architecture}/Packages\n"
     )
     # copy: as mmdebstrap advises; the packages need not be visible in the new root.
-    (folder / "sources.list").write_text(f"deb [trusted=yes] copy:{folder} {_SUITE} main\n")
+    (folder / "sources.list").write_text(f"deb [trusted=yes] copy:{quote(str(folder))} {_SUITE} main\n")
+
+
+def prepare(packages: Sequence[LockedPackage], architecture: str, folder: Path) -> Path:
+    """Writes what mmdebstrap needs. Returns the path of the script that starts it, for a POSIX shell."""
+    archive(packages, architecture, folder / "repository")
+    command = [
+        *("mmdebstrap", "--quiet", "--variant=essential"),
+        f"--include={','.join(package.name for package in packages)}",
+        f"--architectures={architecture}",
+        *(_SUITE, "real.tar", "repository/sources.list"),
+    ]
+    script = folder / "install.sh"
+    script.write_text(
+        "# Installs the packages of repository/ with mmdebstrap, into real.tar.\n"
+        'cd "$(dirname "$0")" || exit\n'
+        f'exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$HOME" TMPDIR="$PWD" {shlex.join(command)}\n'
+    )
+    return script
 
 
 def _mmdebstrap(packages: Sequence[LockedPackage], architecture: str, work: Path) -> Path:
     """Has mmdebstrap install the packages. Returns the path of its tar."""
     if shutil.which("mmdebstrap") is None:
         raise ToolError(
-            "mmdebstrap is not installed; run apt-get install mmdebstrap (only comparing needs it)"
+            "mmdebstrap is not installed; run apt-get install mmdebstrap (only comparing needs it),"
+            " or see --prepare for another host that has it"
         )
-    real = work / "real.tar"
-    command = [
-        "mmdebstrap",
-        "--quiet",
-        "--variant=essential",
-        f"--include={','.join(package.name for package in packages)}",
-        f"--architectures={architecture}",
-        _SUITE,
-        str(real),
-        str(work / "repository/sources.list"),
-    ]
-    variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(Path.home()), "TMPDIR": str(work)}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    script = prepare(packages, architecture, work)
+    done = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2]
         raise ToolError(f"mmdebstrap ended with {done.returncode} ({last}); run it as root, or mend the set")
-    return real
+    return work / "real.tar"
 
 
 def _workspace_path(text: str) -> Path:
