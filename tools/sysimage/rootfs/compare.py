@@ -66,8 +66,8 @@ def main(argv: Sequence[str]) -> int:
     packages = download.fetch(lock, arguments.set, arguments.architecture, arguments.cache)
     if arguments.prepare:
         script = prepare(packages, arguments.architecture, arguments.prepare)
-        real = shlex.quote(str(script.with_name("real.tar")))
-        print(f"as root, run sh {shlex.quote(str(script))}; then compare with --real {real}")
+        tar = shlex.quote(str(script.with_name("real.tar")))
+        print(f"as root, run sh {shlex.quote(str(script))}; then compare with --real {tar}")
         return 0
     with tempfile.TemporaryDirectory(prefix="compare", dir=arguments.cache) as folder:
         work = Path(folder)
