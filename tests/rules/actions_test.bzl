@@ -58,6 +58,7 @@ def actions_test_suite(name):
         "Inject": ("//system_image:vanilla_overlay", ["vanilla_overlay.tar"]),
         "Kernel": ("//system_image:kernel", ["kernel"]),
         "KernelModule": ("//tests/kernel/kernel_module:tiny", ["Module.symvers", "tiny.ko", "tiny_user.ko"]),
+        "KernelConfig": ("//system_image:kernel", ["kernel.config"]),
         "KernelModules": ("//system_image:kernel", ["kernel_modules"]),
         "Launcher": ("//system_image/tools:launcher", ["launcher"]),
         "LockFits": ("@debian//:vanilla_amd64", ["vanilla_amd64.checked"]),

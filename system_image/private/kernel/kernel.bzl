@@ -22,6 +22,21 @@ def _kernel_impl(ctx):
         progress_message = "Taking the kernel %{label} out of its package",
         toolchain = None,
     )
+
+    # By itself: only who asks needs a package that has it.
+    config = ctx.actions.declare_file(ctx.label.name + ".config")
+    args = ctx.actions.args()
+    args.add("--manifest", manifest.file)
+    args.add("--config", config)
+    ctx.actions.run(
+        executable = ctx.executable._kernel,
+        arguments = [args],
+        inputs = manifest.inputs,
+        outputs = [config],
+        mnemonic = "SystemImageKernelConfig",
+        progress_message = "Taking the configuration of the kernel %{label} out of its package",
+        toolchain = None,
+    )
     modules = ctx.actions.declare_directory(ctx.label.name + "_modules")
     args = ctx.actions.args()
     args.add("--manifest", manifest.file)
@@ -39,15 +54,15 @@ def _kernel_impl(ctx):
     return [
         DefaultInfo(files = depset([image])),
         KernelInfo(architecture = packages.architecture, image = image, modules = modules),
-        OutputGroupInfo(modules = depset([modules])),
+        OutputGroupInfo(config = depset([config]), modules = depset([modules])),
     ]
 
 kernel = rule(
     implementation = _kernel_impl,
     doc = """Takes the kernel image, `NAME`, out of a package set.
 
-    The output group `modules` is a folder, `NAME_modules`, with usr/lib/modules/RELEASE: the modules as the package
-    has them, and what depmod(8) makes of them.
+    The output group `config` is its configuration, `NAME.config`. The output group `modules` is a folder,
+    `NAME_modules`, with usr/lib/modules/RELEASE: the modules as the package has them, and what depmod(8) makes of them.
     """,
     attrs = dict(
         DEPMOD_ATTRS,

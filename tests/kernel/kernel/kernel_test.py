@@ -73,3 +73,15 @@ def test_a_warning_of_depmod_fails_the_build(tmp_path: Path) -> None:
     argv = ["--manifest", manifest(tmp_path, LINUX), "--modules", str(tmp_path / "out")]
     with pytest.raises(ToolError, match=r"can't index the modules of 6\.1 \(a\.ko needs unknown symbol x\)"):
         kernel.main([*argv, "--depmod", depmod(tmp_path, script)])
+
+
+def test_the_configuration_is_taken_out_as_it_is(tmp_path: Path) -> None:
+    linux = Deb(LINUX.name, {**LINUX.paths, "boot/config-6.1": "CONFIG_X86_PAT=y\n"})
+    assert kernel.main(["--manifest", manifest(tmp_path, linux), "--config", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out").read_text() == "CONFIG_X86_PAT=y\n"
+
+
+def test_a_kernel_without_its_configuration_would_be_a_traceback(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"boot/config-6\.1: the set has no configuration"):
+        kernel.main(["--manifest", manifest(tmp_path, LINUX), "--config", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()

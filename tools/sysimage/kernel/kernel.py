@@ -1,4 +1,4 @@
-"""kernel: writes the kernel image of a package set, or its modules with the index that modprobe(8) reads."""
+"""kernel: writes the kernel of a package set, its configuration, or its modules with modprobe(8)'s index."""
 
 import argparse
 import tempfile
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest, span
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.span import Content
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.debian import dpkg
@@ -18,23 +19,38 @@ from tools.sysimage.kernel.depmod import MODULES
 
 
 def main(argv: Sequence[str]) -> int:
-    """Writes the kernel image or the tree of its modules."""
+    """Writes the kernel image, its configuration, or the tree of its modules."""
     parser = argparse.ArgumentParser(prog="kernel", description=__doc__)
     parser.add_argument("--manifest", type=Path, required=True, help='JSON with "packages"')
     parser.add_argument("--image", type=Path, help="where the kernel image goes")
     parser.add_argument("--modules", type=Path, help="folder for usr/lib/modules/RELEASE; needs --depmod")
     parser.add_argument("--depmod", type=Path, help='JSON {"argv": […]}: how depmod is started')
+    parser.add_argument("--config", type=Path, help="where the kernel's configuration goes")
     options = parser.parse_args(argv)
     manifest = json_manifest.read(PackagesInput, options.manifest)
-    with tempfile.TemporaryDirectory(dir=(options.image or options.modules).parent) as scratch:
+    with tempfile.TemporaryDirectory(
+        dir=(options.image or options.config or options.modules).parent
+    ) as scratch:
         tree = load(dpkg.load_all(manifest.packages), Path(scratch))
         release = kmod.release_of(tree)
         if options.image:
             with atomic.output(options.image) as stream:
                 span.copy(tree[f"boot/vmlinuz-{release}"].content, stream)
+        if options.config:
+            with atomic.output(options.config) as stream:
+                span.copy(_config(tree, release), stream)
         if options.modules:
             index(tree, release, tool_argv(options.depmod), options.modules)
     return 0
+
+
+def _config(tree: Tree, release: str) -> Content:
+    node = tree.find(f"boot/config-{release}")
+    if node is None:
+        raise ToolError(
+            f"boot/config-{release}: the set has no configuration of its kernel; name Debian's package"
+        )
+    return node.content
 
 
 def index(tree: Tree, release: str, argv: Sequence[str], folder: Path) -> None:
