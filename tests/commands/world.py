@@ -42,7 +42,7 @@ def run(made: World, script: bytes, directory: str = "/") -> tuple[int, bytes, b
 
 def machine_of(made: World, directory: str = "/") -> Machine:
     """A shell in a world."""
-    variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+    variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
     return shells.shell(made.files, Programs(made).find, variables=variables, directory=directory)
 
 
