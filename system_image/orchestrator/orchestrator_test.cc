@@ -1,6 +1,7 @@
 // Tests of the reference orchestrator's parts. Each prints the line at fault and ends with status 1.
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <fstream>
 #include <string>
 
+#include "attestation.h"
 #include "bundle.h"
 #include "image.h"
 #include "notify.h"
@@ -98,10 +100,77 @@ void MeasuredDigestIsThatOfTheLoader() {
   CHECK(MeasuredDigest(path + ".missing").empty());
 }
 
+// A folder that behaves as configfs does where the kernel has a TSM: what is in an entry comes with it.
+std::string FakeTsm(const std::string& name, const std::string& outblob) {
+  const std::string tsm = TemporaryPath(name);
+  std::filesystem::create_directories(tsm);
+  std::ofstream(tsm + ".outblob") << outblob;
+  return tsm;
+}
+
+int MakeFakeEntry(const std::string& entry) {
+  if (mkdir(entry.c_str(), 0700) != 0) return -1;
+  std::ofstream(entry + "/inblob");
+  std::ofstream(entry + "/generation") << "1\n";
+  std::ofstream(entry + "/provider") << "sev_guest\n";
+  std::filesystem::copy_file(std::filesystem::path(entry).parent_path().string() + ".outblob", entry + "/outblob");
+  return 0;
+}
+
+void AttestAsksForOneReportOverTheBytes() {
+  const std::string tsm = FakeTsm("tsm", std::string("a report\0of bytes", 17));
+  const AttestationReport report = Attest(std::string(64, 'x'), tsm, MakeFakeEntry);
+  CHECK(report.error.empty());
+  CHECK(report.provider == "sev_guest");
+  CHECK(report.data == std::string("a report\0of bytes", 17));
+  std::ifstream file(tsm + "/orchestrator/inblob");
+  std::string asked;
+  std::getline(file, asked);
+  CHECK(asked == std::string(64, 'x'));
+}
+
+void AttestSaysWhereItCanNot() {
+  // The first entry is still there: rmdir(2) of a real one removes its files.
+  CHECK(Attest("x", TemporaryPath("tsm"), MakeFakeEntry).error == TemporaryPath("tsm") + "/orchestrator: File exists");
+  CHECK(Attest("x", TemporaryPath("no_tsm")).error.find("No such file or directory") != std::string::npos);
+  CHECK(Attest("x", FakeTsm("empty_tsm", ""), MakeFakeEntry).error.find("the report is empty") != std::string::npos);
+  const auto without_outblob = [](const std::string& entry) {
+    return MakeFakeEntry(entry) == 0 ? unlink((entry + "/outblob").c_str()) : -1;
+  };
+  CHECK(Attest("x", FakeTsm("broken_tsm", "x"), without_outblob).error.find("outblob: No such file") != std::string::npos);
+  CHECK(Attest("x", FakeTsm("broken_tsm", "x"), without_outblob).data.empty());
+}
+
+void ReportDataIsTheDigestAndTheNonce() {
+  const std::string digest = "00ff" + std::string(60, 'a');
+  const std::string data = ReportData(digest, std::string(32, 'n'));
+  CHECK(data.size() == 64);
+  CHECK(data.substr(0, 3) == std::string("\x00\xff\xaa", 3));
+  CHECK(data.substr(32) == std::string(32, 'n'));
+  CHECK(ReportData(digest, "short").empty());
+  CHECK(ReportData("", std::string(32, 'n')).empty());
+  CHECK(ReportData(digest + "00", std::string(32, 'n')).empty());
+  CHECK(FromHex("0g").empty());
+  CHECK(FromHex("012").empty());
+  CHECK(RandomNonce().size() == 32);
+  CHECK(RandomNonce() != RandomNonce());
+}
+
+void KindOfTeeIsNoneWhereTheLoaderSaysNothing() {
+  const std::string path = TemporaryPath("tee");
+  std::ofstream(path) << "sev-snp\n";
+  CHECK(KindOfTee(path) == "sev-snp");
+  CHECK(KindOfTee(path + ".missing") == "none");
+}
+
 }  // namespace
 }  // namespace orchestrator
 
 int main() {
+  orchestrator::AttestAsksForOneReportOverTheBytes();
+  orchestrator::AttestSaysWhereItCanNot();
+  orchestrator::ReportDataIsTheDigestAndTheNonce();
+  orchestrator::KindOfTeeIsNoneWhereTheLoaderSaysNothing();
   orchestrator::ReleaseValueReadsQuotedAndPlainValuesAndNoOtherKey();
   orchestrator::NotifyReadyReachesTheServiceManagersSocket();
   orchestrator::NotifyReadySaysWhyItFails();

@@ -13,10 +13,23 @@ _MODULES = [
     "overlay",
 ]
 
+# Attestation: reports by configfs, the drivers of SEV-SNP and TDX, a TPM of the firmware's.
+_OPTIONAL_MODULES = [
+    "configfs",
+    "tsm",
+    "sev-guest",
+    "tdx-guest",
+    "tpm_crb",
+    "tpm_tis",
+]
+
 def _stage1_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
     modules = ctx.attr.kernel[KernelInfo].modules
-    manifest = packages_manifest(ctx, packages, {"modules": ctx.attr.modules})
+    manifest = packages_manifest(ctx, packages, {
+        "modules": ctx.attr.modules,
+        "optional_modules": ctx.attr.optional_modules,
+    })
     archive = ctx.actions.declare_file(ctx.label.name + ".cpio")
     args = ctx.actions.args()
     args.add("--manifest", manifest.file)
@@ -40,7 +53,9 @@ stage1 = rule(
 
     It copies the system image from the disk whose serial number is `system-image` into memory, measures it, unpacks
     it into a tmpfs and starts /sbin/init. It reads .tar.xz and .tar; of a .tar.xz, as other loaders do, one stream.
-    The digest is said on the console, and handed on in /run/system-image/sha256. On the kernel's command line it takes
+    The digest is said on the console, and handed on in /run/system-image/sha256; /run/system-image/tee says `sev-snp`,
+    `tdx` or `none`, by the device that the guest's kernel has, and /run/system-image/tee.KIND is there for units'
+    ConditionPathExists=. On the kernel's command line it takes
     `stage1.size=BYTES`, the length of the image; `stage1.sha256=HEX`, to refuse any other image; and
     `stage1.unpack=plain`, to unpack as loaders do that know no owners and of the modes the nine permission bits alone.
     """,
@@ -53,6 +68,10 @@ stage1 = rule(
         "modules": attr.string_list(
             doc = "Modules that it loads, after those that they need. What is built into the kernel may be among them.",
             default = _MODULES,
+        ),
+        "optional_modules": attr.string_list(
+            doc = "Modules that it tries to load: neither the kernel nor the machine need have what they are for.",
+            default = _OPTIONAL_MODULES,
         ),
         "packages": attr.label(
             doc = "A package set with busybox-static.",

@@ -79,6 +79,22 @@ def test_a_module_that_the_kernel_has_not_is_named(tmp_path: Path) -> None:
         stage1.load_order(release(tmp_path), ["a", "nvme"])
 
 
+def test_a_driver_that_the_kernel_lacks_would_stop_the_build(tmp_path: Path) -> None:
+    order = stage1.load_order(release(tmp_path), ["nvme", "b-b", "d"], optional=True)
+    assert [path.name for path in order] == ["a.ko.xz", "b-b.ko.xz"]
+
+
+def test_a_guest_could_not_ask_for_attestation() -> None:
+    found = entries(STAGE1.read_bytes())
+    optional = found["modules/optional"][1].decode().split()
+    assert optional.index("configfs.ko") < optional.index("tsm.ko")
+    if "sev-guest.ko" in optional:  # not of arm64
+        assert optional.index("tsm.ko") < optional.index("sev-guest.ko")
+        assert "tdx-guest.ko" in optional
+    assert not set(optional) & set(found["modules/order"][1].decode().split())
+    assert all(found[f"modules/{name}"][1].startswith(b"\x7fELF") for name in optional)
+
+
 def test_the_initramfs_has_a_static_shell_and_uncompressed_modules_and_no_device() -> None:
     found = entries(STAGE1.read_bytes())
     assert found["bin/busybox"][0] == 0o100755

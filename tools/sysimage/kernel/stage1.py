@@ -24,12 +24,15 @@ class Stage1Input(PackagesInput):
     """What the rule hands over."""
 
     modules: tuple[str, ...]  # names
+    optional_modules: tuple[str, ...]  # names; the kernel may lack them
 
 
 def main(argv: Sequence[str]) -> int:
     """Writes the initramfs."""
     parser = argparse.ArgumentParser(prog="stage1", description=__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help='JSON: "packages", "modules"')
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help='JSON: "packages", "modules", "optional_modules"'
+    )
     parser.add_argument("--modules", type=Path, required=True, help="the kernel's modules, from kernel")
     parser.add_argument("--init", type=Path, required=True, help="the script /init")
     parser.add_argument("--output", type=Path, required=True, help="the initramfs")
@@ -43,31 +46,33 @@ def main(argv: Sequence[str]) -> int:
         tree = Tree()
         tree.add("bin/busybox", busybox)
         tree.put("init", file(options.init.read_bytes(), 0o755))
-        _add_modules(tree, options.modules, manifest.modules)
+        _add_modules(tree, options.modules, manifest)
         with atomic.output(options.output) as stream:
             cpio.write(tree, stream)
     return 0
 
 
-def _add_modules(tree: Tree, folder: Path, names: Sequence[str]) -> None:
+def _add_modules(tree: Tree, folder: Path, manifest: Stage1Input) -> None:
     releases = sorted((folder / MODULES).iterdir())
     if len(releases) != 1:
         raise ToolError(f"{folder}: has modules of {len(releases)} kernels; name one kernel")
-    order = []
-    for path in load_order(releases[0], names):
-        name = path.name.partition(".")[0] + ".ko"
-        data = path.read_bytes()
-        tree.make_parents(f"modules/{name}")
-        # busybox's insmod hands the file to the kernel without unpacking it.
-        tree.put(f"modules/{name}", file(lzma.decompress(data) if path.suffix == ".xz" else data))
-        order.append(name)
-    tree.add("modules/order", file("".join(f"{name}\n" for name in order).encode()))
+    order = load_order(releases[0], manifest.modules)
+    optional = load_order(releases[0], manifest.optional_modules, optional=True)
+    for name, paths in {"order": order, "optional": [path for path in optional if path not in order]}.items():
+        names = [path.name.partition(".")[0] + ".ko" for path in paths]
+        for path, module in zip(paths, names, strict=True):
+            data = path.read_bytes()
+            tree.make_parents(f"modules/{module}")
+            # busybox's insmod hands the file to the kernel without unpacking it.
+            tree.put(f"modules/{module}", file(lzma.decompress(data) if path.suffix == ".xz" else data))
+        tree.add(f"modules/{name}", file("".join(f"{module}\n" for module in names).encode()))
 
 
-def load_order(release: Path, names: Sequence[str]) -> list[Path]:
+def load_order(release: Path, names: Sequence[str], *, optional: bool = False) -> list[Path]:
     """The files of modules, each after those that it needs. Modules that are built in have no file.
 
-    `release` is a folder usr/lib/modules/RELEASE. Raises ToolError for a module that the kernel lacks.
+    `release` is a folder usr/lib/modules/RELEASE. Raises ToolError for a module that the kernel lacks,
+    unless they are `optional`.
     """
     needs = {}
     for line in (release / "modules.dep").read_text("utf-8").splitlines():
@@ -77,7 +82,7 @@ def load_order(release: Path, names: Sequence[str]) -> list[Path]:
     builtin = {_name(line) for line in (release / "modules.builtin").read_text("utf-8").splitlines()}
     order: dict[Path, None] = {}
     for name in (name.replace("-", "_") for name in names):
-        if name not in needs and name not in builtin:
+        if name not in needs and name not in builtin and not optional:
             raise ToolError(f"{name}: the kernel {release.name} has no such module; `modules` names it")
         order.update(dict.fromkeys(needs.get(name, ())))
     return list(order)
