@@ -15,6 +15,7 @@ from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.scripts import builtin_test
 from tools.sysimage.scripts.failures import ShellError
 from tools.sysimage.scripts.marked import inward
+from tools.sysimage.scripts.redirect import RANDOM
 
 _SIZE, _USED = 64 << 30, 32 << 30
 _MOUNTED = ("", "proc", "sys", "dev", "dev/pts")
@@ -137,6 +138,9 @@ def dd(call: Call) -> int:
         return call.complain(f"failed to open {quoted(source)}: {reason(error)}")
     if "of" not in values:
         call.out(data)
+    elif source in RANDOM:
+        # A file of nothing else is a key.
+        call.place(values["of"])
     elif values["of"] != "/dev/null":
         try:
             _put(
@@ -158,6 +162,11 @@ def _source(call: Call, name: str, size: int, count: int | None, skip: int) -> b
         if count is None:
             not_modelled(call, "an endless input")
         return bytes(size * count)
+    if name in RANDOM:
+        if count is None:
+            not_modelled(call, "an endless input")
+        data = call.input(name)
+        return (data * (1 + count * size // len(data)))[: count * size]
     if name.startswith("/dev/") and name not in ("/dev/null", "/dev/stdin"):
         not_modelled(call, f"reading {name}")
     data = b"" if name == "/dev/null" else call.input(name)

@@ -64,6 +64,7 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
     world.package, world.script, world.files.origin = package, script, package.name
     machine = shell.shell(world.files, Programs(world).find, variables=_environment(world, package, script))
     machine.options = frozenset(options)
+    machine.random = world.random
     world.journal.begin(package.name, script, machine.meter)
     if package.name in world.traced:
         _trace(world, machine)

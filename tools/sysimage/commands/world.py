@@ -10,6 +10,8 @@ from tools.sysimage.core.tree import Inode
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.effects.ledger import CommandEntry
 from tools.sysimage.effects.root import Root
+from tools.sysimage.scripts.machine import Machine
+from tools.sysimage.scripts.streams import Source, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,9 @@ class Left:
     package: str
     script: str
     command: str
+
+
+_RANDOM = b"placeholder 0123456789 PLACEHOLDER not a secret " * 1024
 
 
 @dataclass(slots=True)
@@ -50,6 +55,13 @@ class World:
     def who(self) -> str:
         """The name of the package whose script runs."""
         return self.package.name if self.package else ""
+
+    def random(self, machine: Machine, name: str) -> Stream:
+        """What a device of random numbers says: a placeholder, of which it is recorded who asked."""
+        left = Left("secrets", self.who, self.script, f"{machine.meter.last} ({name})")
+        if left not in self.left:
+            self.left.append(left)
+        return Source(_RANDOM)
 
     def remove_placeholders(self) -> None:
         """Removes what stood for keys, under whatever name it is now."""

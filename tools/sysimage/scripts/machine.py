@@ -22,6 +22,15 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 type Execute = Callable[[Machine, Node | None, bool], int]
 type Program = Callable[[Machine, Sequence[str]], int]
 type Programs = Callable[[Machine, str], Program | None]
+type Random = Callable[[Machine, str], Stream]
+
+
+def no_random(machine: Machine, name: str) -> Stream:
+    """Refuses to say what a device of random numbers says."""
+    raise machine.meter.refused(
+        f"what {name} says is the machine's own, not an image's",
+        "say by an entry what the script does instead",
+    )
 
 
 @dataclass(slots=True)
@@ -86,6 +95,7 @@ class Machine:
         self.options: frozenset[str] = frozenset()
         self.traps: dict[str, str] = {}
         self.umask = 0o022
+        self.random: Random = no_random  # what devices of random numbers say
         self.uid = self.gid = 0  # whose the shell is: `test -O` and `test -G` ask
         self.depth = 0
         self.guarded = False  # whether the script asks for the status of the program that it calls next

@@ -102,10 +102,7 @@ def _device(machine: Machine, name: str) -> Stream | None:
     if not name.startswith("/dev/"):
         return None
     if name in RANDOM:
-        raise machine.meter.refused(
-            f"what {name} says is the machine's own, not an image's",
-            "say by an entry what the script does instead",
-        )
+        return machine.random(machine, name)
     if name in _DEVICES:
         return _DEVICES[name]()
     number = _STANDARD.get(name)

@@ -74,7 +74,7 @@ def run_program(machine: Machine, script: bytes, argv: Sequence[str]) -> int:
     child.descriptors = dict(machine.descriptors)
     child.umask = machine.umask
     child.uid, child.gid = machine.uid, machine.gid
-    child.observer = machine.observer
+    child.observer, child.random = machine.observer, machine.random
     child.traps = {name: action for name, action in machine.traps.items() if not action}
     child.depth = machine.depth + 1
     machine.meter.nest(child.depth)
