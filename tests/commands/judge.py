@@ -64,8 +64,8 @@ def _commands() -> Path:
     return folder
 
 
-def judge(script: bytes, files: dict[str, bytes] | None = None) -> Outcome:
-    """Runs a script by dash, in a folder that has these files, with the programs of vanilla in PATH."""
+def judge(script: bytes, files: dict[str, bytes] | None = None, shell: str = "dash") -> Outcome:
+    """Runs a script by a shell of vanilla, in a folder that has these files, with its programs in PATH."""
     with tempfile.TemporaryDirectory(prefix="work") as folder:
         work = Path(folder) / "work"
         work.mkdir()
@@ -74,7 +74,7 @@ def judge(script: bytes, files: dict[str, bytes] | None = None) -> Outcome:
             (work / name).write_bytes(data)
         (Path(folder) / "script").write_bytes(script)
         done = subprocess.run(
-            [*argv("usr/bin/dash"), "../script"],
+            [*argv(f"usr/bin/{shell}"), "../script"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=work,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tools.sysimage.commands.maintainer import Programs
+from tools.sysimage.commands.shell_script import search
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file
 from tools.sysimage.debian.unpack import Unpacker
@@ -33,9 +34,10 @@ def world(files: dict[str, bytes] | None = None) -> World:
     return made
 
 
-def run(made: World, script: bytes, directory: str = "/") -> tuple[int, bytes, bytes]:
+def run(made: World, script: bytes, directory: str = "/", *, bash: bool = False) -> tuple[int, bytes, bytes]:
     """Runs a script in a world. Returns its status, its output and its complaints."""
     machine = machine_of(made, directory)
+    machine.bash, machine.search = bash, search
     status = shells.run(machine, script, "script")
     return status, shells.output(machine, 1), shells.output(machine, 2)
 
@@ -46,10 +48,10 @@ def machine_of(made: World, directory: str = "/") -> Machine:
     return shells.shell(made.files, Programs(made).find, variables=variables, directory=directory)
 
 
-def interpret(script: bytes, files: dict[str, bytes] | None = None) -> Outcome:
+def interpret(script: bytes, files: dict[str, bytes] | None = None, *, bash: bool = False) -> Outcome:
     """Runs a script in /work, which has these files."""
     made = world({f"work/{name}": data for name, data in (files or {}).items()})
-    status, stdout, _ = run(made, script, "/work")
+    status, stdout, _ = run(made, script, "/work", bash=bash)
     return Outcome(stdout, status, _snapshot(made.root.tree))
 
 

@@ -17,7 +17,7 @@ from tools.sysimage.commands.debconf_database import Database, DebconfError, dat
 from tools.sysimage.commands.debconf_protocol import reply
 from tools.sysimage.commands.debconf_session import Session, Settings
 from tools.sysimage.commands.debconf_tools import lock
-from tools.sysimage.commands.shell_script import shell_options, with_options
+from tools.sysimage.commands.shell_script import is_bash, shell_options, with_options
 from tools.sysimage.debian import dpkg
 from tools.sysimage.scripts import shell
 from tools.sysimage.scripts.machine import Machine
@@ -109,7 +109,7 @@ def _converse(call: Call, owner: str, argv: Sequence[str], data: bytes | None) -
         options = shell_options(data)
         if options is None:
             call.refuse(f"debconf's frontend is to run {argv[0]}, which is no shell script")
-        status = shell.run_program(machine, with_options(options, data), argv)
+        status = shell.run_program(machine, with_options(options, data), argv, bash=is_bash(data))
     link.finish()
     return status
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 LEFT: Mapping[str, str] = {
     "keys": "keys and secrets are the machine's own: in an image, all guests would share them",
-    "secrets": "random numbers are placeholders, the same in every image: set secrets made of them in the guest",
+    "secrets": "random numbers are placeholders, the same in all images: draw secrets of them in the guest",
     "database": "a database's files are made where they are used, with that machine's keys and sizes",
     "initramfs": "an initramfs is an image of its own, which the rule stage1 makes",
     "boot loader": "the image is started by a loader that measures it, not by one of its own",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.journal import Change
 from tools.sysimage.commands.registry import COMMANDS
-from tools.sysimage.commands.shell_script import shell_options, with_options
+from tools.sysimage.commands.shell_script import is_bash, search, shell_options, with_options
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian import dpkg
@@ -64,7 +64,7 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
     world.package, world.script, world.files.origin = package, script, package.name
     machine = shell.shell(world.files, Programs(world).find, variables=_environment(world, package, script))
     machine.options = frozenset(options)
-    machine.random = world.random
+    machine.random, machine.search, machine.bash = world.random, search, is_bash(data)
     world.journal.begin(package.name, script, machine.meter)
     if package.name in world.traced:
         _trace(world, machine)
@@ -117,7 +117,11 @@ def _sh(call: Call) -> int:
         text, name, words = call.stdin(), call.name, [call.name, *words]
     prefix = "".join(f"set -{letter}\n" for letter in letters if letter in "efux").encode()
     # The options take a line of their own, which the lines of messages then count.
-    return shell.run_program(call.machine, prefix.replace(b"\n", b";") + text, [name, *words[1:]])
+    bash = call.name == "bash"
+    if bash and shell_options(b"#!/bin/bash\n" + text) is None:
+        call.refuse("bash: the script has something of bash that is not modelled")
+    text = prefix.replace(b"\n", b";") + text
+    return shell.run_program(call.machine, text, [name, *words[1:]], bash=bash)
 
 
 def _environment(world: World, package: Package, script: str) -> dict[str, str]:
@@ -199,8 +203,8 @@ class Programs:
         data = inode.read() if inode and inode.content.size < _LONGEST else b""
         options = shell_options(data)
         if options is not None:
-            text, called = with_options(options, data), machine.path(found)
-            return lambda machine, argv: shell.run_program(machine, text, [called, *argv[1:]])
+            text, called, bash = with_options(options, data), machine.path(found), is_bash(data)
+            return lambda machine, argv: shell.run_program(machine, text, [called, *argv[1:]], bash=bash)
         if command is not None:
             return self._program(command)
 

@@ -2,13 +2,16 @@
 
 import re
 
+from tools.sysimage.commands.regex import PatternError, UnmodelledPatternError, compile_pattern
+from tools.sysimage.scripts.failures import Refused
+
 _SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:env[ \t]+)?(sh|dash|bash)(?:[ \t]+-(\w+))?[ \t]*\n")
-# What bash reads otherwise than the shell here, or alone; words where a command begins.
+# What bash alone reads, and is not modelled; words where a command begins.
 _BASH = re.compile(
-    rb"(?:^|[\s;&|(!])\[\[\s|\$['\"(]\(|<<<|\+=|=\(|[<>]\(|&>|\(\(|\$\{\w+(?:[\^,/@]|:-?\d|:\$)|\$\{!"
-    rb"|\{\w+\.\.|\$\{?(?:BASH|RANDOM|SECONDS|EUID)|\becho\b.*\\[abcefnrtv0\\]|\bset -o\b|\$\{#?\w+\["
-    rb"|(?:^|[;&|({]|\bthen|\belse|\bdo)[ \t]*(?:declare|typeset|source|function|shopt|let|mapfile|readarray|"
-    rb"select|pushd|popd|coproc|read[ \t]+-[apdnNt]|type[ \t]+-)[ \t\n]",
+    rb"\b\w+\+?=\((?!\))|[<>]\(|(?:^|[\s;&|({!])\(\(|\$\{!|\$\{#?\w+\[|\$\[|\|&|;;?&"
+    rb"|(?:^|[;&|({]|\b(?:then|else|do|if|while|until))[ \t]*(?:shopt|let|mapfile|readarray|select|pushd|"
+    rb"popd|dirs|coproc|time|enable|builtin|caller|disown|suspend|compgen|complete|history|fc|bind|"
+    rb"read[ \t]+-[a-zA-Z]*[adeinNtsu]|type[ \t]+-\w+|hash[ \t]+-[dlpt])[ \t\n]",
     re.MULTILINE,
 )
 
@@ -19,6 +22,22 @@ def shell_options(data: bytes) -> str | None:
     if match is None or (match[1] == b"bash" and _BASH.search(re.sub(rb"(?m)^[ \t]*#.*", b"", data))):
         return None
     return (match[2] or b"").decode()
+
+
+def is_bash(data: bytes) -> bool:
+    """Whether a script is to be read as bash reads it."""
+    match = _SHELL.match(data)
+    return match is not None and match[1] == b"bash"
+
+
+def search(expression: str, text: str) -> bool:
+    """Whether an extended regular expression matches in a text. Raises Refused where that is not known."""
+    try:
+        return compile_pattern(expression, extended=True).search(text) is not None
+    except (PatternError, UnmodelledPatternError) as error:
+        raise Refused(
+            f"bash: the expression {expression!r} is not modelled ({error}); write another"
+        ) from error
 
 
 def with_options(options: str, data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tools.sysimage.scripts import redirect, simple
+from tools.sysimage.scripts import bash_test, redirect, simple
 from tools.sysimage.scripts.failures import ShellError, ShellExit
 from tools.sysimage.scripts.machine import PROCESS, Machine
 from tools.sysimage.scripts.patterns import cost, matches
@@ -12,6 +12,7 @@ from tools.sysimage.scripts.syntax import (
     AndOr,
     Background,
     Case,
+    Conditional,
     For,
     Function,
     If,
@@ -216,12 +217,17 @@ def _pipeline(machine: Machine, node: Pipeline, tested: bool) -> int:
         sink = Sink(machine.meter)
         if index + 1 < len(node.stages):
             child.descriptors[1] = sink
-        status = child.run(stage, tested=tested)
+        result = child.run(stage, tested=tested)
+        status = result or (status if "pipefail" in machine.options else 0)
         source = Source(sink.getvalue())
     return status
 
 
-_CHECKED = frozenset([Simple, Subshell, Background, Pipeline])
+def _conditional(machine: Machine, node: Conditional, _tested: bool) -> int:
+    return bash_test.evaluate(machine, node)
+
+
+_CHECKED = frozenset([Simple, Subshell, Background, Pipeline, Conditional])
 # Each takes the node that is its key: what a dictionary's type can't say.
 _EVALUATORS: dict[type, Callable[[Machine, Any, bool], int]] = {
     Simple: _simple,
@@ -232,6 +238,7 @@ _EVALUATORS: dict[type, Callable[[Machine, Any, bool], int]] = {
     Loop: _loop,
     For: _for,
     Case: _case,
+    Conditional: _conditional,
     Function: _function,
     Redirected: _redirected,
     Subshell: _subshell,

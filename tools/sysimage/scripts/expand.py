@@ -4,6 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tools.sysimage.scripts import arithmetic
+from tools.sysimage.scripts.bash_expansion import (
+    braces,
+    caret,
+    check_pattern,
+    modify,
+    operands,
+    refused,
+    special,
+)
 from tools.sysimage.scripts.failures import ShellError
 from tools.sysimage.scripts.fields import DEFAULT_IFS, Region, split
 from tools.sysimage.scripts.glob import Glob
@@ -30,6 +39,7 @@ class Shell(Protocol):
     arguments: Sequence[str]
     name: str
     status: int
+    bash: bool
     home: Callable[[str], str | None]
 
     def value(self, name: str) -> str | None:
@@ -59,8 +69,12 @@ class Expander:
         """Expands a word of a command to fields: all expansions."""
         if len(word) == 1 and isinstance(text := word[0], str) and text.isascii() and text.isalnum():
             return [text]
+        if self._shell.bash and len(words := braces(word)) > 1:
+            return [field for one in words for field in self.fields(one)]
         buffer = _Buffer(self._shell)
         buffer.expand(word, _FULL | _TILDE)
+        if self._shell.bash:
+            check_pattern(self._shell.meter, buffer.text())
         found = split(buffer.text(), buffer.regions, self._ifs())
         self._shell.meter.fields(len(found))
         self._shell.meter.step(len(found) >> 2)
@@ -98,9 +112,15 @@ class Expander:
 
 def expand_pattern(shell: Shell, word: Word) -> str:
     """Expands a word to a pattern: what is quoted in it stands for itself."""
+    text = expand_marked(shell, word)
+    return pattern(caret(text) if shell.bash else text)
+
+
+def expand_marked(shell: Shell, word: Word) -> str:
+    """Expands a word to marked text, in which what is quoted is kept apart."""
     buffer = _Buffer(shell)
     buffer.expand(word, _TILDE)
-    return pattern(buffer.text())
+    return buffer.text()
 
 
 class _Buffer:
@@ -243,7 +263,7 @@ class _Buffer:
         expression = plain(inner.text())
         self._shell.meter.step(1 + (len(expression) >> 6))
         start = self._size
-        value = arithmetic.evaluate(expression, self._shell.value, self._shell.assign)
+        value = calculate(self._shell, expression)
         self._put(str(value), flags)
         if not flags & _QUOTED:
             self._record(start)
@@ -275,6 +295,9 @@ class _Buffer:
             glob, text = expand_pattern(self._shell, part.word), value or ""
             self._shell.meter.step(cost(glob, text))
             self._written(trim(glob, text, operator), flags)
+        elif operator and operator[0] in "/,^:":
+            words = [expand_marked(self._shell, word) for word in operands(operator, part.word)]
+            self._written(modify(part.name, operator, value or "", words, self._shell), flags)
         elif value is not None:
             self._written(value, flags)
         else:
@@ -311,12 +334,15 @@ class _Buffer:
         if part.operator == "bad":
             if flags & _DISCARD:
                 return None
+            if shell.bash:
+                raise refused(shell.meter, f"${{{name}…}}")
             raise ShellError("Bad substitution")
         if name in ("@", "*"):
             # A length counts what stands between the arguments in one text.
             return self._all_arguments(name, 0 if part.operator == "length" else flags)
         if name[0].isalpha() or name[0] == "_":
-            return shell.value(name)
+            value = shell.value(name)
+            return special(shell.meter, name) if value is None and shell.bash else value
         if name.isdigit():
             return self._argument(int(name[:9]))
         process = shell.process(name) if name in "$!" else None
@@ -342,6 +368,16 @@ class _Buffer:
             # They stay apart whatever IFS is, and empty ones are dropped.
             separator = " " if ifs is None else "\0"
         return separator.join(shell.arguments)
+
+
+def calculate(shell: Shell, expression: str) -> int:
+    """Returns an arithmetic expression's value; what bash may read otherwise than dash is refused."""
+    try:
+        return arithmetic.evaluate(expression, shell.value, shell.assign)
+    except ShellError:
+        if shell.bash:
+            raise refused(shell.meter, f"$(({expression}))") from None
+        raise
 
 
 def _all(rest: Word) -> bool:

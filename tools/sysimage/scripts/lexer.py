@@ -57,9 +57,16 @@ class Lexer:
     """Reads tokens. `kind`, `word`, `quoted` and `redirect` are those of the last one."""
 
     def __init__(
-        self, source: Source, nesting: Nesting, substitute: Substitute, aliases: Mapping[str, str]
+        self,
+        source: Source,
+        nesting: Nesting,
+        substitute: Substitute,
+        aliases: Mapping[str, str],
+        *,
+        bash: bool = False,
     ) -> None:
         self.source = source
+        self.bash = bash
         self.nesting = nesting
         self.documents: list[HereDocument] = []  # those whose bodies are still to come
         self.kind = Kind.NEWLINE
@@ -125,6 +132,7 @@ class Lexer:
                 syntax=SINGLE if document.quoted else DOUBLE,
                 delimiter=document.delimiter,
                 tabs=document.tabs,
+                bash=self.bash,
             )
             document.body = reader.read().word
 
@@ -138,6 +146,8 @@ class Lexer:
             self.kind = Kind.NEWLINE
         elif not char:
             self.kind = Kind.END
+        elif char == "&" and self.bash and source.text.startswith(">", source.position):
+            self.kind = self._both()
         elif char in _DOUBLED:
             after = source.joined()
             if after != char:
@@ -162,7 +172,9 @@ class Lexer:
 
     def _word(self, delimiter: bool) -> Kind:
         self._start = self.source.position
-        text = WordReader(self.source, self.nesting, self._substitute, syntax=BASE, literal=delimiter).read()
+        text = WordReader(
+            self.source, self.nesting, self._substitute, syntax=BASE, literal=delimiter, bash=self.bash
+        ).read()
         self.word, self.quoted = text.word, text.quoted
         if text.after and text.after in "<>" and not text.quoted and self._descriptor(text.word) is not None:
             self.redirect = self._redirection(self._descriptor(text.word) or "")
@@ -188,10 +200,23 @@ class Lexer:
         fd = int(digit) if digit else int(first == ">")
         if operator != "<<":
             return Redirect(operator, fd)
+        if self.bash and source.text.startswith("<", source.position):
+            source.get()
+            return Redirect("<<<", fd)
         after = source.joined()
         if after != "-":
             source.unget(after)
         return Redirect(operator, fd, (), HereDocument("", False, after == "-"))
+
+    def _both(self) -> Kind:
+        """Reads bash's `&>` and `&>>` from after the `&`."""
+        self.source.get()
+        append = self.source.text.startswith(">", self.source.position)
+        if append:
+            self.source.get()
+        self.word, self.quoted = (), False
+        self.redirect = Redirect("&>>" if append else "&>", 1)
+        return Kind.REDIRECT
 
     def redirection(self) -> Redirect:
         """Reads what follows a redirection operator. Raises ShellSyntaxError."""

@@ -23,6 +23,7 @@ type Execute = Callable[[Machine, Node | None, bool], int]
 type Program = Callable[[Machine, Sequence[str]], int]
 type Programs = Callable[[Machine, str], Program | None]
 type Random = Callable[[Machine, str], Stream]
+type Search = Callable[[str, str], bool]
 
 
 def no_random(machine: Machine, name: str) -> Stream:
@@ -96,6 +97,8 @@ class Machine:
         self.traps: dict[str, str] = {}
         self.umask = 0o022
         self.random: Random = no_random  # what devices of random numbers say
+        self.bash = False  # whether the script is bash's
+        self.search: Search | None = None  # whether text matches an extended regular expression
         self.uid = self.gid = 0  # whose the shell is: `test -O` and `test -G` ask
         self.depth = 0
         self.guarded = False  # whether the script asks for the status of the program that it calls next
@@ -150,6 +153,8 @@ class Machine:
             return ""
         sink = Sink(self.meter)
         child = self.subshell()
+        if self.bash:
+            child.options -= {"e"}
         child.descriptors[1] = sink
         self.substituted = child.run(body, tested=False)
         return sink.getvalue().decode("latin-1")
@@ -283,7 +288,7 @@ class Machine:
         """Executes text, line by line, as `eval` does. Returns its status."""
         status = 0
         self.meter.step(1 + (len(text) >> 5))
-        parser = Parser(text, aliases=self.aliases)
+        parser = Parser(text, aliases={} if self.bash else self.aliases, bash=self.bash)
         while True:
             try:
                 more, node = parser.next()

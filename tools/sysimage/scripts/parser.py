@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from tools.sysimage.scripts.bash_conditional import conditional
 from tools.sysimage.scripts.failures import ShellSyntaxError, deep
 from tools.sysimage.scripts.lexer import LIST_ENDS, Kind, Lexer
 from tools.sysimage.scripts.marked import MARK
@@ -35,6 +36,8 @@ SPECIAL_BUILTINS = frozenset((
 ))  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_BASH_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+_BASH_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 _ALL_ARGUMENTS: Word = (MARK, Parameter("@"), MARK)
 
@@ -42,9 +45,11 @@ _ALL_ARGUMENTS: Word = (MARK, Parameter("@"), MARK)
 class Parser:
     """Reads the commands of a program one after the other."""
 
-    def __init__(self, text: str, line: int = 1, aliases: Mapping[str, str] = _NO_ALIASES) -> None:
+    def __init__(
+        self, text: str, line: int = 1, aliases: Mapping[str, str] = _NO_ALIASES, *, bash: bool = False
+    ) -> None:
         self._nesting = Nesting()
-        self._lexer = Lexer(Source(text, line), self._nesting, self._substitute, aliases)
+        self._lexer = Lexer(Source(text, line), self._nesting, self._substitute, aliases, bash=bash)
 
     @property
     def line(self) -> int:
@@ -146,11 +151,12 @@ class Parser:
         lexer = self._lexer
         line = lexer.source.line
         kind = lexer.next(keywords=True)
-        if kind in (Kind.WORD, Kind.REDIRECT):
+        word = self._literal() if lexer.bash and kind is Kind.WORD and not lexer.quoted else None
+        if kind in (Kind.WORD, Kind.REDIRECT) and word not in ("[[", "function"):
             lexer.pushed = True
             return self._simple()
         self._nesting.enter(lexer.source)
-        node = self._compound(kind, line)
+        node = self._compound(kind, line) if word is None else self._of_bash(word, line)
         self._nesting.leave()
         redirects = self._redirects()
         if not redirects:
@@ -269,7 +275,7 @@ class Parser:
         while True:
             kind = lexer.next(aliases=not words)
             if kind is Kind.WORD:
-                if not words and is_assignment(lexer.word):
+                if not words and is_assignment(lexer.word, bash=lexer.bash):
                     assignments.append(lexer.word)
                 else:
                     words.append(lexer.word)
@@ -281,11 +287,26 @@ class Parser:
                 lexer.pushed = True
                 return Simple(line, tuple(words), tuple(assignments), tuple(redirects))
 
-    def _function(self, word: Word) -> Node:
+    def _of_bash(self, word: str, line: int) -> Node:
         lexer = self._lexer
+        if word == "[[":
+            return conditional(lexer, line)
+        lexer.next()
+        name = lexer.word
+        if lexer.next() is Kind.LEFT:
+            return self._function(name)
+        lexer.pushed = True
+        return self._body(name)
+
+    def _function(self, word: Word) -> Node:
         self._expect(Kind.RIGHT)
+        return self._body(word)
+
+    def _body(self, word: Word) -> Node:
+        lexer = self._lexer
         name = "".join(word) if all(isinstance(part, str) for part in word) else ""  # type: ignore[arg-type]
-        if not _NAME.fullmatch(name) or name in SPECIAL_BUILTINS:
+        names = _BASH_NAME if lexer.bash else _NAME
+        if not names.fullmatch(name) or name in SPECIAL_BUILTINS:
             raise fail(lexer.source, "Bad function name")
         lexer.next(keywords=True, newlines=True)
         lexer.pushed = True
@@ -340,9 +361,10 @@ def parse(text: str) -> tuple[Node, ...]:
                 nodes.append(node)
 
 
-def is_assignment(word: Word) -> bool:
-    """Returns whether a word is `name=…` (XCU 2.9.1)."""
-    return bool(word) and isinstance(word[0], str) and _ASSIGNMENT.match(word[0]) is not None
+def is_assignment(word: Word, *, bash: bool = False) -> bool:
+    """Returns whether a word is `name=…` (XCU 2.9.1), or bash's `name+=…`."""
+    form = _BASH_ASSIGNMENT if bash else _ASSIGNMENT
+    return bool(word) and isinstance(word[0], str) and form.match(word[0]) is not None
 
 
 def _sequence(items: list[Node | None]) -> Node | None:

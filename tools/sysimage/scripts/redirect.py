@@ -25,7 +25,10 @@ def expand(machine: Machine, redirects: tuple[Redirect, ...]) -> list[tuple[Redi
         if redirect.document is None:
             text = machine.expander.text(redirect.target)
             if redirect.operator in ("<&", ">&") and text != "-" and not (len(text) == 1 and text.isdigit()):
-                raise ShellError("Syntax error: Bad fd number")
+                if not machine.bash or redirect.operator == "<&" or redirect.fd != 1:
+                    raise ShellError("Syntax error: Bad fd number")
+                result.append((Redirect("&>", 1, redirect.target), text))
+                continue
         result.append((redirect, text))
     return result
 
@@ -39,15 +42,18 @@ def apply(machine: Machine, redirects: list[tuple[Redirect, str]]) -> None:
     for redirect, text in redirects:
         if redirect.operator in ("<&", ">&"):
             stream = _duplicate(machine, text)
+        elif redirect.operator == "<<<":
+            stream = Source(f"{text}\n".encode("latin-1"))
         elif redirect.document is not None:
             stream = Source(_document(machine, redirect.document).encode("latin-1"))
         else:
-            stream = _open(machine, redirect.operator, text)
-        saved.setdefault(redirect.fd, machine.descriptors.get(redirect.fd))
-        if stream is None:
-            machine.descriptors.pop(redirect.fd, None)
-        else:
-            machine.descriptors[redirect.fd] = stream
+            stream = _open(machine, redirect.operator.removeprefix("&"), text)
+        for fd in (1, 2) if redirect.operator[0] == "&" else (redirect.fd,):
+            saved.setdefault(fd, machine.descriptors.get(fd))
+            if stream is None:
+                machine.descriptors.pop(fd, None)
+            else:
+                machine.descriptors[fd] = stream
 
 
 def keep(machine: Machine) -> None:

@@ -56,7 +56,7 @@ def run(machine: Machine, script: bytes, name: str, arguments: Sequence[str] = (
         raise machine.meter.refused(*str(error).rsplit("; ", 1)) from None
 
 
-def run_program(machine: Machine, script: bytes, argv: Sequence[str]) -> int:
+def run_program(machine: Machine, script: bytes, argv: Sequence[str], *, bash: bool = False) -> int:
     """Runs a program that is a shell script, for a shell that has called it, and returns its status.
 
     It has the exported variables, the directory, the umask and the open files of its caller, and counts
@@ -74,7 +74,8 @@ def run_program(machine: Machine, script: bytes, argv: Sequence[str]) -> int:
     child.descriptors = dict(machine.descriptors)
     child.umask = machine.umask
     child.uid, child.gid = machine.uid, machine.gid
-    child.observer, child.random = machine.observer, machine.random
+    child.observer, child.random, child.search = machine.observer, machine.random, machine.search
+    child.bash = bash
     child.traps = {name: action for name, action in machine.traps.items() if not action}
     child.depth = machine.depth + 1
     machine.meter.nest(child.depth)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tools.sysimage.scripts import redirect
+from tools.sysimage.scripts import bash_builtins, redirect
+from tools.sysimage.scripts.bash_expansion import refused
 from tools.sysimage.scripts.builtins import BUILTINS, call
 from tools.sysimage.scripts.failures import ShellError
 from tools.sysimage.scripts.machine import Machine, OptionState
@@ -12,6 +13,7 @@ from tools.sysimage.scripts.programs import run_program
 from tools.sysimage.scripts.syntax import Simple, Word
 
 _ASSIGNING = ("export", "readonly", "local")  # their arguments are expanded as assignments are
+_SOURCING = ("eval", ".", "source", "local", "declare", "typeset")  # what they make may last
 
 
 @dataclass(slots=True)
@@ -19,6 +21,7 @@ class _Command:
     """A command whose words are being expanded."""
 
     words: Sequence[Word]
+    assignments: Sequence[Word] = ()
     fields: list[str] = field(default_factory=list)
     special: bool | None = None  # whether an error ends the shell
     local: bool = False  # whether its assignments end with it
@@ -30,7 +33,7 @@ def run(machine: Machine, node: Simple, tested: bool) -> int:
     machine.meter.line = node.line
     machine.substituted = 0
     machine.command = ""
-    command = _Command(node.words)
+    command = _Command(node.words, node.assignments)
     _expand(machine, command)
     argv = command.fields
     if argv:
@@ -67,13 +70,16 @@ def _expand(machine: Machine, command: _Command) -> None:
     assigning = False
     while command.fields:
         name = command.fields[0]
-        if (command.functions and name in machine.functions) or name not in BUILTINS:
+        if (command.functions and name in machine.functions) or not _is_builtin(machine, name):
             command.local = True
             break
-        assigning = name in _ASSIGNING
+        assigning = name in _ASSIGNING or (machine.bash and name in bash_builtins.DECLARING)
         if command.special is None:
-            command.special = name in SPECIAL_BUILTINS
-            command.local = not command.special
+            command.special = name in SPECIAL_BUILTINS or assigning
+            command.local = not command.special or (machine.bash and bool(command.assignments))
+            if machine.bash and command.assignments and name in _SOURCING:
+                raise refused(machine.meter, f"an assignment before {name}")
+            command.special = command.special and not machine.bash
         if name != "command":
             break
         found, index = _after_command(machine, command, index)
@@ -81,7 +87,7 @@ def _expand(machine: Machine, command: _Command) -> None:
             break
         command.functions = False
     for word in command.words[index:]:
-        if assigning and is_assignment(word):
+        if assigning and is_assignment(word, bash=machine.bash):
             command.fields.append(machine.expander.assignment(word))
         else:
             command.fields += machine.expander.fields(word)
@@ -127,6 +133,8 @@ def _assign(machine: Machine, command: _Command, assignments: Sequence[Word]) ->
     for word in assignments:
         result.append(machine.expander.assignment(word))
         name, _, value = result[-1].partition("=")
+        if machine.bash:
+            name, value = _appended(machine, name, value)
         if command.local:
             machine.variables.localize(name, value, exported=True)
             if name == "OPTIND":
@@ -136,6 +144,18 @@ def _assign(machine: Machine, command: _Command, assignments: Sequence[Word]) ->
             if command.fields[:1] == ["exec"] and len(command.fields) > 1:
                 machine.variables.mark(name, exported=True)
     return result
+
+
+def _appended(machine: Machine, name: str, value: str) -> tuple[str, str]:
+    """Reads bash's `name+=value`. Raises Refused where an assignment fails: bash then goes on elsewhere."""
+    plus, name = name.endswith("+"), name.removesuffix("+")
+    if machine.variables.is_readonly(name):
+        raise refused(machine.meter, f"an assignment to {name}, which is read-only,")
+    return name, (machine.value(name) or "") + value if plus else value
+
+
+def _is_builtin(machine: Machine, name: str) -> bool:
+    return name in BUILTINS or (machine.bash and name in bash_builtins.BUILTINS)
 
 
 def _execute(machine: Machine, command: _Command, assigned: list[str], tested: bool) -> int:
@@ -149,7 +169,7 @@ def _execute(machine: Machine, command: _Command, assigned: list[str], tested: b
     name = argv[0]
     if command.functions and name in machine.functions:
         return _call_function(machine, argv, tested)
-    if name in BUILTINS:
+    if _is_builtin(machine, name):
         return _builtin(machine, command, tested)
     machine.guarded = tested
     return run_program(machine, argv)
@@ -160,7 +180,7 @@ def _builtin(machine: Machine, command: _Command, tested: bool) -> int:
     frames, depth, loops = machine.variables.depth, len(machine.redirections), machine.flow.loops
     outer, machine.command = machine.command, "" if argv[0] in ("eval", ".") else argv[0]
     try:
-        status = call(machine, argv, tested)
+        status = (bash_builtins.call if machine.bash else call)(machine, argv, tested)
     except ShellError as error:
         machine.report(error)
         if command.special:

@@ -22,6 +22,7 @@ type Node = (
     | For
     | Case
     | Function
+    | Conditional
 )
 
 
@@ -30,7 +31,8 @@ class Parameter:
     """`$name` or `${name…}` (XCU 2.6.2).
 
     `operator` is "" for the value alone, one of `- + = ? % %% # ##`, "length", or "bad" for what only
-    fails when it is expanded. `colon` is whether an empty value counts as unset.
+    fails when it is expanded; of bash, `/ // /# /% , ,, ^ ^^ :`. `colon` is whether an empty value counts
+    as unset.
     """
 
     name: str
@@ -65,7 +67,7 @@ class HereDocument:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """A redirection (XCU 2.7): one of `< > >| >> <> <& >& <<` for the descriptor `fd`."""
+    """A redirection (XCU 2.7): one of `< > >| >> <> <& >& <<`, of bash `&> &>> <<<`, for `fd`."""
 
     operator: str
     fd: int
@@ -181,6 +183,19 @@ class Case:
     line: int
     word: Word
     choices: tuple[Choice, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """A part of bash's `[[ … ]]`.
+
+    `operator` is `&&`, `||` or `!` of `terms`, an operator of test of `words`, or "" for one word alone.
+    """
+
+    line: int
+    operator: str
+    words: tuple[Word, ...] = ()
+    terms: tuple[Conditional, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,16 @@ class Variables:
             self._meter.hold(len(old.value or ""))  # it is kept for later
         self._frames[-1].append((name, old))
 
+    def is_readonly(self, name: str) -> bool:
+        """Returns whether a variable can't be set."""
+        return self._variables.get(name, _UNSET).readonly
+
+    def clear(self, name: str) -> None:
+        """Leaves a variable that is local without a value, as bash does."""
+        old = self._variables[name]
+        self._meter.hold(-len(old.value or ""))
+        self._variables[name] = replace(old, value=None)
+
     def pop(self, depth: int) -> None:
         """Ends frames until there are `depth`; the variables are again what they were."""
         while len(self._frames) > depth:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tools.sysimage.scripts.bash_expansion import ansi_quoted
 from tools.sysimage.scripts.marked import MARK, quote
 from tools.sysimage.scripts.source import Nesting, Source, fail
 from tools.sysimage.scripts.syntax import Arithmetic, Command, Node, Parameter, Part, Word
@@ -70,8 +71,10 @@ class WordReader:
         delimiter: str | None = None,
         tabs: bool = False,
         literal: bool = False,
+        bash: bool = False,
     ) -> None:
         self._source = source
+        self._bash = bash
         self._nesting = nesting
         self._substitute = substitute
         self._delimiter = delimiter
@@ -273,7 +276,12 @@ class WordReader:
     def _dollar(self) -> None:
         source = self._source
         char = source.joined()
-        if self._literal or not char or (char not in "({" and char not in _NAME and char not in _SPECIAL):
+        if self._bash and char == "'" and self._top.syntax == BASE and not self._literal:
+            self._text.append(MARK + quote(ansi_quoted(source)) + MARK)
+            self._quoted = True
+        elif self._bash and char == '"' and self._top.syntax == BASE and not self._literal:
+            source.unget(char)  # a text to be translated, which in C.UTF-8 stays what it is
+        elif self._literal or not char or (char not in "({" and char not in _NAME and char not in _SPECIAL):
             source.unget(char)
             self._put("$")
         elif char == "(":
@@ -307,7 +315,7 @@ class WordReader:
             self._add(Parameter(name))
             return
         top = self._top
-        syntax = BASE if operator[0] in "%#" else top.syntax
+        syntax = BASE if operator[0] in "%#/^," else top.syntax
         if syntax == ARITHMETIC:
             syntax = DOUBLE
         if syntax != top.syntax or top.inner:
@@ -359,6 +367,16 @@ class WordReader:
             return name, char, False
         if char == "}" and not colon:
             return name, "", False
+        if self._bash and char:
+            if colon and char not in "-+?=}":
+                source.unget(char)
+                return name, ":", False
+            if not colon and char in "/,^":
+                after = source.joined()
+                if after and after in ("/#%" if char == "/" else char):
+                    return name, char + after, False
+                source.unget(after)
+                return name, char, False
         if char and char in "-+?=":
             return name, char, colon
         if char == "}":
