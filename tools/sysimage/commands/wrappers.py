@@ -167,18 +167,28 @@ def su(call: Call) -> int:
     variables = call.machine.environment()
     if "preserve-environment" not in given and "user" not in given:
         variables |= {"HOME": fields[5], "SHELL": fields[6], "USER": user, "LOGNAME": user}
-    return execute_as(call, words, variables, int(fields[2]), int(fields[3]))
+    rows = [line.split(":") for line in call.root.text("etc/group").splitlines()]
+    groups = frozenset(int(row[2]) for row in rows if len(row) > 3 and user in row[3].split(","))
+    return execute_as(call, words, variables, int(fields[2]), int(fields[3]), groups)
 
 
-def execute_as(call: Call, words: Sequence[str], variables: Mapping[str, str], uid: int, gid: int) -> int:
+def execute_as(
+    call: Call,
+    words: Sequence[str],
+    variables: Mapping[str, str],
+    uid: int,
+    gid: int,
+    groups: frozenset[int] = frozenset(),
+) -> int:
     """Executes a command as another user. Returns its status."""
     files, machine = call.files, call.machine
-    before = files.uid, files.gid, machine.uid, machine.gid
+    before = files.uid, files.gid, machine.uid, machine.gid, machine.groups
     files.uid, files.gid = machine.uid, machine.gid = uid, gid
+    machine.groups = groups
     try:
         return call.execute(words, variables)
     finally:
-        files.uid, files.gid, machine.uid, machine.gid = before
+        files.uid, files.gid, machine.uid, machine.gid, machine.groups = before
 
 
 def setpriv(call: Call) -> int:

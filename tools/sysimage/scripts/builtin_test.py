@@ -6,9 +6,11 @@ from tools.sysimage.scripts.arguments import integer
 from tools.sysimage.scripts.failures import ShellError
 from tools.sysimage.scripts.files import Kind, Status
 from tools.sysimage.scripts.machine import Machine
+from tools.sysimage.scripts.marked import inward
 
 _KINDS = {kind.value: kind for kind in Kind} | {"h": Kind.SYMLINK}
 _BITS = {"u": 0o4000, "g": 0o2000, "k": 0o1000}
+_RIGHTS = {"r": 4, "w": 2, "x": 1}
 _UNARY = frozenset("-" + letter for letter in "rwxefdcbpugkhLSsOGtzn")
 _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "-eq": lambda left, right: left == right,
@@ -174,7 +176,26 @@ class _Expression:
             integer(word)
             return False
         status = self._machine.stat(word, follow=letter not in "hL")
-        return status is not None and _has(self._machine, status, letter)
+        if status is None or (self._machine.uid and not _reached(self._machine, word)):
+            return False
+        return _has(self._machine, status, letter)
+
+
+def _reached(machine: Machine, name: str) -> bool:
+    """Returns whether another user than root may search the folders of a path."""
+    path = inward(machine.path(name))
+    folders = [path[:place] or "/" for place, char in enumerate(path) if char == "/"]
+    found = [machine.stat(folder) for folder in folders]
+    return all(status is None or _may(machine, status, _RIGHTS["x"]) for status in found)
+
+
+def _may(machine: Machine, status: Status, right: int) -> bool:
+    """Returns whether another user than root has a right to a file."""
+    if status.uid == machine.uid:
+        return bool(status.mode & right << 6)
+    if status.gid == machine.gid or status.gid in machine.groups:
+        return bool(status.mode & right << 3)
+    return bool(status.mode & right)
 
 
 def _has(machine: Machine, status: Status, letter: str) -> bool:
@@ -185,6 +206,8 @@ def _has(machine: Machine, status: Status, letter: str) -> bool:
         return bool(status.mode & _BITS[letter])
     if letter in "OG":
         return status.uid == machine.uid if letter == "O" else status.gid == machine.gid
+    if letter in "rwx" and machine.uid:
+        return _may(machine, status, _RIGHTS[letter])
     if letter == "x":
         return status.kind is Kind.DIRECTORY or bool(status.mode & 0o111)
     return status.size > 0 or letter != "s"

@@ -99,7 +99,8 @@ class Machine:
         self.random: Random = no_random  # what devices of random numbers say
         self.bash = False  # whether the script is bash's
         self.search: Search | None = None  # whether text matches an extended regular expression
-        self.uid = self.gid = 0  # whose the shell is: `test -O` and `test -G` ask
+        self.uid = self.gid = 0  # whose the shell is: test asks
+        self.groups: frozenset[int] = frozenset()  # those that its user is in beside
         self.depth = 0
         self.guarded = False  # whether the script asks for the status of the program that it calls next
         self.observer: Callable[[int, Sequence[str]], None] | None = None  # is told each simple command

@@ -73,7 +73,7 @@ def run_program(machine: Machine, script: bytes, argv: Sequence[str], *, bash: b
     )
     child.descriptors = dict(machine.descriptors)
     child.umask = machine.umask
-    child.uid, child.gid = machine.uid, machine.gid
+    child.uid, child.gid, child.groups = machine.uid, machine.gid, machine.groups
     child.observer, child.random, child.search = machine.observer, machine.random, machine.search
     child.bash = bash
     child.traps = {name: action for name, action in machine.traps.items() if not action}
