@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cmp_to_key
 from stat import filemode
 
 from tools.sysimage.commands import owners
@@ -18,6 +19,7 @@ from tools.sysimage.commands.coreutils_words import (
     usage,
 )
 from tools.sysimage.commands.options import Given
+from tools.sysimage.commands.sort import versions
 from tools.sysimage.core.tree import Inode, Kind
 
 _KINDS = {
@@ -30,6 +32,7 @@ _KINDS = {
 }
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "r": "\r", "v": "\v"}
 _DIRECTIVE = re.compile(r"%([-#0+ ]*\d*(?:\.\d+)?)(.?)", re.DOTALL)
+_DEEPEST = 100  # folders within each other
 _DATE = "Jan  1  1970"  # a tree keeps no times
 
 
@@ -231,11 +234,11 @@ def ls(call: Call) -> int:
     )  # fmt: skip
     if given.value("color", "never") not in ("never", "auto"):
         not_modelled(call, "colour")
-    for option in ("v", "U", "recursive", "human-readable"):
+    for option in ("U", "human-readable"):
         if option in given:
             not_modelled(call, f"the option {option}")
     lengthy = "l" in given or "numeric-uid-gid" in given or "classify" in given
-    operands = sorted(given.operands or (".",), reverse="reverse" in given)
+    operands = _ordered(given, given.operands or (".",))
     files: list[str] = []
     folders: list[str] = []
     status = 0
@@ -254,21 +257,41 @@ def ls(call: Call) -> int:
         is_folder = is_directory(call, operand, follow=not lengthy or operand.endswith("/") or "L" in given)
         (folders if is_folder and "directory" not in given else files).append(operand)
     _list(call, given, files, files)
-    for index, folder in enumerate(folders):
-        if len(given.operands) > 1:
-            call.out(f"{chr(10) if index or files else ''}{folder}:\n")
+    headed = len(given.operands) > 1 or "recursive" in given
+    waiting, first = folders[::-1], not files
+    while waiting:
+        folder = waiting.pop()
+        if headed:
+            call.out(f"{'' if first else chr(10)}{folder}:\n")
+        first = False
         names = list(call.files.names(call.path(folder)))
         shown = given.last("all", "almost-all")
-        if shown == "all":
-            names = sorted([".", "..", *names])
-        elif not shown:
+        if not shown:
             names = [name for name in names if not name.startswith(".")]
-        if "reverse" in given:
-            names.reverse()
+        if "recursive" in given:
+            below = [joined(folder, name) for name in _ordered(given, names)]
+            waiting += [path for path in below if is_directory(call, path, follow="L" in given)][::-1]
+            _bounded(call, waiting)
+        names = _ordered(given, [".", "..", *names] if shown == "all" else names)
         if "l" in given or "numeric-uid-gid" in given:
             call.out(f"total {sum(_blocks(call, joined(folder, name)) for name in names)}\n")
         _list(call, given, names, [joined(folder, name) for name in names])
     return status
+
+
+def _ordered(given: Given, names: Sequence[str]) -> list[str]:
+    ordered = sorted(names, key=cmp_to_key(_versions) if "v" in given else None)
+    return ordered[::-1] if "reverse" in given else ordered
+
+
+def _versions(left: str, right: str) -> int:
+    return versions(*(name.encode("utf-8", "surrogateescape") for name in (left, right)))
+
+
+def _bounded(call: Call, waiting: Sequence[str]) -> None:
+    """Ends a walk along links that lead back: ls says of each that it is in a circle."""
+    if any(path.count("/") > _DEEPEST for path in waiting):
+        not_modelled(call, "a circle of links")
 
 
 def _blocks(call: Call, name: str) -> int:

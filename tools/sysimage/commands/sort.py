@@ -250,7 +250,7 @@ def _value(text: bytes) -> tuple[int, Decimal]:
     return (0 if not number else -order if number < 0 else order), number
 
 
-def _versions(left: bytes, right: bytes) -> int:
+def versions(left: bytes, right: bytes) -> int:
     """Compares as gnulib's filevercmp does: without the suffixes of files first."""
     if not left or not right:
         return bool(left) - bool(right)
@@ -298,6 +298,6 @@ def _parts(left: bytes, right: bytes) -> int:
     return 0
 
 
-_COMPARERS: dict[str, _Compare] = {"n": _numbers, "h": _human, "V": _versions}
+_COMPARERS: dict[str, _Compare] = {"n": _numbers, "h": _human, "V": versions}
 COMMANDS: Mapping[str, Command] = {"sort": sort}
 """This family's commands by name."""
