@@ -11,6 +11,7 @@ from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.effects.ledger import CommandEntry
 from tools.sysimage.effects.root import Root
 from tools.sysimage.scripts.machine import Machine
+from tools.sysimage.scripts.redirect import UUID
 from tools.sysimage.scripts.streams import Source, Stream
 
 
@@ -24,6 +25,7 @@ class Left:
     command: str
 
 
+_UUID = b"00000000-0000-4000-8000-000000000000\n"
 _RANDOM = b"placeholder 0123456789 PLACEHOLDER not a secret " * 1024
 
 
@@ -61,7 +63,7 @@ class World:
         left = Left("secrets", self.who, self.script, f"{machine.meter.last} ({name})")
         if left not in self.left:
             self.left.append(left)
-        return Source(_RANDOM)
+        return Source(_UUID if name == UUID else _RANDOM)
 
     def remove_placeholders(self) -> None:
         """Removes what stood for keys, under whatever name it is now."""

@@ -10,8 +10,9 @@ from tools.sysimage.scripts.streams import Full, Null, OpenFile, Source, Stream
 from tools.sysimage.scripts.syntax import HereDocument, Redirect
 
 _DEVICES: dict[str, type[Null]] = {"/dev/null": Null, "/dev/full": Full}
-RANDOM = ("/dev/random", "/dev/urandom")
-"""Devices of which nothing in an image may come: all guests would share it."""
+UUID = "/proc/sys/kernel/random/uuid"
+RANDOM = ("/dev/random", "/dev/urandom", UUID)
+"""Files of which nothing in an image may come: all guests would share it."""
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _MESSAGES = {errno.ENOENT: "No such file", errno.ENOTDIR: "No such file"}
 _CREATE_MESSAGES = {errno.ENOENT: "Directory nonexistent", errno.ENOTDIR: "Directory nonexistent"}
@@ -105,10 +106,10 @@ def _open(machine: Machine, operator: str, name: str) -> Stream:
 
 
 def _device(machine: Machine, name: str) -> Stream | None:
-    if not name.startswith("/dev/"):
-        return None
     if name in RANDOM:
         return machine.random(machine, name)
+    if not name.startswith("/dev/"):
+        return None
     if name in _DEVICES:
         return _DEVICES[name]()
     number = _STANDARD.get(name)
