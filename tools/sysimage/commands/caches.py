@@ -130,7 +130,11 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     "cache": (
         *("mandb", "catman", "fc-cache", "update-mime-database", "update-desktop-database"),
-        *("gtk-update-icon-cache", "gtk4-update-icon-cache", "update-icon-caches", "mktexlsr", "texhash"),
+        *(
+            "gtk-update-icon-cache",
+            "gtk4-update-icon-cache",
+            "update-icon-caches",
+        ),
         *("update-pciids", "setupcon", "helpztags"),
     ),
     "kernel": ("systemd-sysctl", "linux-update-symlinks"),
@@ -172,13 +176,9 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
             "updmap-sys",
             "updmap.pl",
             "update-language",
-            "update-updmap",
-            "update-fmtutil",
             "depmod",
         ),
         *(
-            "update-texmf",
-            "update-texmf-config",
             "update-default-wordlist",
             "update-default-ispell",
             "update-default-aspell",

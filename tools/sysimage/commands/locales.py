@@ -1,4 +1,4 @@
-"""update-locale(8)."""
+"""update-locale(8) and pam_getenv(1): variables of all sessions."""
 
 import re
 from collections.abc import Mapping
@@ -37,5 +37,23 @@ def update_locale(call: Call) -> int:
     return 0
 
 
-COMMANDS: Mapping[str, Command] = {"update-locale": update_locale}
+def pam_getenv(call: Call) -> int:
+    """pam_getenv(1): a variable of /etc/environment, or nothing."""
+    names = [word for word in call.arguments if word not in ("-l", "-s")]
+    lines = call.root.text("etc/security/pam_env.conf").splitlines()
+    if not names or any(line.strip() and not line.strip().startswith("#") for line in lines):
+        call.refuse("pam_getenv with a pam_env.conf that sets something is not modelled")
+    value: str | None = None
+    for line in call.root.text("etc/environment").splitlines():
+        match = re.match(r"(.*?)=(.+)", line.lstrip().partition("#")[0].removeprefix("export "))
+        if line.endswith("\\"):
+            call.refuse("pam_getenv with lines that go on is not modelled")
+        if match and match[1] == names[0]:
+            value = re.sub(r"^[\"'](.*?)[\"']?$", r"\1", match[2])
+    if value is not None:
+        call.out(f"{value}\n")
+    return 0
+
+
+COMMANDS: Mapping[str, Command] = {"pam_getenv": pam_getenv, "update-locale": update_locale}
 """This family's commands by name."""

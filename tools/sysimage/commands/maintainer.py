@@ -113,6 +113,8 @@ def _sh(call: Call) -> int:
         name = words[0] if words else call.name
     elif words and "s" not in letters:
         text, name = call.input(words[0]), words[0]
+        if name.rpartition("/")[2] in COMMANDS and _is_common(name):
+            return call.execute(words)  # such as a program that is left for the guest
     else:
         text, name, words = call.stdin(), call.name, [call.name, *words]
     prefix = "".join(f"set -{letter}\n" for letter in letters if letter in "efux").encode()

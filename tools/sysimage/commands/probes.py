@@ -53,10 +53,20 @@ def locale(call: Call) -> int:
     return 0
 
 
+# Programs that scripts have as an argument.
+_NEXT_PORT = 'use lib "/usr/share/postgresql-common";use PgCommon;printf "%s\\n", next_free_port;'
+_PLUGINS = "from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))"
+
+
 def perl(call: Call) -> int:
     """perl(1): programs that do nothing, and whether a module is there."""
     words = list(call.arguments)
     modules = [word[2:].partition("=")[0] for word in words if re.fullmatch(r"-[mM][\w:]+(=\S+)?", word)]
+    if words[:1] == ["-e"] and words[1:] == [_NEXT_PORT]:
+        # Clusters that are left for the guest have their ports.
+        made = sum(left.command.startswith("pg_createcluster") for left in call.world.left)
+        call.out(f"{5432 + made}\n")
+        return 0
     rest = [word for word in words if not re.fullmatch(r"-[mM][\w:]+(=\S+)?|-w", word)]
     program = rest[1] if len(rest) == 2 and rest[0] == "-e" else None
     if program is not None and (used := re.fullmatch(r"\s*use ([\w:]+);?\s*", program)):
@@ -96,6 +106,8 @@ def python(call: Call) -> int:
         return call.leave("byte code")
     if words[:1] == ["-m"] and words[1:2] in (["compileall"], ["py_compile"]):
         return call.leave("byte code")
+    if words == ["-c", _PLUGINS]:
+        return call.leave("cache")  # the index of plugins, which twisted makes anew
     if words[:1] in (["--version"], ["-V"]):
         version = re.search(r"python(3\.\d+)$", call.root.tree.resolve("usr/bin/python3"))
         call.out(f"Python {version[1] if version else '3'}.0\n")
@@ -127,6 +139,15 @@ def _has_python_module(call: Call, module: str) -> bool:
         for folder in folders
         for end in (".py", "/__init__.py")
     )
+
+
+def ghc(call: Call) -> int:
+    """ghc(1) --info: on amd64 and arm64 it has an interpreter; it is all that is told."""
+    if list(call.arguments) != ["--info"]:
+        call.refuse(f"ghc {' '.join(call.arguments)} is not modelled")
+    call.out(' [("Project name","The Glorious Glasgow Haskell Compilation System")\n')
+    call.out(' ,("Have interpreter","YES")\n ]\n')
+    return 0
 
 
 def linux_version(call: Call) -> int:
@@ -233,6 +254,7 @@ COMMANDS: Mapping[str, Command] = {
     "fuser": _fixed(1),
     "apache2": apache2,
     "chronyd": chronyd,
+    "ghc": ghc,
     "linux-version": linux_version,
     "locale": locale,
     "lsof": _fixed(1),
