@@ -4,14 +4,20 @@ import math
 import re
 from collections.abc import Callable
 
-from tools.sysimage.commands.awk_data import (
-    Value,
-)
+from tools.sysimage.commands.awk_data import JumpError, Value
 
 MAX_STEPS = 5_000_000
 
 
-class ReturnError(Exception):
+class BreakError(JumpError):
+    """The end of a loop."""
+
+
+class ContinueError(JumpError):
+    """The end of a loop's round."""
+
+
+class ReturnError(JumpError):
     """The end of a function's call, with its value."""
 
     def __init__(self, value: Value) -> None:

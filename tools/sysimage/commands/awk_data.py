@@ -52,7 +52,37 @@ type Value = float | str
 type Array = dict[str, Value]
 
 
-class ExitError(Exception):
+class Unordered(Text):
+    """What a loop over an array leaves in its variable, where that depends on the order; the array's name."""
+
+    __slots__ = ()
+
+
+class JumpError(Exception):
+    """A statement that goes on elsewhere."""
+
+
+SPECIAL = frozenset(
+    [
+        "FS",
+        "OFS",
+        "ORS",
+        "RS",
+        "NR",
+        "FNR",
+        "FILENAME",
+        "SUBSEP",
+        "CONVFMT",
+        "OFMT",
+        "RSTART",
+        "RLENGTH",
+        "ARGC",
+    ]
+)
+"""The variables that awk has by itself, and that are no arrays."""
+
+
+class ExitError(JumpError):
     """The end of the program, by exit."""
 
     pass

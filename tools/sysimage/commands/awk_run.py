@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.sysimage.commands.awk_calculation import MAX_STEPS, ReturnError
+from tools.sysimage.commands.awk_calculation import MAX_STEPS, BreakError, ContinueError, ReturnError
 from tools.sysimage.commands.awk_data import (
     ExitError,
+    JumpError,
     Text,
     as_node,
     as_number,
@@ -12,26 +13,18 @@ from tools.sysimage.commands.awk_data import (
     inward,
     outward,
 )
+from tools.sysimage.commands.awk_orders import Orders
 from tools.sysimage.commands.awk_parse import parse
 from tools.sysimage.commands.awk_tree import AwkError, Rule, unescape
-from tools.sysimage.commands.awk_values import Values
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.regex import PatternError, UnmodelledPatternError
 
 
-class _NextError(Exception):
+class _NextError(JumpError):
     pass
 
 
-class _NextFileError(Exception):
-    pass
-
-
-class _BreakError(Exception):
-    pass
-
-
-class _ContinueError(Exception):
+class _NextFileError(JumpError):
     pass
 
 
@@ -67,7 +60,7 @@ def awk(call: Call) -> int:
         call.refuse(f"awk: the pattern {str(error)!r} is not modelled")
 
 
-class _Machine(Values):
+class _Machine(Orders):
     # Running.
 
     def run(self) -> int:
@@ -156,9 +149,9 @@ class _Machine(Values):
         while condition is None or self._true(self._value(condition)):
             try:
                 self._execute(body)
-            except _BreakError:
+            except BreakError:
                 return
-            except _ContinueError:
+            except ContinueError:
                 pass
             if step is not None:
                 self._execute(step)
@@ -169,9 +162,9 @@ class _Machine(Values):
     def _do(self, body: object, condition: object) -> None:
         try:
             self._execute(body)
-        except _BreakError:
+        except BreakError:
             return
-        except _ContinueError:
+        except ContinueError:
             pass
         self._loop(condition, None, body)
 
@@ -179,20 +172,6 @@ class _Machine(Values):
         if first is not None:
             self._execute(first)
         self._loop(condition, step, body)
-
-    def _for_in(self, name: str, array: str, body: object) -> None:
-        keys = list(self._array(array))
-        if len(keys) > 1:
-            # mawk's is that of its hash table.
-            self._call.refuse(f"awk: the order of a loop over the array {array} is not modelled")
-        for key in keys:
-            self._place(name)[name] = Text(key)
-            try:
-                self._execute(body)
-            except _BreakError:
-                return
-            except _ContinueError:
-                continue
 
     def _print(self, arguments: Sequence[object], operator: str, target: object) -> None:
         values = [self._value(argument) for argument in arguments]
@@ -237,8 +216,8 @@ def _evaluate(machine: _Machine, expression: object) -> None:
 
 _STATEMENTS: dict[str, Callable[..., None]] = {
     "block": _Machine._block,
-    "break": _raise(_BreakError),
-    "continue": _raise(_ContinueError),
+    "break": _raise(BreakError),
+    "continue": _raise(ContinueError),
     "delete": _Machine._delete,
     "do": _Machine._do,
     "exit": _Machine._exit,

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from typing import NoReturn
 
 from tools.sysimage.commands.awk_data import (
     FORMAT,
@@ -11,6 +12,7 @@ from tools.sysimage.commands.awk_data import (
     ExitError,
     Frame,
     Text,
+    Unordered,
     Value,
     as_node,
     as_number,
@@ -52,6 +54,7 @@ class Store:
             "ARGV": {str(at): Text(word) for at, word in enumerate(["awk", *operands])},
         }
         self._frames: list[Frame] = []
+        self._trying: list[str] = []  # arrays over which a loop runs in one order of several
         self._record = ""
         self._joined = False  # whether the record is one that awk has made of fields
         self._fields: list[Value] | None = []
@@ -74,6 +77,14 @@ class Store:
     def _execute(self, part: object) -> None:
         """Executes a statement; the machine does."""
         raise NotImplementedError(part)
+
+    def _no_order(self, array: str) -> NoReturn:
+        self._call.refuse(f"awk: the order of a loop over the array {array} is not modelled")
+
+    def _acts(self) -> None:
+        """Ends the build for what can't be undone in a loop that runs in several orders."""
+        if self._trying:
+            self._no_order(self._trying[0])
 
     def _next_record(self) -> bool:
         while not self._records:
@@ -203,6 +214,8 @@ class Store:
         value = self._place(name).get(name)
         if isinstance(value, dict):
             raise AwkError(f"{name} is an array")
+        if isinstance(value, Unordered):
+            self._no_order(value)
         return value
 
     def _array(self, name: str) -> Array:

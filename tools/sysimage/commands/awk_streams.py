@@ -59,6 +59,7 @@ class Streams(Store):
 
     def _shell(self, text: str, stdin: bytes | None, stdout: Stream | None) -> int:
         """Has a shell execute a command. Returns its status."""
+        self._acts()
         machine = self._call.machine.subshell()
         if stdin is not None:
             machine.descriptors[0] = Source(stdin)
@@ -90,8 +91,10 @@ class Streams(Store):
         elif not operator or name in ("/dev/stdout", "-"):
             self._stdout += data
         elif name == "/dev/stderr":
+            self._acts()
             self._call.machine.stream(2).write(data)
         elif name != "/dev/null":
+            self._acts()
             if name not in self._written:
                 old = self._file(name) if operator == ">>" else None
                 self._written[name] = bytearray(encode(old or ""))
@@ -101,6 +104,7 @@ class Streams(Store):
 
     def _flush_output(self) -> None:
         if self._stdout:
+            self._acts()
             self._call.out(bytes(self._stdout))
             self._stdout.clear()
 
