@@ -10,6 +10,7 @@ from tools.sysimage.commands.coreutils_look import size_of
 from tools.sysimage.commands.coreutils_words import base, curly, joined, names_of, not_modelled, reason
 from tools.sysimage.commands.find_expression import ExpressionError, Found, Parser, Test, count
 from tools.sysimage.commands.find_output import LETTERS, printed
+from tools.sysimage.commands.find_regex import regex, regextype
 from tools.sysimage.commands.tree_files import Buffer
 from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.scripts.marked import inward
@@ -33,6 +34,7 @@ class _Search:
     depth_first: bool = False
     status: int = 0
     pruned: bool = False
+    regextype: str = "findutils-default"
     batches: list[tuple[list[str], list[str]]] = field(default_factory=list)  # of -exec … +
 
     def complain(self, message: str) -> None:
@@ -116,6 +118,15 @@ class _Search:
                 return lambda _found: True
             case "-executable":
                 return self._is_executable
+        return self._other(word, take)
+
+    def _other(self, word: str, take: Callable[[], str]) -> Test:
+        match word:
+            case "-regextype":
+                self.regextype = regextype(take())
+                return lambda _found: True
+            case "-regex" | "-iregex":
+                return regex(self.call, take(), self.regextype, ignore_case=word == "-iregex")
         return self._action(word, take)
 
     def _action(self, word: str, take: Callable[[], str]) -> Test:  # noqa: PLR0911
