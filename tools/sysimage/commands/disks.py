@@ -44,17 +44,20 @@ def df(call: Call) -> int:
         width = max(len(head), len(str(number)))
         call.out(f"{head:>{width}}\n" + f"{number:>{width}}\n" * count)
         return status
-    if "T" in given:
-        not_modelled(call, "-T")
     blocks = f"{unit}-blocks" if "portability" in given else f"{unit // 1024}K-blocks"
     capacity = "Capacity" if "portability" in given else "Use%"
-    rows = [("Filesystem", blocks, "Used", "Available", capacity, "Mounted on")]
+    rows: list[tuple[str, ...]] = [("Filesystem", blocks, "Used", "Available", capacity, "Mounted on")]
     rows += [("/dev/root", str(size), str(used), str(free), "50%", "/")] * count
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    if "T" in given:
+        # du counts blocks as this one does, too.
+        rows = [(name, "Type" if not at else "ext4", *rest) for at, (name, *rest) in enumerate(rows)]
+    last = len(rows[0]) - 1
+    widths = [max(len(row[column]) for row in rows) for column in range(last)]
     for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:5], widths[1:], strict=True)]
-        call.out(" ".join([*cells, row[5]]) + "\n")
+        texts = last - 4  # at the left
+        cells = [cell.ljust(width) for cell, width in zip(row[:texts], widths, strict=False)]
+        cells += [cell.rjust(width) for cell, width in zip(row[texts:last], widths[texts:], strict=True)]
+        call.out(" ".join([*cells, row[last]]) + "\n")
     return status
 
 
