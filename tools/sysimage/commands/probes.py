@@ -212,13 +212,6 @@ def py3versions(call: Call) -> int:
     return 0
 
 
-def update_inetd(call: Call) -> int:
-    """update-inetd(8): without inetd.conf(5) there is nothing to change."""
-    if call.files.find("/etc/inetd.conf") is not None:
-        call.refuse("update-inetd changes /etc/inetd.conf, which is not modelled")
-    return 0
-
-
 def apache2(call: Call) -> int:
     """apache2(8) -t: the configuration is as its packages have it."""
     if not set(call.arguments) & {"-t", "-v", "-V"}:
@@ -268,7 +261,6 @@ COMMANDS: Mapping[str, Command] = {
     "py3versions.py": py3versions,
     "run-parts": run_parts,
     "stty": _fixed(1),
-    "update-inetd": update_inetd,
     "ss": ss,
     **dict.fromkeys(("sshd", "sshd.session-split"), sshd),
     "start-stop-daemon": _fixed(0),
