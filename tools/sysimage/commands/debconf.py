@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from tools.sysimage.commands import debconf_tools
+from tools.sysimage.commands import debconf_tools, perl_scripts
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.debconf_database import Database, DebconfError, database
 from tools.sysimage.commands.debconf_protocol import reply
@@ -107,6 +107,10 @@ def _converse(call: Call, owner: str, argv: Sequence[str], data: bytes | None) -
         status = Call(call.world, machine, argv).execute(argv)
     else:
         options = shell_options(data)
+        if options is None and (told := perl_scripts.find(data)):
+            status = Call(call.world, machine, argv).run(told)
+            link.finish()
+            return status
         if options is None:
             call.refuse(f"debconf's frontend is to run {argv[0]}, which is no shell script")
         status = shell.run_program(machine, with_options(options, data), argv, bash=is_bash(data))
@@ -193,7 +197,7 @@ def _configure(call: Call, owner: str, base: str, argv: Sequence[str]) -> int:
     config = _script(call, f"{base}config")
     if config is None:
         return 0
-    if shell_options(config) is None:
+    if shell_options(config) is None and perl_scripts.find(config) is None:
         call.leave("questions")
         return 0
     world = call.world

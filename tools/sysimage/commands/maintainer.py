@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from tools.sysimage.commands import perl_scripts
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.journal import Change
 from tools.sysimage.commands.registry import COMMANDS
@@ -21,6 +22,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _VERSION = "1.22.21"  # what DPKG_RUNNING_VERSION says where dpkg is not in the set
 _PREINST = "/var/lib/dpkg/tmp.ci/preinst"
 _REMEDY = "say by an entry [[command]] what it does"
+_WITH_DEBCONF = b'exec /usr/share/debconf/frontend "$0" "$@"\n'
 _LONGEST = 1 << 20  # bytes of a program that may be a script
 _MESSAGE = 400  # bytes of a script's complaints that an error shows
 
@@ -55,6 +57,9 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
     if data is None:
         return
     options = shell_options(data)
+    if options is None and perl_scripts.find(data):
+        # As the library of debconf for Perl does.
+        options, data = "e", _WITH_DEBCONF
     if options is None:
         first = data.partition(b"\n")[0].decode("utf-8", "replace")
         raise ScriptError(

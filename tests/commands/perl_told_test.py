@@ -1,0 +1,119 @@
+"""Programs and maintainer scripts in Perl that are told one by one; here, other texts stand for them."""
+
+import hashlib
+
+import pytest
+
+from tests.commands import debconf_world
+from tests.commands.rooted import package, rooted
+from tests.commands.world import run
+from tools.sysimage.commands import maintainer, perl_scripts, told_programs
+from tools.sysimage.core.errors import ToolError
+
+_KRB5 = "usr/share/kerberos-configs/krb5.conf.template"
+_TEMPLATES = b"""
+Template: krb5-config/title
+Type: title
+Description: t
+
+Template: krb5-config/default_realm
+Type: string
+Description: r
+
+Template: krb5-config/add_servers
+Type: boolean
+Default: false
+Description: ${dns}
+
+Template: krb5-config/add_servers_realm
+Type: string
+Description: i
+
+Template: krb5-config/kerberos_servers
+Type: string
+Description: s
+
+Template: krb5-config/admin_server
+Type: string
+Description: a
+
+Template: krb5-config/read_conf
+Type: boolean
+Default: true
+Description: i
+
+Template: krb5-config/no_dns
+Type: text
+Description: n
+"""
+
+
+# Of Perl itself, with the programs of privoxy 4.0.0.
+@pytest.mark.parametrize(
+    ("name", "words", "text", "output"),
+    [
+        (
+            "_privoxy_listens",
+            "",
+            "listen-address a:1 b\n listen-address\tc\nlisten-addresses d\n",
+            "a:1 c\n\n",
+        ),
+        ("_privoxy_listens", "", "", "\n\n"),
+        (
+            "_privoxy_configuration",
+            "x y",
+            "a\nlisten-address a:1\n#listen-address b\nlisten-address c",
+            "a\nlisten-address  x\nlisten-address  y\n#listen-address b\n",
+        ),
+        ("_privoxy_configuration", "", "listen-address a\nb", "b\n"),
+    ],
+)
+def test_a_told_program_would_write_something_else(
+    name: str, words: str, text: str, output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = hashlib.sha256(b"a program").hexdigest()
+    monkeypatch.setattr(told_programs, "_PROGRAMS", {digest: getattr(told_programs, name)})
+    made = rooted({"in": text})
+    assert run(made, f"perl -le 'a program' {words} < /in".encode())[:2] == (0, output.encode())
+
+
+def _kerberos(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], template: str) -> str:
+    scripts = {b"#!/usr/bin/perl\n1": "_krb5_questions", b"#!/usr/bin/perl\n2": "_krb5_configuration"}
+    monkeypatch.setattr(
+        perl_scripts,
+        "_SCRIPTS",
+        {hashlib.sha256(text).hexdigest(): getattr(perl_scripts, name) for text, name in scripts.items()},
+    )
+    made = debconf_world.make({_KRB5: template.encode(), "etc/hosts": b""})
+    made.answers = answers
+    control = {
+        "config": "#!/usr/bin/perl\n1",
+        "postinst": "#!/usr/bin/perl\n2",
+        "templates": _TEMPLATES.decode(),
+    }
+    told = package("Package: krb5-config\nVersion: 1\nArchitecture: all\n", control, [])
+    maintainer.run(made, told, "postinst", ["configure", ""])
+    return made.root.tree["etc/krb5.conf"].read().decode()
+
+
+def test_kerberos_would_have_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "[libdefaults]\n\tdefault_realm = A\n[realms]\n\tA = {\n\t}\n"
+    assert _kerberos(monkeypatch, {}, text) == text
+
+
+def test_kerberos_would_have_another_realm_than_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "[libdefaults]\n# default_realm = C\n\tdefault_realm = A\n[realms]\n\tA = {\n\t}\n"
+    answers = {
+        "krb5-config/default_realm": "B.X",
+        "krb5-config/add_servers": "true",
+        "krb5-config/kerberos_servers": "k1 k2",
+        "krb5-config/admin_server": "k1",
+    }
+    assert _kerberos(monkeypatch, answers, text) == text.replace(
+        "\tdefault_realm = A", "\tdefault_realm = B.X"
+    ).replace("[realms]", "[realms]\n\tB.X = {\n\t\tkdc = k1\n\t\tkdc = k2\n\t\tadmin_server = k1\n\t}")
+
+
+def test_a_program_that_nobody_told_would_do_nothing() -> None:
+    with pytest.raises(ToolError, match="not modelled"):
+        run(rooted({}), b"perl -le 'print 2'")
