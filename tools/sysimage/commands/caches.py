@@ -39,6 +39,8 @@ def _keys(call: Call) -> int:
     if call.name == "make-ssl-cert":
         snakeoil = ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key")
         paths = list(snakeoil) if words[:1] == ["generate-default-snakeoil"] else words[1:2]
+    if call.name == "xrdp-keygen" and words[:1] == ["xrdp"]:
+        paths = [path if path != "auto" else "/etc/xrdp/rsakeys.ini" for path in (words[1:2] or ["auto"])]
     for path in paths:
         call.place(path)
     return call.leave("keys")

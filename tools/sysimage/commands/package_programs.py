@@ -1,0 +1,113 @@
+"""Compiled programs of single packages, as far as their packages' scripts start them."""
+
+import re
+from collections.abc import Mapping
+
+from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.effects.root import Root
+
+_ISCSI_NAME = "/etc/iscsi/initiatorname.iscsi"
+_ICINGA = "/etc/icinga2"
+_AT_THE_END = 90  # place among the effects at the end
+
+
+def _refuse(call: Call) -> int:
+    call.refuse(f"{call.name} {' '.join(call.arguments)} is not modelled")
+
+
+def exim4(call: Call) -> int:
+    """exim4(8) -bV: a configuration of its packages' parts is sound; -bi makes nothing."""
+    return 0 if {"-bV", "-bi"} & set(call.arguments) else _refuse(call)
+
+
+def newaliases(call: Call) -> int:
+    """newaliases(1): Exim reads the aliases as they are, others make a database of them."""
+    found = call.machine.find(call.argv[0])
+    path = call.files.lookup(call.machine.path(found))[0] if found else ""
+    if path.rpartition("/")[2].startswith("exim"):
+        return 0
+    return call.leave("compiled data")
+
+
+def auditctl(call: Call) -> int:
+    """auditctl(8): the kernel has no audit that a chroot could ask; rules are loaded in the guest."""
+    if call.arguments[:1] == ["-R"]:
+        return call.leave("kernel")
+    if list(call.arguments) != ["-s"]:
+        _refuse(call)
+    return call.complain("Error - audit support not in kernel")
+
+
+def iscsi_iname(call: Call) -> int:
+    """iscsi-iname(8): the name is each guest's own, which open-iscsi makes where its file says so."""
+
+    def ask(root: Root) -> None:
+        inode = root.tree.find(_ISCSI_NAME[1:])
+        if inode is not None:
+            root.write(_ISCSI_NAME[1:], "GenerateName=yes\n")
+
+    words = list(call.arguments)
+    call.root.late.setdefault((_AT_THE_END, _ISCSI_NAME), ask)
+    call.leave("keys")
+    call.out(
+        f"{words[1] if words[:1] == ['-p'] and len(words) > 1 else 'iqn.2016-04.com.open-iscsi'}:guest\n"
+    )
+    return 0
+
+
+def icinga2(call: Call) -> int:
+    """icinga2(8) feature enable: links to features that are there."""
+    words = list(call.arguments)
+    if words[:2] != ["feature", "enable"] or not words[2:] or any(word.startswith("-") for word in words):
+        _refuse(call)
+    status = 0
+    for name in words[2:]:
+        if call.files.find(f"{_ICINGA}/features-available/{name}.conf") is None:
+            call.complain(f"critical/cli: Cannot enable feature '{name}'. Unknown feature.")
+            status = 1
+        elif call.files.find(f"{_ICINGA}/features-enabled/{name}.conf", follow=False) is None:
+            call.files.make_symlink(
+                f"../features-available/{name}.conf", f"{_ICINGA}/features-enabled/{name}.conf"
+            )
+            call.out(
+                f"Enabling feature {name}. Make sure to restart Icinga 2 for these changes to take effect.\n"
+            )
+    return status
+
+
+def acngtool(call: Call) -> int:
+    """acngtool(8): `printvar`, of a variable that the configuration has; `curl` finds no network."""
+    words = list(call.arguments)
+    if "curl" in words[:2]:
+        return 1
+    if len(words) != 4 or words[0] != "printvar" or words[2] != "-c":
+        _refuse(call)
+    value = None
+    for name in call.files.names(call.path(words[3])):
+        if name.endswith(".conf"):
+            text = call.files.read(call.path(f"{words[3]}/{name}")).decode("utf-8", "surrogateescape")
+            for match in re.finditer(
+                rf"(?im)^[ \t]*{re.escape(words[1])}[ \t]*:[ \t]*([^\s#]+)[ \t]*$", text
+            ):
+                value = match[1]
+    if value is None:
+        call.refuse(f"acngtool: the default of {words[1]} is not modelled")
+    call.out(f"{value}\n")
+    return 0
+
+
+def etckeeper(call: Call) -> int:
+    """etckeeper(8): the history of /etc begins where it is kept."""
+    return call.leave("machine")
+
+
+COMMANDS: Mapping[str, Command] = {
+    "acngtool": acngtool,
+    "auditctl": auditctl,
+    "etckeeper": etckeeper,
+    "exim4": exim4,
+    "icinga2": icinga2,
+    "iscsi-iname": iscsi_iname,
+    **dict.fromkeys(("newaliases", "postalias", "postmap"), newaliases),
+}
+"""This family's commands by name."""
