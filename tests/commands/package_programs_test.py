@@ -69,7 +69,14 @@ def test_all_guests_would_have_one_name_for_iscsi() -> None:
 
 
 def test_features_of_icinga_would_be_off() -> None:
-    made = rooted({"etc/icinga2/features-available/a.conf": "", "etc/icinga2/features-enabled": None})
+    made = rooted(
+        {
+            "etc/icinga2/features-available/a.conf": "",
+            "etc/icinga2/features-enabled": None,
+            "etc/passwd": "nagios:x:7:8::/:\n",
+            "etc/group": "nagios:x:8:\n",
+        }
+    )
     assert run(made, b"icinga2 feature enable a")[0] == 0
     assert run(made, b"icinga2 feature enable a nothing")[0] == 1
     assert (

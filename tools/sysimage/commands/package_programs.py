@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from tools.sysimage.commands import owners
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.effects.root import Root
 
@@ -56,7 +57,7 @@ def iscsi_iname(call: Call) -> int:
 
 
 def icinga2(call: Call) -> int:
-    """icinga2(8) feature enable: links to features that are there."""
+    """icinga2(8) feature enable: links to features that are there, of the user that it becomes."""
     words = list(call.arguments)
     if words[:2] != ["feature", "enable"] or not words[2:] or any(word.startswith("-") for word in words):
         _refuse(call)
@@ -66,9 +67,10 @@ def icinga2(call: Call) -> int:
             call.complain(f"critical/cli: Cannot enable feature '{name}'. Unknown feature.")
             status = 1
         elif call.files.find(f"{_ICINGA}/features-enabled/{name}.conf", follow=False) is None:
-            call.files.make_symlink(
-                f"../features-available/{name}.conf", f"{_ICINGA}/features-enabled/{name}.conf"
-            )
+            link = f"{_ICINGA}/features-enabled/{name}.conf"
+            call.files.make_symlink(f"../features-available/{name}.conf", link)
+            owner = owners.parse(call.root, "nagios:nagios")
+            call.files.chown(call.files.get(link, follow=False), owner.uid, owner.gid)
             call.out(
                 f"Enabling feature {name}. Make sure to restart Icinga 2 for these changes to take effect.\n"
             )
