@@ -116,6 +116,17 @@ def test_a_second_program_would_open_a_locked_database() -> None:
     assert _lines(made) == ["1"]
 
 
+def test_what_is_not_saved_yet_would_be_shown() -> None:
+    script = _HEAD + b"db_set p/a two\ndebconf-show p >>/work/out\necho end >>/work/out\n"
+    made = _world(script)
+    configure(made, script)
+    first = _lines(made)
+    configure(made, script)
+    # By hand in a chroot, with debconf 1.5.91.
+    assert [line for line in first if "p/a" in line] == []
+    assert [line for line in _lines(made) if "p/a" in line] == ["  p/a: two"]
+
+
 def _answered(answers: dict[str, str], script: bytes, templates: bytes = _TEMPLATES) -> World:
     made = replace(_world(script, templates=templates), answers=answers)
     made.bootstrap = True

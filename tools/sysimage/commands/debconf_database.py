@@ -31,6 +31,10 @@ class Item:
     flags: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
+    def copy(self) -> Item:
+        """Returns one of its own."""
+        return Item(set(self.owners), dict(self.fields), dict(self.flags), dict(self.variables))
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -54,6 +58,7 @@ class Database:
     priorities: dict[str, str] = field(default_factory=dict)  # of questions, in the running process
     title: str = ""  # what the running frontend has above its texts
     converts: bool = False  # whether Text::Iconv is installed
+    saved: Database | None = None  # what its files have while a frontend runs, which writes them at its end
 
     # Templates (Debconf::Template).
 
@@ -206,6 +211,12 @@ class Database:
 
     def begin(self) -> None:
         """Starts a process that has the database open."""
+        self.saved = Database(
+            self.answers,
+            templates={name: item.copy() for name, item in self.templates.items()},
+            questions={name: item.copy() for name, item in self.questions.items()},
+            converts=self.converts,
+        )
         self.running = True
         self.title = ""
         self.cached.clear()
@@ -213,7 +224,7 @@ class Database:
 
     def end(self) -> None:
         """Closes the database: what its files (Debconf::Format::822) can't hold is lost."""
-        self.running = False
+        self.running, self.saved = False, None
         for item in (*self.templates.values(), *self.questions.values()):
             item.flags = {flag: value for flag, value in item.flags.items() if value == "true"}
             for table in (item.fields, item.variables):
