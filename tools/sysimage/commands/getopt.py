@@ -32,7 +32,7 @@ def getopt(call: Call) -> int:
         short, rest = (words[0], words[1:]) if words else ("", [])
     long = [name for text in given.values("longoptions") for name in re.split("[, \t\n]+", text) if name]
     name = given.value("name", "getopt")
-    reader = _Reader(call, name, short, long, rest)
+    reader = _Reader(call, name, short, long, rest, "alternative" in given)
     reader.read()
     quote: Callable[[str], str] = (lambda text: text) if "unquoted" in given or given.operands else _quoted
     words = [word if is_option else quote(word) for word, is_option in reader.out]
@@ -53,6 +53,7 @@ class _Reader:
     short: str
     long: Sequence[str]
     words: list[str]
+    alternative: bool = False  # whether long options may begin with one hyphen
     out: list[tuple[str, bool]] = field(default_factory=list)
     operands: list[str] = field(default_factory=list)
     status: int = 0
@@ -66,6 +67,8 @@ class _Reader:
                 break
             if word.startswith("--"):
                 self._long(word)
+            elif self.alternative and self._is_long(word):
+                self._long(f"-{word}")
             elif word.startswith("-") and word != "-":
                 self._short(word[1:])
             else:
@@ -73,6 +76,11 @@ class _Reader:
                 if posix:
                     break
         self.operands += self.words
+
+    def _is_long(self, word: str) -> bool:
+        if not word.startswith("-") or word == "-" or (len(word) == 2 and word[1] in self.short):
+            return False
+        return any(name.startswith(word[1:].partition("=")[0]) for name in self.long)
 
     def _complain(self, message: str) -> None:
         self.status = 1
