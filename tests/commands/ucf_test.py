@@ -33,9 +33,13 @@ def _describe(inode: Inode) -> str:
     return f"f {inode.mode:o} {inode.read()[:300]!r}"
 
 
+# ucf reads its options by `getopt -a`: one hyphen is enough.
+@pytest.mark.parametrize("hyphens", ["--", "-"])
 @pytest.mark.parametrize("number", range(len(_CASES)))
-def test_a_configuration_file_would_be_another_than_ucfs(number: int) -> None:
-    case = _CASES[number]
+def test_a_configuration_file_would_be_another_than_ucfs(number: int, hyphens: str) -> None:
+    case = dict(_CASES[number])
+    for option in ("three-way", "debconf-ok", "purge"):
+        case["script"] = case["script"].replace(f" --{option} ", f" {hyphens}{option} ")
     made = make(
         {
             "var/lib/dpkg/info/zz.postinst": case["script"].encode(),

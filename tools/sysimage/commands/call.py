@@ -50,10 +50,10 @@ class Call:
         """The root filesystem, as effects know it."""
         return self.world.root
 
-    def options(self, *declarations: str, permute: bool = True) -> Given:
+    def options(self, *declarations: str, permute: bool = True, alternative: bool = False) -> Given:
         """Reads the arguments (see `options.parse`); one that is not declared ends the build by its name."""
         try:
-            return parse(self.arguments, declarations, permute=permute)
+            return parse(self.arguments, declarations, permute=permute, alternative=alternative)
         except BadOptionError as error:
             self.refuse(f"{self.name}: the option {error} is not modelled")
 

@@ -70,10 +70,17 @@ def _declared(declarations: tuple[str, ...]) -> _Declared:
     return found
 
 
-def parse(arguments: Sequence[str], declarations: Sequence[str], *, permute: bool = True) -> Given:
+def parse(
+    arguments: Sequence[str],
+    declarations: Sequence[str],
+    *,
+    permute: bool = True,
+    alternative: bool = False,
+) -> Given:
     """Reads the words after a command's name.
 
-    Without `permute`, the first operand ends the options, as it does for `env` and `xargs`. Raises
+    Without `permute`, the first operand ends the options, as it does for `env` and `xargs`. With
+    `alternative`, long options may begin with one hyphen, as getopt_long_only(3) has it. Raises
     BadOptionError.
     """
     declared = _declared(tuple(declarations))
@@ -87,6 +94,8 @@ def parse(arguments: Sequence[str], declarations: Sequence[str], *, permute: boo
             break
         if word.startswith("--"):
             options.append(_long(declared, word, rest))
+        elif alternative and _is_long(declared, word):
+            options.append(_long(declared, f"-{word}", rest))
         elif word.startswith("-") and word != "-":
             options += _short(declared, word, rest)
         else:
@@ -95,6 +104,13 @@ def parse(arguments: Sequence[str], declarations: Sequence[str], *, permute: boo
                 operands += reversed(rest)
                 break
     return Given(tuple(options), tuple(operands))
+
+
+def _is_long(declared: _Declared, word: str) -> bool:
+    """Whether a word with one hyphen is a long option, or the beginning of one."""
+    if not word.startswith("-") or word == "-" or (len(word) == 2 and word[1] in declared.short):
+        return False
+    return any(long.startswith(word[1:].partition("=")[0]) for long in declared.long)
 
 
 def _long(declared: _Declared, word: str, rest: list[str]) -> tuple[str, str | None]:

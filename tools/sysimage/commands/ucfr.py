@@ -11,7 +11,7 @@ _LINKS = 40
 
 def ucfr(call: Call) -> int:
     """ucfr(1)."""
-    given = call.options("-f --force", "-v --verbose", "-p --purge", "--state-dir=")
+    given = call.options("-f --force", "-v --verbose", "-p --purge", "--state-dir=", alternative=True)
     if len(given.operands) < 2 or not all(given.operands[:2]):
         say(call, "ucfr: Unable to determine the package and its file")
         return 1
