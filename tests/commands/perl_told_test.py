@@ -9,7 +9,9 @@ from tests.commands.rooted import package, rooted
 from tests.commands.world import run
 from tools.sysimage.commands import maintainer, perl_scripts, told_programs
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import file
 
+_POSTINST = debconf_world.POSTINST[1:]
 _KRB5 = "usr/share/kerberos-configs/krb5.conf.template"
 _TEMPLATES = b"""
 Template: krb5-config/title
@@ -117,3 +119,50 @@ def test_kerberos_would_have_another_realm_than_its_answer(monkeypatch: pytest.M
 def test_a_program_that_nobody_told_would_do_nothing() -> None:
     with pytest.raises(ToolError, match="not modelled"):
         run(rooted({}), b"perl -le 'print 2'")
+
+
+_QUESTIONS = {
+    "frontend": ("select\nChoices: pager, mail, none", "pager"),
+    "which": ("select\nChoices: news, changelogs, both", "news"),
+    "no-network": ("boolean", "false"),
+    "email-address": ("string", "root"),
+    "email-format": ("select\nChoices: text, html", "text"),
+    **dict.fromkeys(("confirm", "headers", "reverse"), ("boolean", "false")),
+    "save-seen": ("boolean", "true"),
+}
+
+
+# Of apt-listchanges 4.8 in a chroot, with these answers.
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        (
+            {},
+            "frontend=pager which=news email_address=root email_format=text confirm=false headers=false"
+            " reverse=false save_seen=/var/lib/apt/listchanges",
+        ),
+        (
+            {"frontend": "mail", "which": "both", "email-address": "", "save-seen": "false"},
+            "frontend=mail which=both no_network=false email_address=none headers=false reverse=false"
+            " save_seen=none",
+        ),
+        ({"frontend": "none"}, "frontend=none"),
+    ],
+)
+def test_listchanges_would_have_another_configuration(
+    answers: dict[str, str], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = hashlib.sha256(b"a program").hexdigest()
+    monkeypatch.setattr(told_programs, "_PROGRAMS", {digest: told_programs._listchanges})
+    templates = "\n".join(
+        f"Template: apt-listchanges/{name}\nType: {kind}\nDefault: {default}\nDescription: x\n"
+        for name, kind, default in (
+            (name, kind, answers.get(name, default)) for name, (kind, default) in _QUESTIONS.items()
+        )
+    )
+    script = b"#!/bin/sh\n. /usr/share/debconf/confmodule\npython3 -B /p.py config /etc/l.conf configure ''\n"
+    script += b"python3 -B /p.py postinst /etc/l.conf ''\n"
+    made = debconf_world.make({"p.py": b"a program", "etc/hosts": b"", _POSTINST: script})
+    made.root.tree.add("var/lib/dpkg/info/p.templates", file(templates.encode()))
+    assert debconf_world.configure(made, script)[0] == 0
+    assert made.root.tree["etc/l.conf.new"].read().decode() == "\n".join(["[apt]", *text.split(), "", ""])

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.commands.told_programs import talk
 from tools.sysimage.core.tree import Kind
 
 _KRB5 = "/etc/krb5.conf"
@@ -19,45 +20,38 @@ def find(script: bytes) -> Command | None:
     return _SCRIPTS.get(hashlib.sha256(script).hexdigest())
 
 
-def _ask(call: Call, line: str) -> str:
-    call.out(f"{line}\n")
-    answer = call.machine.stream(0).readline().decode("utf-8", "surrogateescape")
-    code, _, text = answer.removesuffix("\n").partition(" ")
-    return text if code == "0" else ""
-
-
 def _krb5_questions(call: Call) -> int:
     """krb5-config's config script, where no configuration is there yet and no name server answers."""
     if call.files.find(_KRB5) is not None:
         call.refuse(f"krb5-config: reading {_KRB5} of another package is not modelled")
-    _ask(call, "VERSION 2.0")
-    _ask(call, "SETTITLE krb5-config/title")
-    _ask(call, "GET krb5-config/read_conf")
-    if _ask(call, "GET krb5-config/default_realm"):
+    talk(call, "VERSION 2.0")
+    talk(call, "SETTITLE krb5-config/title")
+    talk(call, "GET krb5-config/read_conf")
+    if talk(call, "GET krb5-config/default_realm"):
         if call.files.find("/usr/bin/host") is not None:
             call.refuse("krb5-config: asking a name server for a realm's servers is not modelled")
         return 0
-    _ask(call, "INPUT critical krb5-config/default_realm")
-    _ask(call, "GO")
-    realm = _ask(call, "GET krb5-config/default_realm")
-    if realm or _ask(call, "GET krb5-config/add_servers_realm"):
+    talk(call, "INPUT critical krb5-config/default_realm")
+    talk(call, "GO")
+    realm = talk(call, "GET krb5-config/default_realm")
+    if realm or talk(call, "GET krb5-config/add_servers_realm"):
         call.refuse("krb5-config: a realm that is there at once is not modelled")
-    text = _ask(call, "METAGET krb5-config/no_dns Extended_description")
-    _ask(call, f"SUBST krb5-config/add_servers dns {text}")
-    _ask(call, "INPUT low krb5-config/add_servers")
-    _ask(call, "SET krb5-config/add_servers_realm ")
-    _ask(call, "GO")
-    if _ask(call, "GET krb5-config/add_servers") == "true":
+    text = talk(call, "METAGET krb5-config/no_dns Extended_description")
+    talk(call, f"SUBST krb5-config/add_servers dns {text}")
+    talk(call, "INPUT low krb5-config/add_servers")
+    talk(call, "SET krb5-config/add_servers_realm ")
+    talk(call, "GO")
+    if talk(call, "GET krb5-config/add_servers") == "true":
         call.refuse("krb5-config: servers without a realm are not modelled")
-    _ask(call, "SET krb5-config/read_conf false")
+    talk(call, "SET krb5-config/read_conf false")
     return 0
 
 
 def _krb5_configuration(call: Call) -> int:
     """krb5-config's postinst: the template, with the realm and its servers."""
-    _ask(call, "VERSION 2.0")
-    _ask(call, "SET krb5-config/read_conf true")
-    realm = _ask(call, "GET krb5-config/default_realm")
+    talk(call, "VERSION 2.0")
+    talk(call, "SET krb5-config/read_conf true")
+    realm = talk(call, "GET krb5-config/default_realm")
     there = call.files.find(_KRB5, follow=False)
     if there is not None and there.kind is Kind.SYMLINK:
         return 0
@@ -72,12 +66,12 @@ def _krb5_configuration(call: Call) -> int:
             lines[at] = re.sub(r"(?i)(?<=default_realm)(\s*)=.*$", lambda found: f"{found[1]}= {realm}", line)
         known |= section == "realms" and re.match(rf"\s*{re.escape(realm)}\s*=\s*\{{", line) is not None
     text = "".join(f"{line}\n" for line in lines)
-    if _ask(call, "GET krb5-config/add_servers") == "true" and not known:
-        servers = _ask(call, "GET krb5-config/kerberos_servers")
-        _ask(call, "RESET krb5-config/kerberos_servers")
+    if talk(call, "GET krb5-config/add_servers") == "true" and not known:
+        servers = talk(call, "GET krb5-config/kerberos_servers")
+        talk(call, "RESET krb5-config/kerberos_servers")
         if servers.split():
-            admin = _ask(call, "GET krb5-config/admin_server")
-            _ask(call, "RESET krb5-config/admin_server")
+            admin = talk(call, "GET krb5-config/admin_server")
+            talk(call, "RESET krb5-config/admin_server")
             entry = f"\t{realm} = {{\n" + "".join(f"\t\tkdc = {server}\n" for server in servers.split())
             entry += (f"\t\tadmin_server = {admin}\n" if admin else "") + "\t}"
             text = text.replace("[realms]", f"[realms]\n{entry}", 1)

@@ -107,6 +107,8 @@ def _has_module(call: Call, module: str) -> bool:
 def python(call: Call) -> int:
     """python3(1): byte code is left; whether modules are there is answered."""
     words = [word for word in call.arguments if not re.fullmatch(r"-[BEISsuOO]+", word)]
+    if told := told_programs.find(_python_program(call, words)):
+        return told(call)
     if words and words[0].rpartition("/")[2] in ("py_compile.py", "compileall.py", "py3compile"):
         return call.leave("byte code")
     if words[:1] == ["-m"] and words[1:2] in (["compileall"], ["py_compile"]):
@@ -129,6 +131,17 @@ def python(call: Call) -> int:
             call.machine.stream(2).write(f"ModuleNotFoundError: No module named '{module}'\n".encode())
             return 1
     return 0
+
+
+def _python_program(call: Call, words: list[str]) -> str:
+    """The text of the program: a file's, a module's of a package, or that of -c."""
+    if words[:1] == ["-c"]:
+        return "".join(words[1:2])
+    path = words[0] if words else ""
+    if path == "-m":
+        path = f"/usr/lib/python3/dist-packages/{''.join(words[1:2]).replace('.', '/')}.py"
+    inode = call.files.find(call.path(path)) if path[:1] not in ("", "-") else None
+    return inode.read().decode("utf-8", "surrogateescape") if inode and inode.kind is Kind.FILE else ""
 
 
 def _has_python_module(call: Call, module: str) -> bool:
