@@ -192,25 +192,38 @@ def execute_as(
 
 
 def setpriv(call: Call) -> int:
-    """setpriv(1), as far as the user stays root."""
+    """setpriv(1): as another user and group, with the variables as they are."""
     given = call.options(
         "--reuid=",
         "--regid=",
+        "--ruid=",
+        "--euid=",
         "--init-groups",
         "--clear-groups",
+        "--keep-groups",
         "--no-new-privs",
         "--inh-caps=",
-        "--reset-env",
         permute=False,
     )
-    if (
-        any(given.value(name, "0") not in ("0", "root") for name in ("reuid", "regid"))
-        or "reset-env" in given
-    ):
-        call.refuse("setpriv: a command as another user is not modelled")
+    files = call.files
+    numbers = []
+    for option, path, present in (("reuid", "etc/passwd", files.uid), ("regid", "etc/group", files.gid)):
+        word = given.value(option)
+        rows = (line.split(":") for line in call.root.text(path).splitlines())
+        number = word if word.isdigit() else next((row[2] for row in rows if row[0] == word), None)
+        if option not in given:
+            number = str(present)
+        if number is None:
+            return call.complain(f"failed to parse {option}: '{word}'")
+        numbers.append(int(number))
+    if any(given.value(option, "0") not in ("0", "root") for option in ("ruid", "euid")):
+        call.refuse("setpriv: two users at once are not modelled; give --reuid")
+    groups = ("init-groups", "clear-groups", "keep-groups")
+    if "regid" in given and not any(option in given for option in groups):
+        return call.complain("--[re]gid requires --keep-groups, --clear-groups, --init-groups, or --groups")
     if not given.operands:
         return call.complain("No program specified")
-    return call.execute(given.operands)
+    return execute_as(call, given.operands, call.machine.environment(), *numbers)
 
 
 COMMANDS: Mapping[str, Command] = {
