@@ -37,3 +37,10 @@ def test_accounts_would_not_be_those_of_the_real_programs(case: dict[str, Any]) 
     ]
     assert folders == case["folders"]
     assert stdout.decode() == case["stdout"]
+
+
+def test_a_level_of_messages_that_is_the_default_would_end_the_build() -> None:
+    made, other = _world(), _world()
+    assert run(made, b"adduser --system --stdoutmsglevel=warn a")[:2] == (0, b"")
+    run(other, b"adduser --system a")
+    assert made.root.text("etc/passwd") == other.root.text("etc/passwd") != _RECORDED["base"]["passwd"]

@@ -22,6 +22,7 @@ from tools.sysimage.commands.adduser_config import (
     first_free,
     on,
     options,
+    refuse_tales,
     sane_name,
 )
 from tools.sysimage.commands.adduser_run import Run, missing_group
@@ -61,8 +62,7 @@ _PATH = re.compile(r"[-_$.0-9a-zA-Z/]+")
 def adduser(call: Call) -> int:
     """adduser(8) and addgroup(8)."""
     given = options(call, _FLAGS, _TEXTS, _NUMBERS)
-    if any(option in given for option in ("verbose", "debug", "stdoutmsglevel")):
-        call.refuse(f"{call.name}: what it tells of its work is not modelled; leave --verbose out")
+    refuse_tales(call, given)
     config = configuration(call, given, ["adduser.conf"])
     bad = ("force-badname", "allow-badname", "allow-bad-names")
     level = 2 if "allow-all-names" in given else int(any(option in given for option in bad))

@@ -19,6 +19,7 @@ from tools.sysimage.commands.adduser_config import (
     configuration,
     exiting,
     options,
+    refuse_tales,
     sane_name,
 )
 from tools.sysimage.commands.adduser_run import Run, missing_group
@@ -41,8 +42,7 @@ _TEXTS = ("-c --conf", "stdoutmsglevel", "stderrmsglevel", "logmsglevel")
 def deluser(call: Call) -> int:
     """deluser(8) and delgroup(8). The option --group does nothing, as the program's name comes before it."""
     given = options(call, _FLAGS, _TEXTS, ())
-    if any(option in given for option in ("verbose", "debug", "stdoutmsglevel")):
-        call.refuse(f"{call.name}: what it tells of its work is not modelled; leave --verbose out")
+    refuse_tales(call, given)
     config = configuration(call, given, ["adduser.conf", "deluser.conf"])
     run = Run(call, given, config, Accounts(call), NameRule("", 0))
     names = [sane_name(name) for name in given.operands]

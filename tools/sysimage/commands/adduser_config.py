@@ -33,6 +33,7 @@ _DEFAULTS = {
     "add_extra_groups": "0",
 }
 _REFUSED = ("uid_pool", "gid_pool", "quotauser", "remove_home", "remove_all_files", "backup")
+_SILENT = ("warn", "err", "error", "fatal")  # levels of messages that are not of its work
 _LINE = re.compile(r"""\s*(\w+)\s*=\s*([-a-zA-Z0-9_/.^$\]\[*?+|@\\":)(~,\s]*)""", re.ASCII)
 _PLAIN = re.compile(r"[a-zA-Z0-9_.][a-zA-Z0-9_.-]*\$?")
 _SANE = re.compile(r"[^-+~:,\s/][^:,\s/]*")
@@ -132,6 +133,13 @@ def configuration(call: Call, given: Given, names: Sequence[str]) -> dict[str, s
         if found.get(key, "0") not in ("", "0"):
             call.refuse(f"{call.name}: the setting {key.upper()} of its configuration is not modelled")
     return found
+
+
+def refuse_tales(call: Call, given: Given) -> None:
+    """Ends the build where the program tells its output what it does: warnings go to descriptor 2."""
+    level = given.value("stdoutmsglevel", "warn")
+    if "verbose" in given or "debug" in given or level not in _SILENT:
+        call.refuse(f"{call.name}: what it tells of its work is not modelled; leave --verbose out")
 
 
 def on(config: Mapping[str, str], key: str) -> bool:
