@@ -123,3 +123,26 @@ def test_a_script_of_another_language_would_pass_unread(tmp_path: Path) -> None:
     deb = Deb("mine", control={"postinst": "#!/usr/bin/perl\nunlink '/x';\n"})
     with pytest.raises(ToolError, match="1 maintainer script can't be interpreted"):
         run(tmp_path, [BASE, deb])
+
+
+def _with_conffile(text: str) -> Deb:
+    return Deb(
+        "late",
+        {"etc/parts/late": text},
+        control={"conffiles": "/etc/parts/late\n", "postinst": "#!/bin/sh\ncat /etc/parts/late >/own\n"},
+        fields={"Depends": "mine"},
+    )
+
+
+def test_a_script_would_see_the_conffile_of_a_package_that_is_not_configured(tmp_path: Path) -> None:
+    output = run(tmp_path, [BASE, TOOLS, post("echo /etc/parts/* >/seen"), _with_conffile("x")])
+    assert content(output, "seen") == "/etc/parts/late.dpkg-new\n"
+    assert content(output, "etc/parts/late") == content(output, "own") == "x"
+    assert "etc/parts/late.dpkg-new" not in names(output)
+
+
+def test_a_conffile_would_replace_what_a_script_has_made(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"/etc/parts/late is a conffile of late, and a script"):
+        run(tmp_path, [BASE, TOOLS, post("echo y >/etc/parts/late"), _with_conffile("x\n")])
+    output = run(tmp_path, [BASE, TOOLS, post("echo x >/etc/parts/late"), _with_conffile("x\n")])
+    assert "etc/parts/late.dpkg-new" not in names(output)

@@ -15,6 +15,7 @@ from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.formats import tar
 
+_NEW = ".dpkg-new"  # what dpkg calls a conffile that is not in its place yet
 _THREADS = 2  # decompressors; lzma and zlib let go of the interpreter's lock
 # Between two archives of a spool file: no tar header, so that one that lacks its end is noticed.
 _GUARD = b"\xff" * 512
@@ -36,6 +37,7 @@ class Unpacker:
     tree: Tree
     owners: dict[str, Package] = field(default_factory=dict)  # path → package, for all but directories
     diversions: dict[str, Diversion] = field(default_factory=dict)  # by path
+    waiting: dict[str, list[str]] = field(default_factory=dict)  # package → conffiles that are not in place
 
     def unpack(self, package: Package, archive: BinaryIO) -> None:
         """Lays the entries of a package's data.tar, at the archive's position, into the tree.
@@ -64,6 +66,8 @@ class Unpacker:
                 inode = linked
             inode.origin = package.name
             self._put(package, path, inode)
+            if entry.path in conffiles:
+                self.waiting.setdefault(package.name, []).append(path)
             if inode.kind is Kind.SYMLINK:
                 planted.add(path)
             elif inode.kind is Kind.FILE and (entry.path in conffiles or not summed):
@@ -71,6 +75,31 @@ class Unpacker:
         missing = [path for path in package.conffiles() if path not in package.digests]
         if missing:
             raise ToolError(f"{where}: conffile /{missing[0]} is not in data.tar; build the package again")
+
+    def defer(self, package: Package) -> None:
+        """Takes a package's conffiles out of their places, as long as it is not configured."""
+        for path in self.waiting.get(package.name, ()):
+            if self.owners.get(path) is package:
+                self.tree.move(path, f"{path}{_NEW}")
+
+    def place(self, package: Package) -> None:
+        """Puts a package's conffiles into their places, before its postinst runs.
+
+        Raises ToolError where a script has made another file: dpkg would ask what is to become of it.
+        """
+        for path in self.waiting.pop(package.name, ()):
+            new, made = self.tree.get(f"{path}{_NEW}"), self.tree.get(path)
+            if new is None:
+                continue
+            if made is None:
+                self.tree.move(f"{path}{_NEW}", path)
+            elif made.kind is Kind.FILE and made.read() == new.read():
+                self.tree.remove(f"{path}{_NEW}")
+            else:
+                raise ToolError(
+                    f"/{path} is a conffile of {package.name}, and a script of another package has made one "
+                    f"before; leave {package.name} out, or say by an entry what that script does"
+                )
 
     def _real(self, package: Package, path: str, planted: set[str]) -> str:
         """The canonical path of an entry: links in its folder followed, diversions applied."""

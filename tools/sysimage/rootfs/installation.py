@@ -51,6 +51,9 @@ class Installation:
             archive, offset = places[package.name]
             archive.seek(offset)
             root.unpacker.unpack(package, archive)
+            if not bootstrap:
+                # What is essential was extracted before dpkg ran.
+                root.unpacker.defer(package)
             root.packages[package.name] = package
             dpkg.write_info(root.tree, [package])
             triggers.unpacked(world, package)
@@ -58,6 +61,7 @@ class Installation:
             # apt unpacks in one run of dpkg, and configures in another.
             triggers.new_run(world, [package.name for package in batch.configure])
         for package in batch.configure:
+            root.unpacker.place(package)
             triggers.configuring(world, package)
             self._run(package, "postinst", "configure", "")
             # From now on it can be triggered, by what its own script has asked for first.
