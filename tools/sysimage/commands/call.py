@@ -132,6 +132,7 @@ class Call:
 
     def run(self, command: Command) -> int:
         """Does what a command does; what the system refuses is a complaint and status 1."""
+        self.world.called[self.name] += 1
         try:
             status = command(self)
         except OSError as error:

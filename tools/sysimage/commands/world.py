@@ -1,5 +1,6 @@
 """What all maintainer scripts of a build share: the root filesystem, dpkg's records, debconf's answers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -46,6 +47,7 @@ class World:
     placeholders: list[Inode] = field(default_factory=list)  # empty files in place of keys, until the end
     left_paths: set[str] = field(default_factory=set)  # what programs would have made that were left
     left: list[Left] = field(default_factory=list)
+    called: Counter[str] = field(default_factory=Counter)  # how often which command, by its name
     triggered: dict[str, list[str]] = field(default_factory=dict)  # package → its pending triggers, in order
     state: dict[str, object] = field(default_factory=dict)  # what a family of commands keeps, by its name
     files: TreeFiles = field(init=False)

@@ -19,10 +19,12 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from tools.sysimage.commands.world import World
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.debian import download, dpkg
@@ -69,28 +71,68 @@ def main(argv: Sequence[str]) -> int:
         tar = shlex.quote(str(script.with_name("real.tar")))
         print(f"as root, run sh {shlex.quote(str(script))}; then compare with --real {tar}")
         return 0
+    if arguments.real and not arguments.real.is_file():
+        raise ToolError(f"{arguments.real} is not there; run install.sh of --prepare, which makes it")
     with tempfile.TemporaryDirectory(prefix="compare", dir=arguments.cache) as folder:
-        work = Path(folder)
-        # apt reads the archive as its own user.
-        work.chmod(0o755)
-        made = install(dpkg.load_all(packages), arguments.architecture, ledger.Ledger(arguments.ledger), work)
-        report.check(made.failures)
-        real = comparison.load(arguments.real or _mmdebstrap(packages, arguments.architecture, work))
-        left = {item.kind for item in made.world.left}
-        known = [entry for entry in comparison.explanations() if not entry.left or entry.left in left]
-        counts: Counter[str] = Counter()
-        for difference in comparison.differences(made.world.root.tree, real):
-            entry = next((entry for entry in known if entry.covers(difference)), None)
-            if entry is None:
-                print(difference)
-                counts["none"] += 1
-            else:
-                counts[entry.why or f"left for the guest: {entry.left}"] += 1
-        unexplained = counts.pop("none", 0)
-        for why, count in sorted(counts.items()):
-            print(f"{count} paths differ: {why}")
-        print(f"{len(made.world.root.tree)} paths compared, {unexplained} differ without a reason")
-    return 1 if unexplained else 0
+        made = compare(packages, arguments.architecture, ledger.Ledger(arguments.ledger), Path(folder), real=arguments.real)
+    print("\n".join(made.lines()))
+    return 1 if made.unexplained else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What differs between a root filesystem and mmdebstrap's."""
+
+    paths: int  # that our tree has
+    explained: Mapping[str, int]  # why → how many paths differ for it
+    unexplained: Sequence[str]  # a line a path
+    unused: Sequence[comparison.Explanation]  # which explain nothing here
+    world: World
+
+    def lines(self) -> Iterator[str]:
+        """The report, a line a path or reason."""
+        yield from self.unexplained
+        for why, count in sorted(self.explained.items()):
+            yield f"{count} paths differ: {why}"
+        yield f"{self.paths} paths compared, {len(self.unexplained)} differ without a reason"
+
+
+def compare(
+    packages: Sequence[LockedPackage],
+    architecture: str,
+    book: ledger.Ledger,
+    work: Path,
+    *,
+    known: Sequence[comparison.Explanation] | None = None,
+    real: Path | None = None,
+) -> Compared:
+    """Installs packages in memory and with mmdebstrap, in the folder `work`, and compares them.
+
+    `known` are the explanations that count, all if None; `real` is mmdebstrap's tar of before, which is made
+    if there is none yet. Raises ToolError if a script can't be interpreted, or mmdebstrap fails.
+    """
+    # apt reads the archive as its own user.
+    work.chmod(0o755)
+    made = install(dpkg.load_all(packages), architecture, book, work)
+    report.check(made.failures)
+    real = real or work / "real.tar"
+    if not real.exists():
+        shutil.move(_mmdebstrap(packages, architecture, work), real)
+    kinds = {item.kind for item in made.world.left}
+    entries = comparison.explanations() if known is None else known
+    entries = [entry for entry in entries if not entry.left or entry.left in kinds]
+    counts: Counter[str] = Counter()
+    unexplained = []
+    used = set()
+    for difference in comparison.differences(made.world.root.tree, comparison.load(real)):
+        entry = next((entry for entry in entries if entry.covers(difference)), None)
+        if entry is None:
+            unexplained.append(str(difference))
+        else:
+            used.add(id(entry))
+            counts[entry.why or f"left for the guest: {entry.left}"] += 1
+    unused = [entry for entry in entries if id(entry) not in used]
+    return Compared(len(made.world.root.tree), counts, unexplained, unused, made.world)
 
 
 def archive(packages: Sequence[LockedPackage], architecture: str, folder: Path) -> None:
@@ -124,13 +166,14 @@ def prepare(packages: Sequence[LockedPackage], architecture: str, folder: Path) 
         *("mmdebstrap", "--quiet", "--variant=essential"),
         f"--include={','.join(package.name for package in packages)}",
         f"--architectures={architecture}",
-        *(_SUITE, "real.tar", "repository/sources.list"),
+        *(_SUITE, "unfinished.tar", "repository/sources.list"),
     ]
     script = folder / "install.sh"
     script.write_text(
         "# Installs the packages of repository/ with mmdebstrap, into real.tar.\n"
         'cd "$(dirname "$0")" || exit\n'
-        f'exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$HOME" TMPDIR="$PWD" {shlex.join(command)}\n'
+        f'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$HOME" TMPDIR="$PWD" {shlex.join(command)} &&\n'
+        "  mv unfinished.tar real.tar\n"
     )
     return script
 
