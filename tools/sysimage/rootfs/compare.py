@@ -74,7 +74,13 @@ def main(argv: Sequence[str]) -> int:
     if arguments.real and not arguments.real.is_file():
         raise ToolError(f"{arguments.real} is not there; run install.sh of --prepare, which makes it")
     with tempfile.TemporaryDirectory(prefix="compare", dir=arguments.cache) as folder:
-        made = compare(packages, arguments.architecture, ledger.Ledger(arguments.ledger), Path(folder), real=arguments.real)
+        made = compare(
+            packages,
+            arguments.architecture,
+            ledger.Ledger(arguments.ledger),
+            Path(folder),
+            real=arguments.real,
+        )
     print("\n".join(made.lines()))
     return 1 if made.unexplained else 0
 
