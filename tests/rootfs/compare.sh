@@ -3,9 +3,16 @@
 # answer; see compare.py and answers.py. A set is vanilla or one of sets.toml.
 #
 #   tests/rootfs/compare.sh [--set vanilla] [--architecture amd64] [--golden FILE]
+#
+# With --all, it compares these sets and those of more_sets.toml, and prints a line a set; see compare_all.py.
+#
+#   tests/rootfs/compare.sh --all [--sets NAME…] [--keep DIR] [--cache DIR] [--show LINES]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+if [[ ${1-} == --all ]]; then
+  exec tools/bazel run //tests/rootfs:compare_all -- "${@:2}"
+fi
 set=vanilla architecture=amd64 golden=()
 while (($#)); do
   case $1 in
