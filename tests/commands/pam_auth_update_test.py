@@ -66,6 +66,7 @@ _CALLS = (
     "pam-auth-update --enable x; pam-auth-update --disable x --package",
     "pam-auth-update --enable x; pam-auth-update --package --remove x; rm usr/share/pam-configs/x",
     "pam-auth-update --package --force",
+    "pam-auth-update --package y; pam-auth-update x",
 )
 
 

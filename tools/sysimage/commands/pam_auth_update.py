@@ -78,7 +78,8 @@ def _asked(call: Call) -> _Asked:
         elif word in _LISTS:
             while words and not words[0].startswith("--"):
                 asked.lists[word].append(words.pop(0))
-        elif word != "--package":
+        elif word.startswith("-") and word != "--package":
+            # A word that is no option it passes over.
             call.refuse(f"pam-auth-update: {word} is not modelled")
     return asked
 

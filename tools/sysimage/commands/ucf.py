@@ -93,7 +93,9 @@ def ucf(call: Call) -> int:
     """ucf(1)."""
     given = call.options(
         "-v --verbose", "-P --package=", "-s --src-dir=", "--sum-file=", "--state-dir=", "-p --purge",
-        "--three-way", "--debconf-ok", "--debconf-template=", alternative=True,
+        "--three-way", "--debconf-ok", "--debconf-template=",
+        "-Z",  # of SELinux, which no tree has
+        alternative=True,
     )  # fmt: skip
     purge = "purge" in given
     if len(given.operands) != (1 if purge else 2):
