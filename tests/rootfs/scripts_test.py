@@ -90,6 +90,16 @@ def test_a_failure_that_nobody_looks_at_would_pass(
         assert message in capsys.readouterr().err
 
 
+def test_a_script_that_fails_would_hide_behind_what_it_did_not_make(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The cache is made at the end, by a program that names its version, which this one does not.
+    linker = Deb("linker", {"usr/sbin/ldconfig": File("\x7fELF", 0o755)})
+    with pytest.raises(ToolError, match="1 maintainer script can't be interpreted"):
+        run(tmp_path, [BASE, TOOLS, linker, post("ldconfig\nexit 3")])
+    assert "ended with 3 at line 4" in capsys.readouterr().err
+
+
 def test_a_guarded_call_of_a_program_that_is_not_there_would_fail(tmp_path: Path) -> None:
     script = "nosuch || echo a >>/log; if nosuch; then exit 1; fi; command -v nosuch || echo b >>/log"
     assert content(run(tmp_path, [BASE, TOOLS, post(script)]), "log") == "a\nb\n"

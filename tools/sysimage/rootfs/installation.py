@@ -1,5 +1,6 @@
 """The installation of packages: dpkg's steps, with each maintainer script told by a ledger or interpreted."""
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,9 +140,13 @@ def install(
         unpacked += batch.unpack
     if waiting:
         after_base(root)
-    if not made.failures:
+    if made.failures:
+        # What scripts did not do can be missing here; they are what there is to mend.
+        with contextlib.suppress(ToolError):
+            ledger.finish(root)
+    else:
         check_answers(world)
-    ledger.finish(root)
+        ledger.finish(root)
     world.remove_placeholders()
     dpkg.write_database(
         root.tree,
