@@ -108,5 +108,11 @@ def test_line_that_can_not_be_is_refused() -> None:
 
 def test_run_is_empty_but_for_the_lock_folder() -> None:
     root = make({"run/lock/subsys": Folder(), "run/user": Folder(), "run/x": ""})
-    tmpfiles.clean_run(root)
+    tmpfiles.clean(root)
     assert root.tree.below("run") == ["run/lock", "run/lock/subsys"]
+
+
+def test_what_a_script_makes_in_tmp_would_be_in_the_image() -> None:
+    root = make({"tmp/.X11-unix": Folder(0o1777), "tmp/x/y": ""})
+    tmpfiles.clean(root)
+    assert (root.tree.below("tmp"), "tmp" in root.tree) == ([], True)

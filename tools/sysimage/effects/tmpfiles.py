@@ -303,8 +303,8 @@ def _acl(root: Root, inode: Inode, text: str) -> None:
         inode.xattrs = {**inode.xattrs, name: value}
 
 
-def clean_run(root: Root) -> None:
-    """Empties /run but for /run/lock, where /var/lock leads: it is a tmpfs in a running system."""
-    for path in root.tree.children("run"):
+def clean(root: Root) -> None:
+    """Empties /tmp, and /run but for /run/lock, where /var/lock leads: a running system makes its own."""
+    for path in (*root.tree.children("run"), *root.tree.children("tmp")):
         if path != "run/lock":
             root.tree.remove(path)

@@ -155,7 +155,7 @@ def install(
         [(f"/{d.path}", f"/{d.target}", d.package) for d in unpacker.diversions.values()],
         root.overrides,
     )
-    tmpfiles.clean_run(root)
+    tmpfiles.clean(root)
     for path in (*root.tree.children("dev"), _POLICY):
         if path in root.tree and root.tree[path].origin == _CHROOT:
             root.tree.remove(path)
