@@ -156,6 +156,12 @@ def test_unknown_architecture_or_ldconfig_is_refused() -> None:
         rooted({"usr/sbin/ldconfig": "busybox"})
 
 
+def test_a_tree_that_is_not_merged_into_usr_would_have_no_cache() -> None:
+    root = make({"sbin/ldconfig": LDCONFIG, "lib/x86_64-linux-gnu/libx.so.1": shared("libx.so.1")})
+    ldconfig.update(root, "libc-bin")
+    assert b"/lib/x86_64-linux-gnu/libx.so.1\0" in root.tree["etc/ld.so.cache"].read()
+
+
 def test_elf_that_is_cut_off_is_no_library() -> None:
     data = shared("libx.so.1")
     for size in (0, 30, 64, 100, len(data) - 40):

@@ -18,6 +18,7 @@ from tools.sysimage.core.tree import Inode, Kind, file
 from tools.sysimage.effects.root import Root
 from tools.sysimage.formats import elf
 
+_PROGRAMS = ("usr/sbin/ldconfig", "sbin/ldconfig")
 _CACHE = "etc/ld.so.cache"
 _LIBC6 = 0x0003  # ELF, for glibc 2
 _HEADER, _ENTRY = 48, 24
@@ -132,10 +133,12 @@ def _link(root: Root, folder: str, soname: str, name: str, who: str) -> None:
 
 def _generator(root: Root) -> str:
     """What ldconfig writes about itself; its parts are in the program's own help."""
-    data = b"".join(root.need("usr/sbin/ldconfig", "ldconfig").content.chunks())
+    # In a tree that is not merged into /usr, it is in /sbin.
+    program = next((path for path in _PROGRAMS if root.tree.find(path)), _PROGRAMS[0])
+    data = b"".join(root.need(program, "ldconfig").content.chunks())
     match = re.search(rb"ldconfig \([^()\0]+\) [a-z]+ release version [0-9.]+(?=\0)", data)
     if match is None:
-        raise ToolError("ldconfig: /usr/sbin/ldconfig does not name its version; this tool reads glibc's")
+        raise ToolError(f"ldconfig: /{program} does not name its version; this tool reads glibc's")
     return match[0].decode()
 
 
