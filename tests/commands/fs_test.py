@@ -58,6 +58,7 @@ readlink -f a/ d/ ld/ a/x; readlink -v a; readlink -f /; readlink
 realpath . ld/c dl nope/x; realpath -s ld/c; realpath -e dl; realpath -m a/b; realpath --relative-to=d a ld d/s .
 stat -c '%a %n %F %s' a b la; stat -L -c %a la; stat -c '%A %h' a; stat --printf '%a\\t%n\\n' a; stat -c %N la; stat nope -c %a
 stat -c '%04a|%5s|%-6n|%f' a
+test "$(stat -c %d/%i a)" = "$(stat -Lc %d/%i la)" && echo same; test $(stat -c %i a) = $(stat -c %i b) || echo other; stat -f -c %n .
 ls; ls -1 d e; ls -a d; ls -A d; ls -d d ld a; ls d/c nope; ls ld; ls -F; ls -p d; ls -r; ls -L ld dl
 cmp a b; cmp a ha; cmp -s a b; cmp a nope; cmp -s a nope; printf 'a\\nb' >x; printf 'a\\n' >y; cmp x y; cmp y /dev/null
 diff a b; diff -q a b; diff a ha; diff a nope; printf '1\\n2\\n3\\n' >x; printf '1\\n3' >y; diff x y; diff y x; diff -s a ha

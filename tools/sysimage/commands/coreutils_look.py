@@ -1,8 +1,8 @@
 """readlink, realpath, stat and ls."""
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
-from functools import cmp_to_key
+from collections.abc import Callable, Mapping, Sequence
 from stat import filemode
 
 from tools.sysimage.commands import owners
@@ -33,6 +33,9 @@ _KINDS = {
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "r": "\r", "v": "\v"}
 _DIRECTIVE = re.compile(r"%([-#0+ ]*\d*(?:\.\d+)?)(.?)", re.DOTALL)
 _DEEPEST = 100  # folders within each other
+_FILE_SYSTEM = {"T": "ext2/ext3", "t": "ef53"}  # ext4: all of the tree is one
+_DEVICE = 0x801  # st_dev of that
+_ROOT = 2  # the number of its root
 _DATE = "Jan  1  1970"  # a tree keeps no times
 
 
@@ -117,7 +120,7 @@ def _plain(name: str) -> str:
 
 def stat(call: Call) -> int:
     """stat(1), with formats of what a tree knows of files."""
-    given = call.options("-c --format=", "--printf=", "-L --dereference", "-t --terse")
+    given = call.options("-c --format=", "--printf=", "-L --dereference", "-t --terse", "-f --file-system")
     if not given.operands:
         return usage(call, "missing operand")
     chosen = given.last("format", "printf")
@@ -127,23 +130,27 @@ def stat(call: Call) -> int:
     status = 0
     for operand in given.operands:
         try:
-            inode = call.files.get(call.path(operand), follow="dereference" in given)
+            inode = call.files.get(
+                call.path(operand), follow="dereference" in given or "file-system" in given
+            )
         except OSError as error:
-            status = call.complain(f"cannot statx {quoted(operand)}: {reason(error)}")
+            what = "read file system information for" if "file-system" in given else "statx"
+            status = call.complain(f"cannot {what} {quoted(operand)}: {reason(error)}")
             continue
-        call.out(
-            _formatted(call, text, operand, inode, chosen == "printf") + ("" if chosen == "printf" else "\n")
+        values = functools.partial(
+            _of_file_system if "file-system" in given else _directive, call, operand, inode
         )
+        call.out(_formatted(call, text, chosen == "printf", values) + ("" if chosen == "printf" else "\n"))
     return status
 
 
-def _formatted(call: Call, text: str, name: str, inode: Inode, escapes: bool) -> str:
+def _formatted(call: Call, text: str, escapes: bool, value: Callable[[re.Match[str]], str]) -> str:
     parts = []
     place = 0
     for match in _DIRECTIVE.finditer(text):
         parts += [
             _unescaped(call, text[place : match.start()], escapes),
-            _directive(call, match, name, inode),
+            value(match),
         ]
         place = match.end()
     return "".join(parts) + _unescaped(call, text[place:], escapes)
@@ -160,7 +167,17 @@ def _unescaped(call: Call, text: str, escapes: bool) -> str:
     return re.sub(r"\\([0-7]{1,3}|.)", replace, text, flags=re.DOTALL) if escapes else text
 
 
-def _directive(call: Call, match: re.Match[str], name: str, inode: Inode) -> str:
+def _of_file_system(call: Call, name: str, _inode: Inode, match: re.Match[str]) -> str:
+    flags, letter = match[1], match[2]
+    if letter == "%" and not flags:
+        return "%"
+    value = name if letter == "n" else _FILE_SYSTEM.get(letter)
+    if value is None:
+        not_modelled(call, f"the directive {match[0]!r} of a file system")
+    return f"%{flags}s" % value
+
+
+def _directive(call: Call, name: str, inode: Inode, match: re.Match[str]) -> str:
     flags, letter = match[1], match[2]
     if letter == "%" and not flags:
         return "%"
@@ -176,6 +193,8 @@ def _directive(call: Call, match: re.Match[str], name: str, inode: Inode) -> str
             value = inode.uid if letter == "u" else inode.gid
         case "h":
             value = names_of(call.files, inode)
+        case "d" | "i":
+            value = _DEVICE if letter == "d" else _number(call, inode)
         case "s":
             value = size_of(inode)
         case "U" | "G":
@@ -197,6 +216,12 @@ def _directive(call: Call, match: re.Match[str], name: str, inode: Inode) -> str
         case _:
             not_modelled(call, f"the directive {match[0]!r}")
     return f"%{flags}{'d' if isinstance(value, int) else 's'}" % value
+
+
+def _number(call: Call, inode: Inode) -> int:
+    """A file's number, by its place in the tree: names of one file alone have the same."""
+    nodes = (node for _, node in call.files.tree.walk())
+    return next(number for number, node in enumerate(nodes, _ROOT) if node is inode)
 
 
 def owner_name(call: Call, inode: Inode, letter: str) -> str:
@@ -280,7 +305,7 @@ def ls(call: Call) -> int:
 
 
 def _ordered(given: Given, names: Sequence[str]) -> list[str]:
-    ordered = sorted(names, key=cmp_to_key(_versions) if "v" in given else None)
+    ordered = sorted(names, key=functools.cmp_to_key(_versions) if "v" in given else None)
     return ordered[::-1] if "reverse" in given else ordered
 
 
