@@ -68,6 +68,7 @@ from tools.sysimage.commands import (
     typesetting,
     ucf,
     update_passwd,
+    usr_merge,
     wrappers,
     xargs,
 )
@@ -139,6 +140,7 @@ FAMILIES = (
     typesetting,
     ucf,
     update_passwd,
+    usr_merge,
     wrappers,
     xargs,
 )
