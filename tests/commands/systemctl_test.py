@@ -155,6 +155,17 @@ def test_deb_systemd_helper_would_differ_without_systemctl(name: str) -> None:
     assert (ours.status, ours.stdout, ours.files) == (real.status, real.stdout, real.files)
 
 
+def test_links_would_not_lead_to_where_an_older_systemd_has_its_units() -> None:
+    # From an installation of systemd 252: of its own folders, it looks into /lib first.
+    files = _BASE | _units("a.service", _PLAIN) | {"lib": "-> usr/lib"}
+    link = "etc/systemd/system/m.target.wants/a.service"
+    for folder in ("lib/systemd/system", "usr/lib/systemd/system"):
+        shipped: dict[str, str | None] = {
+            "var/lib/dpkg/info/systemd.list": f"/.\n/{folder}\n/{folder}/x.service\n"
+        }
+        assert _ours("systemctl enable a", files | shipped).files[link] == f"-> /{folder}/a.service"
+
+
 _WORDS = st.sampled_from(("m.target", "n.target", "'n.target'", "%p.target", "d.target"))
 _KEYS = st.sampled_from(("WantedBy", "RequiredBy", "UpheldBy", "wantedby"))
 _LINES = st.one_of(

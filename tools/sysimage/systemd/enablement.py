@@ -18,6 +18,9 @@ SUFFIXES = (
     *(".device", ".scope"),
 )
 _SEARCH = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
+# Where systemd of before 255 has its own units; the folder is the same one if / is merged into /usr.
+_SPLIT, _MERGED = "lib/systemd/system", "usr/lib/systemd/system"
+_SHIPPED = "var/lib/dpkg/info/systemd.list"
 WANTING = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
 _MAY_ALIAS = (".service", ".socket", ".target", ".device", ".timer", ".path")
 _NAME = re.compile(r"[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\@-]*)?\.[a-z]+")
@@ -189,6 +192,7 @@ def enable(
 ) -> Done:
     """Makes the links of units and of those that they name in Also=. Raises as `follow` does."""
     todo = [follow(files, name, scope) for name in names]
+    own = _own_folder(files)
     seen = {unit.name for unit in todo}
     messages: list[str] = []
     failed = False
@@ -209,7 +213,8 @@ def enable(
             todo.append(found)
         for path, always in _links(unit, scope):
             inode = files.tree.get(path)
-            target = f"/{unit.path}"
+            folder, _, base = unit.path.rpartition("/")
+            target = f"/{own if folder == _MERGED else folder}/{base}"
             if (
                 inode is not None
                 and inode.kind is Kind.SYMLINK
@@ -225,6 +230,11 @@ def enable(
             files.link(path, target, who, replace=True)
             messages.append(f"Created symlink '/{path}' → '{target}'.")
     return Done(messages, failed, carries)
+
+
+def _own_folder(files: Files) -> str:
+    """The folder in which systemd looks for its own units: that in which it ships them."""
+    return _SPLIT if f"/{_SPLIT}" in files.text(_SHIPPED).split("\n") else _MERGED
 
 
 def _same(files: Files, path: str, target: str, unit: str) -> bool:
