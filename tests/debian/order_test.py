@@ -72,3 +72,17 @@ def test_apt_unpacks_by_priority_and_what_pre_depends_first(tmp_path: Path) -> N
         Deb("sh", fields={"Essential": "yes"}),
     )
     assert batches(tmp_path, *debs)[1][0] == ["d", "c", "b", "a"]
+
+
+def test_of_what_is_essential_those_that_pre_depend_would_not_be_first(tmp_path: Path) -> None:
+    essential = {"Essential": "yes"}
+    debs = (
+        Deb("aa", fields=essential | {"Depends": "late"}),
+        Deb("zz", fields=essential | {"Pre-Depends": "lib"}),
+        Deb("lib", fields={"Depends": "zz"}),
+        Deb("late"),
+    )
+    ((unpacked, configured),) = batches(tmp_path, *debs)
+    assert unpacked == ["lib", "zz", "late", "aa"]
+    # In the order of unpacking, and cycles last.
+    assert configured == ["late", "aa", "lib", "zz"]

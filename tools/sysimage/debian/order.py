@@ -60,7 +60,9 @@ def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Bat
     found = batches(first) if first else []
     have = _Set(packages)
     seen = {package.name for batch in found for package in batch.configure}
-    essential = _closure(have, [name for name in have.names if have.by_name[name].essential], seen)
+    essential = _closure(
+        have, [name for name in _by_score(have, have.names) if have.by_name[name].essential], seen
+    )
     early = [
         group[0]
         for name in have.names
@@ -68,11 +70,18 @@ def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Bat
         for group in have.needs(name, "Pre-Depends")
         if not seen & set(group)
     ]
-    found.append(Batch(essential, essential))
-    for names in (early, sorted(have.names, key=lambda name: (-_score(have.by_name[name]), name))):
+    # mmdebstrap names the files of all of them to one run of dpkg, in apt's order.
+    found.append(Batch(essential, _configured(have, essential, [p for b in found for p in b.configure])))
+    for names in (early, _by_score(have, have.names)):
         unpack = _closure(have, names, seen)
-        found.append(Batch(unpack, _configured(have, unpack, [p for b in found for p in b.configure])))
+        # apt has dpkg configure all that is pending, which goes by its hash table.
+        queue = sorted(unpack, key=lambda package: (dpkg.fnv(package.name) % _BINS, package.name))
+        found.append(Batch(unpack, _configured(have, queue, [p for b in found for p in b.configure])))
     return [batch for batch in found if batch.unpack]
+
+
+def _by_score(have: _Set, names: Sequence[str]) -> list[str]:
+    return sorted(names, key=lambda name: (-_score(have.by_name[name]), name))
 
 
 def _score(package: Package) -> int:
@@ -111,10 +120,10 @@ def _closure(have: _Set, roots: Sequence[str], seen: set[str]) -> list[Package]:
     return order
 
 
-def _configured(have: _Set, unpacked: Sequence[Package], before: Sequence[Package]) -> list[Package]:
-    """The order of `dpkg --configure --pending`: by its hash table; what can't be done yet waits."""
+def _configured(have: _Set, queue: Sequence[Package], before: Sequence[Package]) -> list[Package]:
+    """The order in which dpkg configures its queue: what can't be done yet waits."""
     done = {package.name for package in before}
-    queue = sorted(unpacked, key=lambda package: (dpkg.fnv(package.name) % _BINS, package.name))
+    queue = list(queue)
     wanted = {
         package.name: [
             set(group) for key in ("Pre-Depends", "Depends") for group in have.needs(package.name, key)
