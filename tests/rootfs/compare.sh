@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares our root filesystem of a set with a real installation, path by path, and what the programs of both
-# answer; see compare.py and answers.py. A set is vanilla or one of sets.toml.
+# answer; see compare.py and answers.py. A set is vanilla or one of sets.toml,
+# bookworm.toml or forky.toml.
 #
 #   tests/rootfs/compare.sh [--set vanilla] [--architecture amd64] [--golden FILE]
 #
