@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.effects import tmpfiles
 
-_DATA_ERROR = 65  # EX_DATAERR of sysexits(3head)
-
 
 def systemd_tmpfiles(call: Call) -> int:
-    """Makes what files of tmpfiles.d name; a line whose user is not there is passed over, with status 65."""
+    """Makes what files of tmpfiles.d name; a line that can't be is passed over, with status 65."""
     given = call.options("--create", "--root=")
     if given.value("root", "/").rstrip("/"):
         call.refuse("systemd-tmpfiles of another root is not modelled")
@@ -21,10 +19,10 @@ def systemd_tmpfiles(call: Call) -> int:
     for name in given.operands:
         if tmpfiles.find(call.root, name) is None:
             return _say(call, f"Failed to read '{name}': No such file or directory", 1)
-    complaints = tmpfiles.create(call.root, call.world.who, list(given.operands))
-    for complaint in complaints:
-        _say(call, complaint, _DATA_ERROR)
-    return _DATA_ERROR if complaints else 0
+    done = tmpfiles.create(call.root, call.world.who, list(given.operands))
+    for complaint in done.complaints:
+        _say(call, complaint, done.status)
+    return done.status
 
 
 def _say(call: Call, message: str, status: int) -> int:

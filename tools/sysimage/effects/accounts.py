@@ -10,7 +10,7 @@ from tools.sysimage.effects.root import Root
 from tools.sysimage.effects.sysusers import apply
 from tools.sysimage.effects.sysusers_lines import Item, lines, parse
 
-__all__ = ["Item", "Table", "apply", "parse", "sysusers"]
+__all__ = ["Item", "Table", "apply", "lines", "parse", "sysusers"]
 
 FOLDERS = ("etc/sysusers.d", "run/sysusers.d", "usr/local/lib/sysusers.d", "usr/lib/sysusers.d")
 """Where files of sysusers.d are, those first that come before others of their name."""

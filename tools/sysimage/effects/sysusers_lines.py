@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
+from tools.sysimage.systemd import extract
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,9}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f:]")
 _NO_NUMBERS = (2**16 - 1, 2**32 - 1)  # of 16 and of 32 bits
 _COLUMNS = ("GECOS", "home directory", "login shell")
-_FIXED = {"%": "%", "T": "/tmp", "V": "/var/tmp"}
-_ARCHITECTURES = {"amd64": "x86-64", "arm64": "arm64", "i386": "x86", "armhf": "arm", "riscv64": "riscv64"}
-_MACHINES = "AaBbHlMmoTvVWw"  # what systemd knows besides; most of it is of the machine that runs
+_FIXED = {"T": "/tmp", "V": "/var/tmp"}
+ARCHITECTURES = {"amd64": "x86-64", "arm64": "arm64", "i386": "x86", "armhf": "arm", "riscv64": "riscv64"}
+_MACHINES = "AaBbHlMmoqvWw"  # what systemd knows besides; most of it is of the machine that runs
 
 
 @dataclass(slots=True)
@@ -67,6 +68,8 @@ def parse(root: Root, line: str, where: str) -> Item:
         if text and kind != "u":
             raise wrong(f"lines of type '{kind}' have no {column} field")
     gecos, home, shell = rest[0], *(_simple_path(text) for text in rest[1:])
+    if shell == "/":
+        raise wrong("'/' is not a valid login shell field")
     if any(".." in path.split("/") for path in (home, shell)):
         raise wrong("'..' in a path")
     item = Item(kind, name, number, gecos=gecos, home=home, shell=shell, locked=bool(modifiers), where=where)
@@ -77,49 +80,27 @@ def parse(root: Root, line: str, where: str) -> Item:
 
 
 def _words(line: str) -> list[str] | None:
-    """Splits a line: quotes of both kinds, a backslash before any character. None: an error."""
-    found: list[str] = []
-    word: str | None = None
-    quote = ""
-    characters = iter(line)
-    for character in characters:
-        if character == "\\":
-            escaped = next(characters, None)
-            if escaped is None:
-                return None
-            word = (word or "") + escaped
-        elif quote:
-            if character == quote:
-                quote = ""
-            else:
-                word = (word or "") + character
-        elif character in "'\"":
-            quote, word = character, word or ""
-        elif character in " \t\n\r":
-            if word is not None:
-                found.append(word)
-            word = None
-        else:
-            word = (word or "") + character
-    if quote:
+    try:
+        return list(extract.every(line, extract.Escapes.DROP))
+    except extract.WordError:
         return None
-    return found if word is None else [*found, word]
 
 
 def _replaced(root: Root, text: str, where: str) -> str:
     """Replaces the specifiers of systemd that are the same on all machines. Raises ToolError for others."""
 
-    def one(match: re.Match[str]) -> str:
-        letter = match[1]
+    def value(letter: str) -> str | None:
         if letter == "a":
-            return _ARCHITECTURES[root.architecture]
+            return ARCHITECTURES[root.architecture]
         if letter not in _FIXED and letter in _MACHINES:
             raise ToolError(f"{where}: the specifier %{letter} is of the machine that runs; write it out")
-        if letter not in _FIXED:
-            raise ToolError(f"{where}: not a line of sysusers.d(5): failed to replace specifiers in {text!r}")
-        return _FIXED[letter]
+        return _FIXED.get(letter)
 
-    return re.sub(r"%([A-Za-z%])", one, text)
+    try:
+        return extract.specified(text, value)
+    except extract.SpecifierError as error:
+        reason = f"failed to replace specifiers in {text!r}, as {error}"
+        raise ToolError(f"{where}: not a line of sysusers.d(5): {reason}; correct it") from error
 
 
 def _simple_path(path: str) -> str:
@@ -184,4 +165,4 @@ def _range(item: Item) -> str:
 def lines(text: str) -> Sequence[tuple[int, str]]:
     """The lines of a file that are no comments, and their numbers."""
     found = ((number, line.strip(" \t\n\r")) for number, line in enumerate(text.split("\n"), 1))
-    return [(number, line) for number, line in found if line and line[0] not in "#;"]
+    return [(number, line) for number, line in found if line and line[0] != "#"]
