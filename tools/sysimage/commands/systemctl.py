@@ -4,8 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.options import Given
-from tools.sysimage.systemd import enablement, unit_state
-from tools.sysimage.systemd.enablement import BeyondError, Done, MaskedError, NotThereError
+from tools.sysimage.systemd import enablement, unit_names, unit_state
+from tools.sysimage.systemd.enablement import (
+    BeyondError,
+    Done,
+    InvalidUnitError,
+    MaskedError,
+    NotThereError,
+)
 
 # What needs a running systemd, with the fewest and the most operands (-1 for any number).
 _ONLINE: Mapping[str, tuple[int, int]] = (
@@ -104,6 +110,8 @@ def _changed(call: Call, given: Given, verb: str, act: Callable[[], Done]) -> in
         return _say(call, f"Failed to {verb} unit: Unit {error} does not exist", 1)
     except MaskedError as error:
         return _say(call, f"Failed to {verb} unit: Unit /{error} is masked", 1)
+    except InvalidUnitError as error:
+        return _say(call, f"Failed to {verb} unit: {error}", 1)
     if "quiet" not in given:
         for message in done.messages:
             _say(call, message, 0)
@@ -121,7 +129,7 @@ def _names(call: Call, operands: Sequence[str]) -> list[str]:
     for operand in operands:
         if "/" in operand:
             call.refuse(f"a unit by its path, {operand}, is not modelled")
-    return [enablement.full_name(operand) for operand in operands]
+    return [unit_names.full_name(operand) for operand in operands]
 
 
 def _sysv(call: Call, given: Given, verb: str, names: list[str]) -> tuple[list[str], int, str]:
@@ -135,10 +143,12 @@ def _sysv(call: Call, given: Given, verb: str, names: list[str]) -> tuple[list[s
     said = ""
     for name in names:
         try:
-            enablement.find(call.root, name)
+            enablement.resolve(call.root, name, load=False)
             native = True
         except NotThereError:
             native = False
+        except InvalidUnitError:
+            native = True
         script = f"/etc/init.d/{name.removesuffix('.service')}"
         if not name.endswith(".service") or (native and verb == "is-enabled") or not call.files.find(script):
             left.append(name)
@@ -162,16 +172,16 @@ def _enable(call: Call, given: Given, operands: Sequence[str]) -> int:
         return status
     if verb == "disable":
         return _changed(call, given, verb, lambda: enablement.disable(call.root, names, _scope(given)))
-    if verb == "reenable":
-        enablement.disable(call.root, names, _scope(given))
-    return _changed(
-        call,
-        given,
-        verb,
-        lambda: enablement.enable(
-            call.root, call.world.who, names, _scope(given), force="force" in given or verb == "reenable"
-        ),
-    )
+    force = "force" in given
+
+    def act() -> Done:
+        done = Done()
+        if verb == "reenable":
+            done = enablement.disable(call.root, names, _scope(given))
+        made = enablement.enable(call.root, call.world.who, names, _scope(given), force=force)
+        return Done([*done.messages, *made.messages], made.failed, made.carries)
+
+    return _changed(call, given, verb, act)
 
 
 def _preset(call: Call, given: Given, operands: Sequence[str]) -> int:
@@ -179,34 +189,14 @@ def _preset(call: Call, given: Given, operands: Sequence[str]) -> int:
     if mode not in ("full", "enable-only", "disable-only"):
         return _say(call, f"Failed to parse preset mode: {mode}.", 1)
     scope = _scope(given)
-    on: list[str] = []
-    off: list[str] = []
-    met: set[str] = set()
+    names = _names(call, operands)
 
     def act() -> Done:
-        for name in _names(call, operands):
-            if name in met:
-                continue
-            unit = enablement.resolve(call.root, name, scope)
-            if unit.name != name:
-                continue  # another name of a unit: that one is preset
-            wish, instances = unit_state.preset(call.root, name, scope)
-            if wish == "enable":
-                wanted = enablement.instances(name, instances) if instances else [name]
-                on.extend(enablement.follow(call.root, one, scope).name for one in wanted)
-                # What a unit before names in Also= is not asked about by itself.
-                met.update(*([one, *enablement.follow(call.root, one, scope).also] for one in wanted))
-            elif wish == "disable":
-                off.append(name)
-                met.add(name)
-        messages: list[str] = []
-        failed = False
-        if off and mode != "enable-only":
-            messages += enablement.disable(call.root, off, scope).messages
-        if on and mode != "disable-only":
-            done = enablement.enable(call.root, call.world.who, on, scope, force="force" in given)
-            messages, failed = messages + done.messages, done.failed
-        return Done(messages, failed)
+        wishes = {name: unit_state.preset(call.root, name, scope) for name in names}
+        force = "force" in given
+        return enablement.preset(
+            call.root, call.world.who, names, wishes, scope, mode=mode, force=force
+        )
 
     return _changed(call, given, "preset", act)
 
@@ -215,7 +205,10 @@ def _mask(call: Call, given: Given, operands: Sequence[str]) -> int:
     names, scope = _names(call, operands), _scope(given)
     if given.operands[0] == "unmask":
         return _changed(call, given, "unmask", lambda: enablement.unmask(call.root, names, scope))
-    return _changed(call, given, "mask", lambda: enablement.mask(call.root, call.world.who, names, scope))
+    force = "force" in given
+    return _changed(
+        call, given, "mask", lambda: enablement.mask(call.root, call.world.who, names, scope, force=force)
+    )
 
 
 def _is_enabled(call: Call, given: Given, operands: Sequence[str]) -> int:
@@ -227,6 +220,8 @@ def _is_enabled(call: Call, given: Given, operands: Sequence[str]) -> int:
             there = True
         except NotThereError:
             state = "not-found"
+        except InvalidUnitError as error:
+            return _say(call, f"Failed to get unit file state for {name}: {error}", 1)
         good = good or unit_state.is_enabled(state)
         if "quiet" not in given:
             call.out(f"{state}\n")
@@ -242,14 +237,14 @@ def _default(call: Call, given: Given, operands: Sequence[str]) -> int:
         return 0
     name = operands[0] if operands[0].endswith(".target") else f"{operands[0]}.target"
     try:
-        unit = enablement.follow(call.root, name)
+        done = enablement.set_default(call.root, call.world.who, name)
     except NotThereError:
         return _say(call, f"Failed to set default target: Unit {name} does not exist", 1)
-    path = "etc/systemd/system/default.target"
-    call.root.link(path, f"/{unit.path}", call.world.who, replace=True)
-    if "quiet" not in given:
-        _say(call, f"Created symlink '/{path}' → '/{unit.path}'.", 0)
-    return 0
+    except (MaskedError, InvalidUnitError) as error:
+        return _say(call, f"Failed to set default target: {error}", 1)
+    for message in done.messages if "quiet" not in given else ():
+        _say(call, message, 0)
+    return int(done.failed)
 
 
 def _offline(call: Call, given: Given, _operands: Sequence[str]) -> int:

@@ -53,6 +53,8 @@ def _parents(root: Root, who: str, line: Line) -> None:
     done = ""
     parts = line.path.split("/")
     for part in parts[:-1]:
+        if part == ".." and "=" in line.modifiers:
+            raise FailedError(f"/{line.path}: path not normalized")
         path = f"{done}/{part}" if done else part
         inode = tree.find(path)
         if inode is not None and inode.kind is not Kind.DIRECTORY and "=" not in line.modifiers:

@@ -1,187 +1,58 @@
-"""Enabling, disabling, masking and presetting units in a root filesystem: what systemctl(1) does by itself.
-
-The rules are those of systemd's install.c: a unit is looked for in each folder by its name, then by its
-template's; its [Install] section and its drop-ins say which links enabling makes.
-"""
+"""Enabling, disabling, masking and presetting units in a root filesystem: what systemctl(1) does by itself."""
 
 import posixpath
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import Kind
-from tools.sysimage.systemd import unit_file
-
-SUFFIXES = (
-    *(".service", ".socket", ".target", ".timer", ".path", ".mount", ".automount", ".swap", ".slice"),
-    *(".device", ".scope"),
+from tools.sysimage.systemd import install, unit_names
+from tools.sysimage.systemd.install import (
+    BeyondError,
+    Context,
+    DanglingError,
+    InvalidUnitError,
+    Mode,
+    NotThereError,
+    Unit,
 )
-_SEARCH = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
-# Where systemd of before 255 has its own units; the folder is the same one if / is merged into /usr.
-_SPLIT, _MERGED = "lib/systemd/system", "usr/lib/systemd/system"
-_SHIPPED = "var/lib/dpkg/info/systemd.list"
-WANTING = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
-_MAY_ALIAS = (".service", ".socket", ".target", ".device", ".timer", ".path")
-_NAME = re.compile(r"[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\@-]*)?\.[a-z]+")
-_MAX_HOPS = 64
-
-
-class NotThereError(Exception):
-    """A unit that no folder has, with its name."""
+from tools.sysimage.systemd.unit_names import Sort, sort_of
 
 
 class MaskedError(Exception):
     """A unit that is masked, with its path."""
 
 
-class BeyondError(Exception):
-    """What is not modelled here, in a sentence."""
-
-
 @dataclass(slots=True)
-class Unit:
-    """A unit that was found: its name, its file without leading slash, and its [Install] section."""
-
-    name: str
-    path: str
-    masked: bool = False
-    target: str = ""  # the name of the unit that it is only another name of
-    aliases: list[str] = field(default_factory=list)
-    wanting: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in WANTING})
-    also: list[str] = field(default_factory=list)
-    instance: str = ""  # DefaultInstance=
-
-    @property
-    def has_rules(self) -> bool:
-        """Whether enabling it makes links."""
-        return bool(self.aliases) or any(self.wanting.values())
-
-    @property
-    def names(self) -> list[str]:
-        """The names that links of it have: its own, and a template's with its default instance."""
-        return [self.name, *([with_instance(self.name, self.instance)] if self.instance else [])]
-
-
-@dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a call: lines for descriptor 2, whether all went well, how many links changed."""
+    """What came of a call: lines for descriptor 2, whether all went well, whether [Install] said anything."""
 
-    messages: list[str]
+    messages: list[str] = field(default_factory=list)
     failed: bool = False
-    carries: bool = True  # whether a unit had an [Install] section
+    carries: bool = True
+
+    def fail(self, message: str) -> None:
+        """Notes what went wrong."""
+        self.failed = True
+        self.messages.append(message)
 
 
-def full_name(name: str) -> str:
-    """A unit's name with its suffix; ".service" is left away by people."""
-    return name if name.endswith(SUFFIXES) else f"{name}.service"
+def resolve(files: Files, name: str, scope: str = "system", *, load: bool = True) -> Unit:
+    """Finds a unit, by its other names, too; it may be masked.
 
-
-def _template(name: str) -> str:
-    return re.sub(r"@.+(\.\w+)$", r"@\1", name)
-
-
-def with_instance(name: str, instance: str) -> str:
-    """The name of a template's instance; another name stays as it is."""
-    return re.sub(r"@(\.\w+)$", lambda match: f"@{instance}{match[1]}", name)
-
-
-def instances(template: str, names: Sequence[str]) -> list[str]:
-    """The units of a template that these instances are."""
-    return [with_instance(template, name) for name in names]
-
-
-def folders(scope: str) -> list[str]:
-    """The folders of units, the one that counts most first; `scope` is "system" or "user"."""
-    return [f"{folder}/{scope}" for folder in _SEARCH]
-
-
-def find(files: Files, name: str, scope: str = "system") -> Unit:
-    """Finds a unit. Raises NotThereError, BeyondError for a link that leads out of systemd's folders."""
-    for candidate in dict.fromkeys((name, _template(name))):
-        for folder in folders(scope):
-            path = f"{files.tree.resolve(folder)}/{candidate}"
-            inode = files.tree.get(path)
-            if inode is None or inode.kind is Kind.DIRECTORY:
-                continue
-            if inode.kind is Kind.SYMLINK:
-                return _linked(name, path, inode.target, scope)
-            if inode.content.size == 0:
-                return Unit(name, path, masked=True)
-            return _loaded(files, Unit(name, path), candidate, scope)
-    raise NotThereError(name)
-
-
-def _linked(name: str, path: str, target: str, scope: str) -> Unit:
-    if target == "/dev/null":
-        return Unit(name, path, masked=True)
-    whole = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), target)).lstrip("/")
-    if posixpath.dirname(whole) not in [*folders(scope), f"lib/systemd/{scope}"]:
-        raise BeyondError(f"/{path} leads out of the folders of units")
-    return Unit(name, path, target=posixpath.basename(whole))
-
-
-def _loaded(files: Files, unit: Unit, candidate: str, scope: str) -> Unit:
-    texts = [files.text(unit.path)]
-    parts: dict[str, str] = {}
-    for level in dict.fromkeys((unit.name, candidate)):
-        for folder in folders(scope):
-            for part in files.names(f"{folder}/{level}.d", ".conf"):
-                parts.setdefault(part, f"{folder}/{level}.d/{part}")
-    texts += [files.text(path) for _, path in sorted(parts.items())]
+    Raises NotThereError, InvalidUnitError, BeyondError.
+    """
+    context = Context(files, scope)
     try:
-        for line in [line for text in texts for line in unit_file.assignments(text)]:
-            if line.section == "Install":
-                _take(unit, line)
-    except unit_file.UnitSyntaxError as error:
-        raise BeyondError(f"{unit.name} can't be read: {error}") from error
-    return unit
+        return context.traverse(context.add(name), load=load)
+    except DanglingError as error:
+        raise NotThereError(name) from error
 
 
-def _take(unit: Unit, line: unit_file.Assignment) -> None:
-    words = unit_file.words(line.value)
-    if line.key == "Alias":
-        if unit.name.endswith(_MAY_ALIAS):
-            unit.aliases = [*unit.aliases, *words] if line.value else []
-    elif line.key in WANTING:
-        unit.wanting[line.key] = [*unit.wanting[line.key], *words] if line.value else []
-    elif line.key == "Also":
-        unit.also += [specifiers(word, unit) for word in unit_file.words(line.value, unquote=False)]
-    elif line.key == "DefaultInstance" and "@." in unit.name:
-        unit.instance = specifiers(line.value, unit)
-
-
-def specifiers(text: str, unit: Unit) -> str:
-    """Fills in the specifiers of an [Install] section (systemd.unit(5)). Raises BeyondError for others."""
-    stem, _, _ = unit.name.rpartition(".")
-    prefix, _, instance = stem.partition("@")
-    instance = instance or unit.instance
-    name = unit.names[-1]
-    values = {"n": name, "N": name.rpartition(".")[0], "p": prefix, "i": instance, "%": "%"}
-    values["j"] = prefix.rpartition("-")[2]
-
-    def fill(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise BeyondError(f"{unit.name}: the specifier %{match[1]} is not modelled")
-        return values[match[1]]
-
-    return re.sub(r"%(.)", fill, text)
-
-
-def resolve(files: Files, name: str, scope: str = "system") -> Unit:
-    """Finds a unit, by its other names, too; it may be masked. Raises NotThereError, BeyondError."""
-    unit = find(files, name, scope)
-    for _ in range(_MAX_HOPS):
-        if not unit.target:
-            break
-        own = unit.name.partition("@")[2].rpartition(".")[0]
-        unit = find(files, with_instance(unit.target, own) if own else unit.target, scope)
-    return unit
-
-
-def follow(files: Files, name: str, scope: str = "system") -> Unit:
-    """Finds a unit, by its other names, too. Raises NotThereError, MaskedError, BeyondError."""
-    unit = resolve(files, name, scope)
+def follow(files: Files, name: str, scope: str = "system", *, load: bool = True) -> Unit:
+    """As `resolve`; raises MaskedError, too."""
+    unit = resolve(files, name, scope, load=load)
     if unit.masked:
         raise MaskedError(unit.path)
     return unit
@@ -190,155 +61,393 @@ def follow(files: Files, name: str, scope: str = "system") -> Unit:
 def enable(
     files: Files, who: str, names: Sequence[str], scope: str = "system", *, force: bool = False
 ) -> Done:
-    """Makes the links of units and of those that they name in Also=. Raises as `follow` does."""
-    todo = [follow(files, name, scope) for name in names]
-    own = _own_folder(files)
-    seen = {unit.name for unit in todo}
-    messages: list[str] = []
-    failed = False
-    carries = False
-    while todo:
-        unit = todo.pop(0)
-        carries = carries or unit.has_rules or bool(unit.also)
-        for also in unit.also:
-            if also in seen:
+    """Makes the links of units and of those that they name in Also=.
+
+    Raises NotThereError, MaskedError and InvalidUnitError, before anything is changed, and BeyondError.
+    """
+    context = Context(files, scope)
+    for name in names:
+        _discover(context, name)
+    return carry_out(context, who, force=force)
+
+
+def _discover(context: Context, name: str) -> Unit:
+    try:
+        unit = context.traverse(context.add(name))
+    except DanglingError as error:
+        raise NotThereError(f"{name}, a link to which is there,") from error
+    if unit.masked:
+        raise MaskedError(unit.path)
+    return unit
+
+
+def carry_out(context: Context, who: str, *, force: bool, preset: bool = False) -> Done:
+    """Makes the links of all units of a context."""
+    done = Done(carries=False)
+    while context.todo:
+        name, unit = next(iter(context.todo.items()))
+        context.done[name] = context.todo.pop(name)
+        try:
+            context.traverse(unit)
+        except (NotThereError, DanglingError, InvalidUnitError) as error:
+            if unit.auxiliary:
+                done.messages.append(f"Failed to enable auxiliary unit {name}, ignoring.")
                 continue
-            seen.add(also)
-            try:
-                found = follow(files, also, scope)
-            except NotThereError, MaskedError:
-                messages.append(f"Failed to enable auxiliary unit {also}, ignoring.")
-                continue
-            seen.add(found.name)
-            todo.append(found)
-        for path, always in _links(unit, scope):
-            inode = files.tree.get(path)
-            folder, _, base = unit.path.rpartition("/")
-            target = f"/{own if folder == _MERGED else folder}/{base}"
-            if (
-                inode is not None
-                and inode.kind is Kind.SYMLINK
-                and _same(files, path, inode.target, unit.path)
-            ):
-                continue
-            if inode is not None and not (force or always):
-                failed = True
-                messages.append(f"Failed to enable unit: File '/{path}' already exists.")
-                continue
-            if inode is not None and inode.kind is not Kind.SYMLINK:
-                raise BeyondError(f"/{path} is no link")
-            files.link(path, target, who, replace=True)
-            messages.append(f"Created symlink '/{path}' → '{target}'.")
-    return Done(messages, failed, carries)
+            done.fail(f"Failed to enable unit: {error}")
+            return done
+        if unit.masked:
+            done.messages.append(f"Unit /{unit.path} is masked, ignoring.")
+            done.carries = True
+        elif unit.mode is Mode.REGULAR:
+            _apply(_Links(context, who, done, force=force, preset=preset), unit)
+    return done
 
 
-def _own_folder(files: Files) -> str:
-    """The folder in which systemd looks for its own units: that in which it ships them."""
-    return _SPLIT if f"/{_SPLIT}" in files.text(_SHIPPED).split("\n") else _MERGED
+@dataclass(frozen=True, slots=True)
+class _Links:
+    context: Context
+    who: str
+    done: Done
+    force: bool
+    preset: bool
+
+    @property
+    def config(self) -> str:
+        return f"etc/systemd/{self.context.scope}"
+
+    def make(self, path: str, target: str, *, force: bool) -> bool:
+        """Makes a link unless an equivalent one is there; another one gives way to force alone."""
+        files = self.context.files
+        above, _, name = path.rpartition("/")
+        try:
+            real = f"{files.tree.resolve(above)}/{name}"
+            nearest = files.tree.nearest(real)
+        except ToolError as error:
+            self.done.fail(f"Failed to enable unit: {error}")
+            return False
+        if files.tree[nearest].kind is not Kind.DIRECTORY:
+            self.done.fail(f"Failed to enable unit: File '/{nearest}' is no directory.")
+            return False
+        inode = files.tree.get(real)
+        if inode is not None and inode.kind is not Kind.SYMLINK:
+            self.done.fail(f"Failed to enable unit: File '/{path}' already exists.")
+            return False
+        if inode is not None and _equivalent(self.context, path, inode.target, target):
+            return True
+        if inode is not None and not force:
+            self.done.fail(
+                f"Failed to enable unit: File '/{path}' already exists and is a symlink to {inode.target}."
+            )
+            return False
+        if inode is not None:
+            self.done.messages.append(f"Removed '/{path}'.")
+        files.link(path, f"/{target}", self.who, replace=True)
+        self.done.messages.append(f"Created symlink '/{path}' → '/{target}'.")
+        return True
 
 
-def _same(files: Files, path: str, target: str, unit: str) -> bool:
-    whole = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), target)).lstrip("/")
-    return files.tree.resolve(whole) == files.tree.resolve(unit)
+def _equivalent(context: Context, path: str, first: str, second: str) -> bool:
+    """Whether a link to `first` says the same as one to the path `second`."""
+    tree = context.files.tree
+    whole = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), first)).strip("/")
+    if whole == second:
+        return True
+    try:
+        real = tree.resolve(whole)
+        if real in tree and real == tree.resolve(second):
+            return True
+    except ToolError:
+        return False
+    inside = [any(one.startswith(f"{folder}/") for folder in context.folders()) for one in (whole, second)]
+    return all(inside) and posixpath.basename(whole) == posixpath.basename(second)
 
 
-def _links(unit: Unit, scope: str) -> Iterator[tuple[str, bool]]:
-    """The paths of a unit's links, and whether each takes the place of another one."""
-    config = f"etc/systemd/{scope}"
+def _apply(links: _Links, unit: Unit) -> None:
+    context, done = links.context, links.done
+    target = unit.path
+    if posixpath.dirname(unit.path) not in context.folders():
+        own = f"{links.config}/{unit.name}"
+        if not links.make(own, unit.path, force=links.force):
+            return
+        target = own
     for alias in unit.aliases:
-        name = specifiers(alias, unit)
-        if not _NAME.fullmatch(name) or not name.endswith(unit.name[unit.name.rindex(".") :]):
-            raise BeyondError(f"{unit.name}: {alias} in Alias= is no name that it can have")
-        if ("@" in name) != ("@" in unit.name):
-            raise BeyondError(f"{unit.name}: {alias} in Alias= of a template is not modelled")
-        if name != unit.name:
-            yield f"{config}/{name}", False
-    name = unit.names[-1]
-    for key, suffix in WANTING.items():
-        for word in unit.wanting[key]:
-            wanting = specifiers(word, unit)
-            if not _NAME.fullmatch(wanting) or not wanting.endswith(SUFFIXES):
-                raise BeyondError(f"{unit.name}: {word} in {key}= is no unit")
-            if "@." in name:
-                raise BeyondError(f"{unit.name}: a template without an instance in {key}= is not modelled")
-            yield f"{config}/{wanting}.{suffix}/{name}", True
+        _alias(links, unit, alias, target)
+    for key, suffix in install.WANTING.items():
+        words = unit.wanting[key]
+        if not words:
+            continue
+        name = unit.link_name
+        if name != unit.name and (problem := _instance_problem(context, name)):
+            done.fail(f"Failed to enable unit: {problem}")
+            continue
+        for word in words:
+            _want(links, unit, word, suffix)
+
+
+def _instance_problem(context: Context, name: str) -> str:
+    found = Unit(name)
+    try:
+        Context(context.files, context.scope).search(found, load=False)
+    except (NotThereError, InvalidUnitError) as error:
+        return str(error)
+    return f"Unit /{found.path} is masked" if found.masked else ""
+
+
+def _alias(links: _Links, unit: Unit, alias: str, target: str) -> None:
+    done = links.done
+    try:
+        name = install.specifiers(alias, unit)
+    except InvalidUnitError as error:
+        done.fail(f"Failed to enable unit: {error}")
+        return
+    above, _, last = name.rpartition("/")
+    if above:
+        problem = _folder_problem(above, last, unit.name)
+    else:
+        if sort_of(name) is Sort.TEMPLATE and sort_of(unit.name) is Sort.INSTANCE:
+            name = unit_names.with_instance(name, unit_names.instance_of(unit.name))
+        problem = unit_names.alias_problem(name, unit.name)
+    if problem == "itself":
+        return
+    if problem:
+        done.fail(f"Failed to enable unit: Cannot alias {unit.name} as {name}: it {problem}.")
+        return
+    path = f"{links.config}/{name}"
+    tree = links.context.files.tree
+    try:
+        broken = tree.find(path) is None
+    except ToolError as error:
+        done.fail(f"Failed to enable unit: {error}")
+        return
+    if links.make(path, target, force=links.force or broken):
+        done.carries = True
+
+
+def _folder_problem(above: str, last: str, name: str) -> str:
+    """What is wrong with an Alias= of the old kind, x.target.wants/name; "" if nothing is."""
+    stem = next((above.removesuffix(end) for end in (".wants", ".requires") if above.endswith(end)), "")
+    sort = sort_of(stem)
+    if sort is None:
+        return "is in no folder of a unit's wants or requirements"
+    mine, target = sort_of(last), sort_of(name)
+    fits = (
+        (last == name and mine in (Sort.PLAIN, Sort.INSTANCE))
+        or (mine is Sort.INSTANCE and target is Sort.TEMPLATE and unit_names.template_of(last) == name)
+        or (sort is Sort.TEMPLATE and mine is target is Sort.TEMPLATE and last == name)
+    )
+    return "" if fits else "is a link of another name"
+
+
+def _want(links: _Links, unit: Unit, word: str, suffix: str) -> None:
+    done, name = links.done, unit.link_name
+    try:
+        wanting = install.specifiers(word, unit)
+    except InvalidUnitError as error:
+        done.fail(f"Failed to enable unit: {error}")
+        return
+    sort = sort_of(wanting)
+    if sort is None or (sort_of(name) is Sort.TEMPLATE and sort is Sort.PLAIN):
+        if not links.preset:
+            what = "is no name of a unit" if sort is None else f"has no instance, as {name} has none"
+            done.fail(f"Failed to enable unit: {wanting!r} {what}")
+        return
+    if links.make(f"{links.config}/{wanting}.{suffix}/{name}", unit.path, force=True):
+        done.carries = True
 
 
 def disable(files: Files, names: Sequence[str], scope: str = "system") -> Done:
-    """Removes all links to units and to those that they name in Also=, and links of their names."""
-    messages: list[str] = []
-    gone: set[str] = set()
-    todo = list(names)
-    seen: set[str] = set()
-    carries = False
-    while todo:
-        name = todo.pop(0)
-        if name in seen:
-            continue
-        seen.add(name)
+    """Removes all links to units and to those that they name in Also=, and links of their names.
+
+    Raises InvalidUnitError, before anything is changed, and BeyondError. A unit that is not there is said,
+    and links of its name are removed.
+    """
+    context = Context(files, scope)
+    done = Done(carries=False)
+    for name in names:
+        unit = context.add(name)
         try:
-            unit = follow(files, name, scope)
+            context.traverse(unit)
         except NotThereError:
-            messages.append(f"Failed to disable unit: Unit {name} does not exist")
-            gone.add(name)
-            continue
-        except MaskedError as error:
-            messages.append(f"Unit /{error} is masked, ignoring.")
-            continue
-        carries = carries or unit.has_rules or bool(unit.also)
-        seen.add(unit.name)
-        gone.add(unit.name)
-        todo += unit.also
-    messages += _remove(files, gone, scope)
-    return Done(messages, carries=carries)
+            pass  # said below
+        except DanglingError as error:
+            raise InvalidUnitError(f"{name} is a link to {error}, which is not there") from error
+        done.carries = done.carries or unit.has_rules or bool(unit.also)
+    take_away(context, done)
+    return done
 
 
-def _remove(files: Files, gone: set[str], scope: str) -> Iterator[str]:
+def take_away(context: Context, done: Done) -> None:
+    """Removes the links to all units of a context."""
+    gone = set[str]()
+    while context.todo:
+        name, unit = next(iter(context.todo.items()))
+        context.done[name] = context.todo.pop(name)
+        try:
+            context.traverse(unit)
+        except NotThereError:
+            if not unit.auxiliary:
+                done.messages.append(f"Failed to disable unit: Unit {name} does not exist")
+        except DanglingError:
+            done.messages.append(f"Unit {name} is a link that leads nowhere")
+        except InvalidUnitError as error:
+            done.messages.append(f"Failed to disable unit: {error}")
+        else:
+            if unit.masked:
+                done.messages.append(f"Unit /{unit.path} is masked, ignoring.")
+                continue
+            if unit.mode is not Mode.REGULAR:
+                continue
+        gone.add(name)
+    if gone:
+        done.messages += _remove(context.files, gone, context.scope, done)
+
+
+def _remove(files: Files, gone: set[str], scope: str, done: Done) -> Iterator[str]:
     config = f"etc/systemd/{scope}"
+    top = files.tree.resolve(config)
     again = True
     while again:
         again = False
-        for path in list(files.tree.below(config)):
+        for path in list(files.tree.below(top)):
             inode = files.tree.get(path)
-            if inode is None or inode.kind is not Kind.SYMLINK or not path.endswith(SUFFIXES):
-                continue
-            real = files.tree.resolve(path)
             name = path.rpartition("/")[2]
-            if not gone & {name, f"/{real}", real.rpartition("/")[2]}:
+            if inode is None or inode.kind is not Kind.SYMLINK or sort_of(name) is None:
+                continue
+            known = {name, unit_names.template_of(name)}
+            try:
+                real = files.tree.resolve(path)
+                known |= {f"/{real}", real.rpartition("/")[2]}
+            except ToolError as error:
+                if not gone & known:
+                    done.fail(f"Failed to resolve '/{path}': {error}")
+            if not gone & known:
                 continue
             files.tree.remove(path)
             yield f"Removed '/{path}'."
+            again = again or f"/{path}" not in gone
             gone.add(f"/{path}")
-            again = True
             above = path.rpartition("/")[0]
-            while above != config and not files.tree.children(above):
+            while above not in (top, "") and not files.tree.children(above):
                 files.tree.remove(above)
                 above = above.rpartition("/")[0]
 
 
-def mask(files: Files, who: str, names: Sequence[str], scope: str = "system") -> Done:
-    """Makes links to /dev/null; a unit's file of the same name in the way is an error."""
-    messages: list[str] = []
-    failed = False
+def preset(
+    files: Files,
+    who: str,
+    names: Sequence[str],
+    wishes: Mapping[str, tuple[str, Sequence[str]]],
+    scope: str = "system",
+    *,
+    mode: str = "full",
+    force: bool = False,
+) -> Done:
+    """Enables and disables units by what presets say of them: "enable" (and instances), "disable", "ignore".
+
+    Raises as `enable` does.
+    """
+    plus, minus = Context(files, scope), Context(files, scope)
     for name in names:
-        path = f"etc/systemd/{scope}/{name}"
-        inode = files.tree.get(path)
-        if inode is not None and inode.kind is Kind.SYMLINK and inode.target == "/dev/null":
+        if any(name in known for known in (plus.todo, plus.done, minus.todo, minus.done)):
             continue
-        if inode is not None:
-            failed = True
-            messages.append(f"Failed to mask unit: File '/{path}' already exists.")
+        if resolve(files, name, scope, load=False).name != name:
+            continue  # another name of a unit: that one is preset
+        wish, instances = wishes[name]
+        if wish == "enable":
+            for one in [unit_names.with_instance(name, each) for each in instances] or [name]:
+                _discover(plus, one)
+        elif wish == "disable":
+            minus.traverse(minus.add(name), load=False)
+    done = Done()
+    if mode != "enable-only":
+        # What was not read before is not read now: its Also= is not followed.
+        take_away(minus, done)
+    if mode != "disable-only":
+        more = carry_out(plus, who, force=force, preset=True)
+        done = Done([*done.messages, *more.messages], done.failed or more.failed)
+    return done
+
+
+def set_default(files: Files, who: str, name: str) -> Done:
+    """Makes the link default.target, in place of another one.
+
+    Raises NotThereError, MaskedError, InvalidUnitError.
+    """
+    if not name.endswith(".target") or sort_of(name) is None or name == "default.target":
+        raise InvalidUnitError(f"{name!r} can't be the default target")
+    context = Context(files)
+    try:
+        unit = context.traverse(context.add(name), load=False, follow_config=False)
+    except DanglingError as error:
+        raise NotThereError(name) from error
+    if unit.masked:
+        raise MaskedError(unit.path)
+    done = Done()
+    links = _Links(context, who, done, force=True, preset=False)
+    links.make(f"{links.config}/default.target", unit.path, force=True)
+    return done
+
+
+def mask(
+    files: Files, who: str, names: Sequence[str], scope: str = "system", *, force: bool = False
+) -> Done:
+    """Makes links to /dev/null; a file of the same name is an error, a link unless `force` is given."""
+    done = Done()
+    context = Context(files, scope)
+    links = _Links(context, who, done, force=force, preset=False)
+    for name in names:
+        if sort_of(name) is None:
+            done.fail(f"{name!r} is no name of a unit")
             continue
-        files.link(path, "/dev/null", who)
-        messages.append(f"Created symlink '/{path}' → '/dev/null'.")
-    return Done(messages, failed)
+        failed = len(done.messages)
+        links.make(f"{links.config}/{name}", "dev/null", force=force)
+        done.messages[failed:] = [text.replace("enable", "mask", 1) for text in done.messages[failed:]]
+    return done
 
 
 def unmask(files: Files, names: Sequence[str], scope: str = "system") -> Done:
-    """Removes links to /dev/null, and what leads to those."""
-    gone = set()
-    for name in names:
-        inode = files.tree.get(f"etc/systemd/{scope}/{name}")
-        if inode is not None and inode.kind is Kind.SYMLINK and inode.target == "/dev/null":
-            gone.add(name)
-    return Done(list(_remove(files, gone, scope)))
+    """Removes links to /dev/null and empty files, and what leads to those."""
+    done = Done()
+    gone = set[str]()
+    config = files.tree.resolve(f"etc/systemd/{scope}")
+    for name in dict.fromkeys(names):
+        if sort_of(name) is None:
+            raise InvalidUnitError(f"{name!r} is no name of a unit")
+        path = f"{config}/{name}"
+        if path not in files.tree:
+            continue
+        try:
+            real = files.tree.resolve(path)
+        except ToolError as error:
+            raise InvalidUnitError(str(error)) from error
+        inode = files.tree.get(real)
+        empty = inode is not None and (
+            inode.kind is Kind.CHARACTER or (inode.kind is Kind.FILE and not inode.content.size)
+        )
+        if empty or real == "dev/null":
+            files.tree.remove(path)
+            done.messages.append(f"Removed '/{path}'.")
+            gone.add(f"/{path}")
+    if gone:
+        done.messages += _remove(files, gone, scope, done)
+    return done
+
+
+__all__ = [
+    "BeyondError",
+    "DanglingError",
+    "Done",
+    "InvalidUnitError",
+    "MaskedError",
+    "NotThereError",
+    "carry_out",
+    "disable",
+    "enable",
+    "follow",
+    "mask",
+    "preset",
+    "resolve",
+    "set_default",
+    "take_away",
+    "unmask",
+]

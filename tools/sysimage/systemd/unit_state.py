@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import Kind
-from tools.sysimage.systemd.enablement import WANTING, Unit, find, folders, specifiers, with_instance
+from tools.sysimage.systemd.install import WANTING, Context, InvalidUnitError, Mode, Unit, specifiers
+from tools.sysimage.systemd.unit_names import with_instance
 
 _ON = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
@@ -19,9 +20,9 @@ def is_enabled(state: str) -> bool:
 def preset(files: Files, name: str, scope: str = "system") -> tuple[str, list[str]]:
     """What systemd.preset(5) wants: "enable", "disable" or "ignore", and instances of a template."""
     found: dict[str, str] = {}
-    for folder in folders(scope):
-        for entry in files.names(f"{folder}-preset", ".preset"):
-            found.setdefault(entry, f"{folder}-preset/{entry}")
+    for folder in _presets(scope):
+        for entry in files.names(folder, ".preset"):
+            found.setdefault(entry, f"{folder}/{entry}")
     for _, path in sorted(found.items()):
         for line in files.text(path).splitlines():
             words = line.split()
@@ -36,11 +37,14 @@ def preset(files: Files, name: str, scope: str = "system") -> tuple[str, list[st
 
 
 def state(files: Files, name: str, scope: str = "system") -> str:
-    """What `systemctl is-enabled` says of a unit. Raises NotThereError, BeyondError."""
-    unit = find(files, name, scope)
+    """What `systemctl is-enabled` says of a unit. Raises NotThereError, InvalidUnitError, BeyondError."""
+    unit = Unit(name)
+    Context(files, scope).search(unit)
     if unit.masked:
         return "masked-runtime" if unit.path.startswith("run/") else "masked"
-    if unit.target:
+    if unit.mode is Mode.LINKED:
+        return "linked-runtime" if unit.path.startswith("run/") else "linked"
+    if unit.mode is Mode.ALIAS:
         return "alias"
     where = _enabled_in(files, unit, scope, known=True)
     if where:
@@ -51,10 +55,10 @@ def state(files: Files, name: str, scope: str = "system") -> str:
 
 
 def _enabled_in(files: Files, unit: Unit, scope: str, *, known: bool) -> str:
-    names = {*unit.names, *(specifiers(alias, unit) for alias in unit.aliases)}
+    names = {*unit.names, *_aliases(unit)}
     below = runtime = anywhere = False
-    for folder in folders(scope):
-        real = files.tree.resolve(folder)
+    for folder in Context(files, scope).folders():
+        real = folder
         if any(not known or name in names for name in _leading(files, unit, real, below=below)):
             if folder.startswith("etc/"):
                 return "enabled"
@@ -64,6 +68,18 @@ def _enabled_in(files: Files, unit: Unit, scope: str, *, known: bool) -> str:
     if runtime:
         return "enabled-runtime"
     return "static" if anywhere and re.search(r"@.+\.", unit.name) else ""
+
+
+def _aliases(unit: Unit) -> Iterator[str]:
+    for alias in unit.aliases:
+        try:
+            yield specifiers(alias, unit)
+        except InvalidUnitError:
+            continue
+
+
+def _presets(scope: str) -> list[str]:
+    return [f"{folder}/systemd/{scope}-preset" for folder in ("etc", "run", "usr/local/lib", "usr/lib")]
 
 
 def _leading(files: Files, unit: Unit, folder: str, *, below: bool) -> Iterator[str]:
