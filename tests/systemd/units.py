@@ -50,7 +50,7 @@ def _unit(dice: random.Random, name: str) -> Node:
         return ""
     if what < 0.81:
         return Folder()
-    targets = ("/dev/null", "/dev/null", f"/{_LIB}/{name}", f"/{_LIB}/b.service", "b.service", "../../../usr/lib/systemd/system/a.service", f"/{_LIB}/t@.service", "/opt/linked.service", f"/opt/{name}", f"/{_LIB}/none.service", f"/{_ETC}/{name}", f"/{_LIB}/a.socket")
+    targets = ("/dev/null", "/dev/null", f"/{_LIB}/{name}", f"/{_LIB}/b.service", "b.service", "../../../usr/lib/systemd/system/a.service", f"/{_LIB}/t@.service", "/opt/linked.service", f"/opt/{name}", f"/{_LIB}/none.service", name, f"/{_LIB}/a.socket")
     return Link(dice.choice(targets))
 
 
@@ -141,8 +141,7 @@ def _called(files: Files, verb: str, names: list[str]) -> tuple[enablement.Done,
     if verb == "enable":
         return enablement.enable(files, "x", names), ""
     if verb == "reenable":
-        enablement.disable(files, names)
-        return enablement.enable(files, "x", names), ""
+        return enablement.reenable(files, "x", names), ""
     if verb == "disable":
         return enablement.disable(files, names), ""
     if verb == "mask":

@@ -174,14 +174,10 @@ def _enable(call: Call, given: Given, operands: Sequence[str]) -> int:
         return _changed(call, given, verb, lambda: enablement.disable(call.root, names, _scope(given)))
     force = "force" in given
 
-    def act() -> Done:
-        done = Done()
-        if verb == "reenable":
-            done = enablement.disable(call.root, names, _scope(given))
-        made = enablement.enable(call.root, call.world.who, names, _scope(given), force=force)
-        return Done([*done.messages, *made.messages], made.failed, made.carries)
-
-    return _changed(call, given, verb, act)
+    act = enablement.reenable if verb == "reenable" else enablement.enable
+    return _changed(
+        call, given, verb, lambda: act(call.root, call.world.who, names, _scope(given), force=force)
+    )
 
 
 def _preset(call: Call, given: Given, operands: Sequence[str]) -> int:

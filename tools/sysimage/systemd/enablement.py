@@ -71,9 +71,32 @@ def enable(
     return carry_out(context, who, force=force)
 
 
-def _discover(context: Context, name: str) -> Unit:
+def reenable(
+    files: Files, who: str, names: Sequence[str], scope: str = "system", *, force: bool = False
+) -> Done:
+    """Disables units, then enables the files that they are; drop-ins of those are not read.
+
+    Raises as `enable` does, when they are disabled already.
+    """
+    paths = dict[str, str]()
+    for name in names:
+        try:
+            if sort_of(name) is not Sort.INSTANCE:
+                paths[name] = resolve(files, name, scope).path
+        except (NotThereError, InvalidUnitError):
+            continue
+    done = disable(files, names, scope)
+    context = Context(files, scope)
+    for name in names:
+        path = paths.get(name, "")
+        _discover(context, posixpath.basename(path) or name, path)
+    made = carry_out(context, who, force=force)
+    return Done([*done.messages, *made.messages], made.failed, made.carries)
+
+
+def _discover(context: Context, name: str, path: str = "") -> Unit:
     try:
-        unit = context.traverse(context.add(name))
+        unit = context.traverse(context.add(name, path))
     except DanglingError as error:
         raise NotThereError(f"{name}, a link to which is there,") from error
     if unit.masked:
@@ -385,6 +408,8 @@ def set_default(files: Files, who: str, name: str) -> Done:
     done = Done()
     links = _Links(context, who, done, force=True, preset=False)
     links.make(f"{links.config}/default.target", unit.path, force=True)
+    if sort_of(unit.name) is not Sort.PLAIN:
+        done.fail(f"Failed to get default target: {unit.name} is no single unit")
     return done
 
 
@@ -446,6 +471,7 @@ __all__ = [
     "follow",
     "mask",
     "preset",
+    "reenable",
     "resolve",
     "set_default",
     "take_away",

@@ -102,13 +102,13 @@ class Context:
     todo: dict[str, Unit] = field(default_factory=dict)
     done: dict[str, Unit] = field(default_factory=dict)
 
-    def add(self, name: str, *, auxiliary: bool = False) -> Unit:
-        """Takes a unit in. Raises InvalidUnitError for what is no name of one."""
+    def add(self, name: str, path: str = "", *, auxiliary: bool = False) -> Unit:
+        """Takes a unit in, by its file if that is given. Raises InvalidUnitError for what is no name of one."""
         if sort_of(name) is None:
             raise InvalidUnitError(f"{name!r} is no name of a unit")
         unit = self.todo.get(name) or self.done.get(name)
         if unit is None:
-            unit = self.todo[name] = Unit(name, auxiliary)
+            unit = self.todo[name] = Unit(name, auxiliary, path=path)
         unit.auxiliary = unit.auxiliary and auxiliary
         return unit
 
@@ -153,6 +153,13 @@ class Context:
         """Finds a unit's file, and reads it. Raises as `traverse` does."""
         if unit.mode is not None:
             return
+        if sort_of(unit.name) is not Sort.PLAIN and not unit_names.may_template(unit.name):
+            raise InvalidUnitError(f"{unit.name} is of a type that has no templates")
+        if unit.path:
+            # Its drop-ins are not read.
+            if not self._read(unit, unit.path, load=load):
+                raise NotThereError(unit.name)
+            return
         names = [unit.name]
         if sort_of(unit.name) is Sort.INSTANCE:
             names.append(unit_names.template_of(unit.name))
@@ -182,8 +189,6 @@ class Context:
         inode = tree.get(tree.resolve(above) + f"/{name}")
         if inode is None:
             return False
-        if sort_of(unit.name) is not Sort.PLAIN and not unit_names.may_template(unit.name):
-            raise InvalidUnitError(f"{unit.name} is of a type that has no templates")
         if inode.kind is Kind.SYMLINK:
             self._read_link(unit, path, inode.target)
         elif inode.kind is not Kind.FILE:

@@ -6,8 +6,15 @@ from collections.abc import Iterator
 
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import Kind
-from tools.sysimage.systemd.install import WANTING, Context, InvalidUnitError, Mode, Unit, specifiers
-from tools.sysimage.systemd.unit_names import with_instance
+from tools.sysimage.systemd.install import (
+    WANTING,
+    Context,
+    DanglingError,
+    InvalidUnitError,
+    Unit,
+    specifiers,
+)
+from tools.sysimage.systemd.unit_names import Sort, sort_of, with_instance
 
 _ON = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
@@ -38,13 +45,14 @@ def preset(files: Files, name: str, scope: str = "system") -> tuple[str, list[st
 
 def state(files: Files, name: str, scope: str = "system") -> str:
     """What `systemctl is-enabled` says of a unit. Raises NotThereError, InvalidUnitError, BeyondError."""
-    unit = Unit(name)
-    Context(files, scope).search(unit)
+    context = Context(files, scope)
+    try:
+        unit = context.traverse(context.add(name))
+    except DanglingError as error:
+        raise InvalidUnitError(f"{name} is a link to {error}, which is not there") from error
     if unit.masked:
         return "masked-runtime" if unit.path.startswith("run/") else "masked"
-    if unit.mode is Mode.LINKED:
-        return "linked-runtime" if unit.path.startswith("run/") else "linked"
-    if unit.mode is Mode.ALIAS:
+    if unit.path.rpartition("/")[2] != name and sort_of(unit.name) is not Sort.INSTANCE:
         return "alias"
     where = _enabled_in(files, unit, scope, known=True)
     if where:
