@@ -54,12 +54,15 @@ class Tally:
     differences: list[str] | None = None
 
 
-def call(root: Path, program: str, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Runs a program of vanilla's systemd, with what it needs to take `root` for its root."""
-    loader, option, libraries, *rest = judge.argv(program)
+def call(
+    root: Path, program: str, *words: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program of vanilla's systemd with the option --root; with `environment`, without."""
+    option = [f"--root={root}"] if environment is None else []
+    loader, path_option, libraries, *rest = judge.argv(program)
     return subprocess.run(
-        [loader, option, f"{libraries}:{libraries}/systemd", *rest, f"--root={root}", *words],
-        input=stdin,
+        [loader, path_option, f"{libraries}:{libraries}/systemd", *rest, *option, *words],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="surrogateescape",
@@ -67,8 +70,11 @@ def call(root: Path, program: str, *words: str, stdin: str = "") -> subprocess.C
             "PATH": os.defpath,
             **judge.locale(),
             "SOURCE_DATE_EPOCH": "0",
+            "HOME": str(root),
+            "XDG_RUNTIME_DIR": str(root.parent),
             "SYSTEMD_LOG_LEVEL": "warning",
             "SYSTEMD_LOG_COLOR": "0",
+            **(environment or {}),
         },
         timeout=_SECONDS,
         check=False,

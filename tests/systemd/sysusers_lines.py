@@ -15,30 +15,148 @@ from tools.sysimage.rootfs import configure
 
 _NAMES = (
     *("app", "bob", "al", "dyn", "web", "_x", "my_user", "a-b", "root", "mail", "nobody"),
-    *("-", '""', "''", "1abc", "a.b", "a" * 31, "a" * 32, "Ab", "a$", "ü", "%a", "%%", "%u", "%q", '"a b"', "a\\b", "-a"),
+    *(
+        "-",
+        '""',
+        "''",
+        "1abc",
+        "a.b",
+        "a" * 31,
+        "a" * 32,
+        "Ab",
+        "a$",
+        "ü",
+        "%a",
+        "%%",
+        "%u",
+        "%q",
+        '"a b"',
+        "a\\b",
+        "-a",
+    ),
 )
 _NUMBERS = (
-    *("-", "-", "800", "8", "0", "999", "100", "65535", "65534", "4294967295", "4294967294", "99999999999999999999"),
-    *("eight", "1002:web", "801:8", "801:mail", "-:mail", "-:800", "-:nosuch", ":5", "5:", "-:", "801:802:803", "802:dyn"),
-    *("/etc", "/nosuch", "/srv/../x", "500-600", "600-500", "550", "550-", "-550", "0-0", "999999999-4294967296"),
-    *("+5", "0x10", "0b11", "0o17", "010", "00", '" 5"', '"5 "', '""', "%%", "mail", "web", "a.b", "-1", "801:0x1", "٣"),
+    *(
+        "-",
+        "-",
+        "800",
+        "8",
+        "0",
+        "999",
+        "100",
+        "65535",
+        "65534",
+        "4294967295",
+        "4294967294",
+        "99999999999999999999",
+    ),
+    *(
+        "eight",
+        "1002:web",
+        "801:8",
+        "801:mail",
+        "-:mail",
+        "-:800",
+        "-:nosuch",
+        ":5",
+        "5:",
+        "-:",
+        "801:802:803",
+        "802:dyn",
+    ),
+    *(
+        "/etc",
+        "/nosuch",
+        "/srv/../x",
+        "500-600",
+        "600-500",
+        "550",
+        "550-",
+        "-550",
+        "0-0",
+        "999999999-4294967296",
+    ),
+    *(
+        "+5",
+        "0x10",
+        "0b11",
+        "0o17",
+        "010",
+        "00",
+        '" 5"',
+        '"5 "',
+        '""',
+        "%%",
+        "mail",
+        "web",
+        "a.b",
+        "-1",
+        "801:0x1",
+        "٣",
+    ),
 )
 _COMMENTS = (
-    *("-", '"The app"', "'The app'", '"Bob: admin"', '"open', "plain", '""', "a\\ b", '"a\\"b"', '"tab\\tx"', "ü", "%v", "%%", "a,b", "%q", "%5", "5%", "%-", "%"),
+    *(
+        "-",
+        '"The app"',
+        "'The app'",
+        '"Bob: admin"',
+        '"open',
+        "plain",
+        '""',
+        "a\\ b",
+        '"a\\"b"',
+        '"tab\\tx"',
+        "ü",
+        "%v",
+        "%%",
+        "a,b",
+        "%q",
+        "%5",
+        "5%",
+        "%-",
+        "%",
+    ),
     *("/home", '"\\x41"', "a\\", "'a'b"),
 )
-_PATHS = ("-", "-", "/home/bob", "/", "//srv//x/", "/srv/./x", "/../x", "/a/../b", "home", '"/a b"', "/a:b", '""', "%T", "/%%", "/ü", "/a\\\\b", "/bin/sh", "/bin/sh/")
+_PATHS = (
+    "-",
+    "-",
+    "/home/bob",
+    "/",
+    "//srv//x/",
+    "/srv/./x",
+    "/../x",
+    "/a/../b",
+    "home",
+    '"/a b"',
+    "/a:b",
+    '""',
+    "%T",
+    "/%%",
+    "/ü",
+    "/a\\\\b",
+    "/bin/sh",
+    "/bin/sh/",
+)
 _DAY = re.compile(r"(:!\*:)0:")  # of the last change of a password: an image tells no date
 # What systemd-sysusers takes for done, or warns of, and is a slip in a BUILD file.
 _STRICTER = ("is in /etc/", "has the number", "is given twice", "there is no user")
 _MACHINE = "is of the machine that runs"
-_KINDS = (*("u", "u", "u", "u", "g", "g", "m", "m", "r"), *("u!", "u!!", "g!", "m!", "r!", "x", "U", "ug", '""', "-", "!", ";", "#"))
+_KINDS = (
+    *("u", "u", "u", "u", "g", "g", "m", "m", "r"),
+    *("u!", "u!!", "g!", "m!", "r!", "x", "U", "ug", '""', "-", "!", ";", "#"),
+)
 
 
 def line(dice: random.Random) -> str:
     """A line that is often wrong in one place."""
     mostly = dice.random() < 0.9
-    columns = (_KINDS[:9], _NAMES[:8], _NUMBERS[:8], _COMMENTS[:3], _PATHS[:6], _PATHS[:6]) if mostly else (_KINDS, _NAMES, _NUMBERS, _COMMENTS, _PATHS, _PATHS)
+    columns = (
+        (_KINDS[:9], _NAMES[:8], _NUMBERS[:8], _COMMENTS[:3], _PATHS[:6], _PATHS[:6])
+        if mostly
+        else (_KINDS, _NAMES, _NUMBERS, _COMMENTS, _PATHS, _PATHS)
+    )
     words = [dice.choice(column) for column in columns]
     if mostly and dice.random() < 0.4:
         # One column is of all sorts.

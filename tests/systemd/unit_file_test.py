@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.sysimage.systemd.unit_file import Assignment, UnitSyntaxError, assignments, commands, words
+from tools.sysimage.systemd.unit_file import Assignment, UnitSyntaxError, assignments, words
 
 
 def values(text: str) -> list[str]:
@@ -10,7 +10,7 @@ def values(text: str) -> list[str]:
 
 
 def test_a_comment_between_lines_that_go_on_would_be_a_word() -> None:
-    assert values("K=a \\\n# also this\n  b\n") == ["a  b"]
+    assert values("K=a \\\n# also this\n  b\n") == ["a    b"]
 
 
 def test_an_even_number_of_backslashes_would_join_lines() -> None:
@@ -31,10 +31,13 @@ def test_a_section_without_its_end_would_be_passed_over() -> None:
 
 
 def test_quotes_would_stay_in_words() -> None:
-    assert words("'a b' c\"d e\" f\\x20 'open") == ["a b", "cd e", "f\\x20"]
-    assert words("'a' b\\c", unquote=False) == ["'a'", "bc"]
+    assert words("'a b' c\"d e\" f\\x20") == ["a b", "cd e", "f\\x20"]
 
 
-def test_a_semicolon_in_quotes_would_part_a_command() -> None:
-    assert commands('/bin/sh -c "echo hello ; echo world"') == ['/bin/sh -c "echo hello ; echo world"']
-    assert commands("/a b ; /c \\; d;") == ["/a b", "/c \\; d;"]
+def test_words_before_an_open_quote_would_count() -> None:
+    assert words("a 'open") == []
+
+
+def test_what_is_not_utf8_would_be_read() -> None:
+    with pytest.raises(UnitSyntaxError, match="is not UTF-8"):
+        list(assignments("[S]\nK=\udce9\n"))

@@ -13,30 +13,109 @@ from tools.sysimage.systemd import units as attributes
 
 _LIB, _ETC = "usr/lib/systemd/system", "etc/systemd/system"
 _NAMES = (
-    *("a.service", "b.service", "a.socket", "t@.service", "t@x.service", "t@y.service", "d.target", "a-b.service"),
+    *(
+        "a.service",
+        "b.service",
+        "a.socket",
+        "t@.service",
+        "t@x.service",
+        "t@y.service",
+        "d.target",
+        "a-b.service",
+    ),
     *("s.timer", "p.path", "m.mount", "x.slice", "w@.target", "u@.slice", "al.service", "none.service"),
 )
-_WANTING = ("m.target", "n.target", "d.target", "'n.target'", "w@.target", "w@x.target", "%p.target", "%i.target", "%j-%N.target", "m", "m.targ", "%%.target", "%n", "w@%i.target", "m.target\\", '"m.target', "%q.target", "%5")
-_ALIASES = (
-    *("al.service", "b.service", "a.service", "al.socket", "al@.service", "al@x.service", "al@y.service", "%p-x.service", "al.target"),
-    *("m.target.wants/a.service", "m.target.wants/x.service", "w@.target.wants/t@.service", "m.target.requires/t@x.service", "dir/al.service", "%i.service", "al", "al.mount", "m.target.upholds/a.service"),
+_WANTING = (
+    "m.target",
+    "n.target",
+    "d.target",
+    "'n.target'",
+    "w@.target",
+    "w@x.target",
+    "%p.target",
+    "%i.target",
+    "%j-%N.target",
+    "m",
+    "m.targ",
+    "%%.target",
+    "%n",
+    "w@%i.target",
+    "m.target\\",
+    '"m.target',
+    "%q.target",
+    "%5",
 )
-_ALSO = ("b.service", "a.socket", "t@x.service", "t@.service", "none.service", "al.service", "a.service", "%p.socket", "'b.service'", "m.mount", "bad name")
+_ALIASES = (
+    *(
+        "al.service",
+        "b.service",
+        "a.service",
+        "al.socket",
+        "al@.service",
+        "al@x.service",
+        "al@y.service",
+        "%p-x.service",
+        "al.target",
+    ),
+    *(
+        "m.target.wants/a.service",
+        "m.target.wants/x.service",
+        "w@.target.wants/t@.service",
+        "m.target.requires/t@x.service",
+        "dir/al.service",
+        "%i.service",
+        "al",
+        "al.mount",
+        "m.target.upholds/a.service",
+    ),
+)
+_ALSO = (
+    "b.service",
+    "a.socket",
+    "t@x.service",
+    "t@.service",
+    "none.service",
+    "al.service",
+    "a.service",
+    "%p.socket",
+    "'b.service'",
+    "m.mount",
+    "bad name",
+)
 _INSTANCES = ("x", "y", "%p", "", "a b", "x/y", "%i")
 
 
 def _install(dice: random.Random) -> str:
     lines = []
     for _ in range(dice.choice((0, 1, 1, 2, 2, 3))):
-        key = dice.choice(("WantedBy", "WantedBy", "RequiredBy", "UpheldBy", "Alias", "Alias", "Also", "DefaultInstance", "wantedby"))
+        key = dice.choice(
+            (
+                "WantedBy",
+                "WantedBy",
+                "RequiredBy",
+                "UpheldBy",
+                "Alias",
+                "Alias",
+                "Also",
+                "DefaultInstance",
+                "wantedby",
+            )
+        )
         pool = {"Alias": _ALIASES, "Also": _ALSO, "DefaultInstance": _INSTANCES}.get(key, _WANTING)
         sane = dice.random() < 0.8
-        words = [dice.choice(pool[: 4 if sane else len(pool)]) for _ in range(1 if key == "DefaultInstance" else dice.choice((1, 1, 2)))]
+        words = [
+            dice.choice(pool[: 4 if sane else len(pool)])
+            for _ in range(1 if key == "DefaultInstance" else dice.choice((1, 1, 2)))
+        ]
         value = " ".join(words)
-        lines.append(dice.choice(("{}={}", "{} = {} ", "{}={}", "{}=\\\n# comment\n  {}", " {}={}")).format(key, value))
+        lines.append(
+            dice.choice(("{}={}", "{} = {} ", "{}={}", "{}=\\\n# comment\n  {}", " {}={}")).format(key, value)
+        )
         if dice.random() < 0.08:
             lines.append(f"{key}=")
-    head = dice.choice(("[Install]", "[Install]", "[Install]", "[Install]", "[Unit]", "[Install", "[X-Install]"))
+    head = dice.choice(
+        ("[Install]", "[Install]", "[Install]", "[Install]", "[Unit]", "[Install", "[X-Install]")
+    )
     if dice.random() < 0.85:
         head = "[Install]"
     return "[Unit]\nDescription=x\n" + "\n".join([head, *lines]) + "\n"
@@ -50,7 +129,20 @@ def _unit(dice: random.Random, name: str) -> Node:
         return ""
     if what < 0.81:
         return Folder()
-    targets = ("/dev/null", "/dev/null", f"/{_LIB}/{name}", f"/{_LIB}/b.service", "b.service", "../../../usr/lib/systemd/system/a.service", f"/{_LIB}/t@.service", "/opt/linked.service", f"/opt/{name}", f"/{_LIB}/none.service", name, f"/{_LIB}/a.socket")
+    targets = (
+        "/dev/null",
+        "/dev/null",
+        f"/{_LIB}/{name}",
+        f"/{_LIB}/b.service",
+        "b.service",
+        "../../../usr/lib/systemd/system/a.service",
+        f"/{_LIB}/t@.service",
+        "/opt/linked.service",
+        f"/opt/{name}",
+        f"/{_LIB}/none.service",
+        name,
+        f"/{_LIB}/a.socket",
+    )
     return Link(dice.choice(targets))
 
 
@@ -68,23 +160,76 @@ def case(dice: random.Random) -> Case:
         if dice.random() < 0.3:
             files[f"{_ETC}/{name}"] = _unit(dice, name)
         if dice.random() < 0.15:
-            files[f"{dice.choice(('usr/local/lib/systemd/system', 'run/systemd/system', 'etc/systemd/system.control'))}/{name}"] = _unit(dice, name)
+            files[
+                f"{dice.choice(('usr/local/lib/systemd/system', 'run/systemd/system', 'etc/systemd/system.control'))}/{name}"
+            ] = _unit(dice, name)
         if dice.random() < 0.3:
             stem, suffix = name.rsplit(".", 1)
-            level = dice.choice((name, name, unit_names.template_of(name), f"{suffix}", f"{stem.split('-')[0]}-.{suffix}"))
+            level = dice.choice(
+                (name, name, unit_names.template_of(name), f"{suffix}", f"{stem.split('-')[0]}-.{suffix}")
+            )
             files[f"{dice.choice((_LIB, _ETC))}/{level}.d/{dice.choice('12')}.conf"] = _install(dice)
     for _ in range(dice.choice((0, 1, 1, 2, 3))):
         name = dice.choice(_NAMES)
-        folder = dice.choice(("", "m.target.wants/", "n.target.requires/", "d.target.upholds/", "m.target.wants/", "x.d/"))
-        target = dice.choice((f"/{_LIB}/{name}", f"/{_LIB}/{dice.choice(_NAMES)}", f"/{_ETC}/{name}", "../a.service", "/dev/null", "/opt/linked.service"))
+        folder = dice.choice(
+            ("", "m.target.wants/", "n.target.requires/", "d.target.upholds/", "m.target.wants/", "x.d/")
+        )
+        target = dice.choice(
+            (
+                f"/{_LIB}/{name}",
+                f"/{_LIB}/{dice.choice(_NAMES)}",
+                "../a.service",
+                "/dev/null",
+                "/opt/linked.service",
+            )
+        )
         files.setdefault(f"{_ETC}/{folder}{name}", Link(target))
     if dice.random() < 0.5:
-        rules = [dice.choice(("enable a.*", "disable *", "disable b.service", "enable t@.service x z", "ignore a.*", "enable *", "# c", "disable t@x.service", "enable  t@.service  y", "disable a.service x", "bad", "enable [ab].service")) for _ in range(dice.choice((1, 2, 3)))]
+        rules = [
+            dice.choice(
+                (
+                    "enable a.*",
+                    "disable *",
+                    "disable b.service",
+                    "enable t@.service x z",
+                    "ignore a.*",
+                    "enable *",
+                    "# c",
+                    "disable t@x.service",
+                    "enable  t@.service  y",
+                    "disable a.service x",
+                    "bad",
+                    "enable [ab].service",
+                )
+            )
+            for _ in range(dice.choice((1, 2, 3)))
+        ]
         files["usr/lib/systemd/system-preset/5-x.preset"] = "\n".join(rules) + "\n"
-    present = [path.rpartition("/")[2] for path in files if "/systemd/system" in path and path.endswith(unit_names.SUFFIXES)]
+    present = [
+        path.rpartition("/")[2]
+        for path in files
+        if "/systemd/system" in path and path.endswith(unit_names.SUFFIXES)
+    ]
     pool = present if dice.random() < 0.8 else list(_NAMES)
-    verb = dice.choice(("enable", "enable", "enable", "disable", "disable", "mask", "unmask", "preset", "is-enabled", "reenable", "set-default"))
-    names = [dice.choice(pool) for _ in range(1 if verb in ("set-default", "is-enabled") else dice.choice((1, 1, 2)))]
+    verb = dice.choice(
+        (
+            "enable",
+            "enable",
+            "enable",
+            "disable",
+            "disable",
+            "mask",
+            "unmask",
+            "preset",
+            "is-enabled",
+            "reenable",
+            "set-default",
+        )
+    )
+    names = [
+        dice.choice(pool)
+        for _ in range(1 if verb in ("set-default", "is-enabled") else dice.choice((1, 1, 2)))
+    ]
     return Case({path: node for path, node in files.items() if not _below(path, files)}, (verb, *names))
 
 
@@ -170,7 +315,9 @@ def _attribute(made: Case, good: bool, paths: dict[str, str]) -> str:
     except ToolError as error:
         text = str(error)
         return "" if not good or any(one in text for one in _STRICTER) else f"{verb} refuses: {text}"
-    return "" if good and _links(differential.in_memory(files.tree)) == paths else f"{verb} takes it otherwise"
+    return (
+        "" if good and _links(differential.in_memory(files.tree)) == paths else f"{verb} takes it otherwise"
+    )
 
 
 # A slip in a BUILD file, of which systemctl only warns.

@@ -115,7 +115,7 @@ def test_disable_of_an_instance_leaves_the_others() -> None:
 
 
 def test_default_target_is_a_link_to_the_unit() -> None:
-    root = rooted(multi_target="")
+    root = rooted(multi_target="[Unit]\n")
     units.set_default(root, "default_target", target="multi.target")
     assert root.tree[f"{ETC}/default.target"].target == f"/{LIB}/multi.target"
     with pytest.raises(ToolError, match="no unit"):

@@ -42,7 +42,7 @@ BASE = (
         "[Service]\nExecStart=-/sbin/agetty %I\n[Install]\nWantedBy=getty.target\n",
     ),
     unit(f"{_UNITS}/getty.target", ""),
-    unit(f"{_UNITS}/multi-user.target", ""),
+    unit(f"{_UNITS}/multi-user.target", "[Unit]\n"),
     unit(f"{_UNITS}/static.service", "[Service]\nExecStart=/usr/bin/agetty\n"),
     unit(f"{_UNITS}/trim.timer", "[Install]\nWantedBy=timers.target\n"),
 )
@@ -245,10 +245,10 @@ def test_a_unit_that_starts_a_program_that_is_not_there_is_refused(run: Inject, 
         "ExecStart=/usr/bin/agetty",
         "ExecStart=+agetty \\\n  --flag",
         "ExecStart=-/usr/bin/none",
-        "ExecStart=/opt/%i/x",
+        "ExecStart=/opt/%H/x",
         "ExecStart=/usr/bin/none\nExecStart=\nExecStart=/usr/bin/agetty",
-        "# ExecStart=/usr/bin/none",
-        "[Unit]\nExecStart=/usr/bin/none",
+        "ExecStart=agetty\n# ExecStart=/usr/bin/none",
+        "ExecStart=agetty\n[Unit]\nExecStart=/usr/bin/none",
     ],
 )
 def test_a_unit_that_starts_what_is_there_or_may_be_missing_is_taken(run: Inject, command: str) -> None:
@@ -311,7 +311,7 @@ def test_an_owner_that_no_file_system_takes_is_refused(run: Inject, uid: int) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["[Service]\nExecStart=/usr/bin/agetty ; /usr/bin/none", " [Service]\nExecStart=none"]
+    "text", ["[Service]\nType=oneshot\nExecStart=/usr/bin/agetty ; /usr/bin/none", " [Service]\nExecStart=none"]
 )
 def test_each_command_of_a_unit_is_looked_for(run: Inject, text: str) -> None:
     with pytest.raises(ToolError, match="none is neither"):

@@ -190,9 +190,7 @@ def _preset(call: Call, given: Given, operands: Sequence[str]) -> int:
     def act() -> Done:
         wishes = {name: unit_state.preset(call.root, name, scope) for name in names}
         force = "force" in given
-        return enablement.preset(
-            call.root, call.world.who, names, wishes, scope, mode=mode, force=force
-        )
+        return enablement.preset(call.root, call.world.who, names, wishes, scope, mode=mode, force=force)
 
     return _changed(call, given, "preset", act)
 

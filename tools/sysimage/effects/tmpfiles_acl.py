@@ -38,7 +38,9 @@ def change(root: Root, inode: Inode, text: str, *, append: bool) -> None:
             for (tag, _), bits in whole.items():
                 mask |= bits if tag in (0x02, 0x04, 0x08) else 0
             whole[0x10, _NO_ID] = mask
-        packed = b"".join(struct.pack("<HHI", tag, bits, number) for (tag, number), bits in sorted(whole.items()))
+        packed = b"".join(
+            struct.pack("<HHI", tag, bits, number) for (tag, number), bits in sorted(whole.items())
+        )
         inode.xattrs = {**inode.xattrs, name: struct.pack("<I", _VERSION) + packed}
 
 

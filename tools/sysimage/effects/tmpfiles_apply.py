@@ -179,7 +179,9 @@ def _there(root: Root, path: str) -> bool:
 
 def _copy(root: Root, line: Line, path: str, who: str) -> None:
     tree = root.tree
-    source = tree.resolve((f"/usr/share/factory/{line.path}" if line.argument is None else line.text).strip("/"), last=False)
+    source = tree.resolve(
+        (f"/usr/share/factory/{line.path}" if line.argument is None else line.text).strip("/"), last=False
+    )
     old, there = tree[source], tree.get(path)
     if path.startswith(f"{source}/"):
         raise FailedError(f"/{path}: it can't be copied into itself")
@@ -191,7 +193,10 @@ def _copy(root: Root, line: Line, path: str, who: str) -> None:
             inode, to = tree[name], path + name[len(source) :]
             if to in tree:
                 continue
-            if tree.get(to.rpartition("/")[0]) is None or tree[to.rpartition("/")[0]].kind is not Kind.DIRECTORY:
+            if (
+                tree.get(to.rpartition("/")[0]) is None
+                or tree[to.rpartition("/")[0]].kind is not Kind.DIRECTORY
+            ):
                 continue
             uid = inode.uid if line.user is None else line.user.number
             gid = inode.gid if line.group is None else line.group.number

@@ -83,9 +83,11 @@ def reenable(
         try:
             if sort_of(name) is not Sort.INSTANCE:
                 paths[name] = resolve(files, name, scope).path
-        except (NotThereError, InvalidUnitError):
+        except NotThereError, InvalidUnitError:
             continue
     done = disable(files, names, scope)
+    if done.failed:
+        return done
     context = Context(files, scope)
     for name in names:
         path = paths.get(name, "")
@@ -413,9 +415,7 @@ def set_default(files: Files, who: str, name: str) -> Done:
     return done
 
 
-def mask(
-    files: Files, who: str, names: Sequence[str], scope: str = "system", *, force: bool = False
-) -> Done:
+def mask(files: Files, who: str, names: Sequence[str], scope: str = "system", *, force: bool = False) -> Done:
     """Makes links to /dev/null; a file of the same name is an error, a link unless `force` is given."""
     done = Done()
     context = Context(files, scope)

@@ -23,7 +23,9 @@ class Escapes(enum.Enum):
     C = enum.auto()
 
 
-def first(text: str, escapes: Escapes, *, unquote: bool = True, relax: bool = False) -> tuple[str | None, str]:
+def first(
+    text: str, escapes: Escapes, *, unquote: bool = True, relax: bool = False
+) -> tuple[str | None, str]:
     """The first word of a text, and what follows it without blanks; None if there is none.
 
     With `relax` what is no escape stays as it is. Raises WordError.

@@ -210,7 +210,9 @@ class Context:
         except ToolError as error:
             raise InvalidUnitError(f"/{path}: too many links") from error
         inside = any(unit.target.startswith(f"{folder}/") for folder in self.folders())
-        if inside and (problem := unit_names.alias_problem(posixpath.basename(path), posixpath.basename(unit.target))):
+        if inside and (
+            problem := unit_names.alias_problem(posixpath.basename(path), posixpath.basename(unit.target))
+        ):
             if problem == "itself":
                 problem = "leads to itself, by another folder"
             raise InvalidUnitError(f"/{path} {problem}")

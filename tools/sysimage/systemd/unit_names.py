@@ -3,7 +3,19 @@
 import enum
 import re
 
-TYPES = ("service", "socket", "target", "device", "mount", "automount", "swap", "timer", "path", "slice", "scope")
+TYPES = (
+    "service",
+    "socket",
+    "target",
+    "device",
+    "mount",
+    "automount",
+    "swap",
+    "timer",
+    "path",
+    "slice",
+    "scope",
+)
 SUFFIXES = tuple(f".{name}" for name in TYPES)
 _MAY_ALIAS = (".service", ".socket", ".target", ".device", ".timer", ".path")
 _MAY_TEMPLATE = (".service", ".socket", ".target", ".timer", ".path")

@@ -1,18 +1,19 @@
 """Checks that the programs that services start are in the image: ExecStart= of systemd.service(5)."""
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Kind, Tree
-from tools.sysimage.systemd import unit_file
+from tools.sysimage.systemd import unit_file, unit_loads, unit_names
+from tools.sysimage.systemd.exec_lines import Command
+from tools.sysimage.systemd.unit_loads import Source
 
 _CONFIG = "etc/systemd/system"
 # Where systemd looks for units, the first wins; and for programs that are named without a folder.
 _UNITS = (_CONFIG, "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system")
 _PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
-_PREFIXES = "@-:+!|"
+_LOADED = (".service", ".socket", ".timer", ".path", ".mount")
 _KEYS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
 
 
@@ -24,41 +25,43 @@ def check(tree: Tree, own: Iterable[str], enabled: Iterable[str]) -> None:
     not help those of the image's owner: what the paths in `own` bring, what is below /etc/systemd/system,
     what is named in `enabled`. Passed over are, too, a command that may fail ("-" before it), and one whose
     program is only known at boot (a specifier).
+
+    A unit of the paths in `own` that systemd would not load is an error as well (see `unit_loads`).
     """
-    owned = {name if re.search(r"\.\w+$", name) else f"{name}.service" for name in enabled}
-    owned |= {_unit_of(path) for path in own}
+    brought = {name for path in own if (name := _unit_of(path)).endswith(_LOADED)}
+    owned = brought | {name if re.search(r"\.\w+$", name) else f"{name}.service" for name in enabled}
     owned |= {_unit_of(path) for path in tree.children(_CONFIG) if tree[path].kind is Kind.FILE}
     everything = {
         path.rpartition("/")[2] for folder in _UNITS for path in tree.children(tree.resolve(folder))
     }
-    for name in sorted(name for name in owned | everything if name.endswith(".service")):
-        texts = list(_texts(tree, name))
+    for name in sorted(name for name in owned | everything if name.endswith(_LOADED)):
+        sources = list(_sources(tree, name))
         try:
-            if name not in owned and _has_conditions(texts):
+            if name in brought and (problem := unit_loads.problem(name, sources)):
+                raise ToolError(f"{name}: systemd would not load it: {problem}")
+            if not name.endswith(".service") or (name not in owned and _has_conditions(sources)):
                 continue
-            commands = _commands(texts)
+            commands = list(unit_loads.commands(name, sources))
         except unit_file.UnitSyntaxError as error:
             raise ToolError(f"{name}: {error}; mend the unit") from error
-        for key, command in commands:
-            problem = _problem(tree, command)
-            if problem:
-                raise ToolError(f"{name}: {key}={command}: {problem}; add the program, or mend the unit")
+        for key, value, command in commands:
+            missing = _missing(tree, command) if key in _KEYS else ""
+            if missing:
+                raise ToolError(f"{name}: {key}={value}: {missing}; add the program, or mend the unit")
 
 
 def _unit_of(path: str) -> str:
-    """The name of the unit that a path in a folder of units, or a drop-in of one, is about."""
+    """The name of the unit that a path in a folder of units, or a drop-in of one, is about; "" for others."""
     above, _, name = path.rpartition("/")
-    return above.rpartition("/")[2].removesuffix(".d") if above.endswith(".service.d") else name
+    if above in _UNITS:
+        return name
+    folder, _, last = above.rpartition("/")
+    return last.removesuffix(".d") if folder in _UNITS and last.endswith(".service.d") else ""
 
 
-def _problem(tree: Tree, command: str) -> str:
-    rest = command.strip().lstrip(_PREFIXES)
-    prefixes = command[: len(command) - len(rest)]
-    try:
-        program = shlex.split(rest)[0]
-    except ValueError, IndexError:
-        return "is no command"
-    if "-" in prefixes or "%" in program:
+def _missing(tree: Tree, command: Command) -> str:
+    program = command.program
+    if command.may_fail or not program:
         return ""
     paths = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in _PATH]
     inodes = [inode for path in paths if (inode := tree.find(path)) is not None]
@@ -69,54 +72,44 @@ def _problem(tree: Tree, command: str) -> str:
     return ""
 
 
-def _commands(texts: Iterable[str]) -> list[tuple[str, str]]:
-    """What has to run for the service to start: each key with its command."""
-    found: list[tuple[str, str]] = []
-    for line in (line for text in texts for line in unit_file.assignments(text)):
-        if line.section != "Service" or line.key not in _KEYS:
-            continue
-        if not line.value:
-            # An empty one takes back what came before.
-            found = [(other, command) for other, command in found if other != line.key]
-        found += [(line.key, command) for command in unit_file.commands(line.value)]
-    return found
-
-
-def _has_conditions(texts: Iterable[str]) -> bool:
-    lines = (line for text in texts for line in unit_file.assignments(text))
+def _has_conditions(sources: Iterable[Source]) -> bool:
+    lines = (line for source in sources for line in unit_file.assignments(source.text))
     return any(line.section == "Unit" and line.key.startswith(("Condition", "Assert")) for line in lines)
 
 
-def _texts(tree: Tree, name: str) -> Iterator[str]:
+def _sources(tree: Tree, name: str) -> Iterator[Source]:
     """A unit's file and its drop-ins; nothing for a unit that is masked."""
-    template = re.sub(r"@.*(\.\w+)$", r"@\1", name)
+    template = unit_names.template_of(name)
     for candidate in dict.fromkeys((name, template)):
         for folder in _UNITS:
-            inode = tree.find(f"{folder}/{candidate}")
+            path = f"{folder}/{candidate}"
+            inode = tree.find(path)
             if inode is not None and inode.kind is Kind.FILE:
-                yield _decode(inode.read())
-                yield from _drop_ins(tree, name)
+                if inode.content.size:
+                    yield Source(path, _decode(inode.read()))
+                    yield from _drop_ins(tree, name)
                 return
-            if f"{folder}/{candidate}" in tree:
+            if path in tree:
                 return
 
 
-def _levels(name: str) -> list[str]:
-    """Whose drop-ins a service has, its own first: a-b@c.service has those of a-b@, a-@ and a-@c, too."""
-    stem, at, instance = name.removesuffix(".service").partition("@")
+def _levels(name: str, suffix: str) -> list[str]:
+    """Whose drop-ins a unit has, its own first: a-b@c.service has those of a-b@, a-@ and a-@c, too."""
+    stem, at, instance = name.removesuffix(suffix).partition("@")
     found = [name]
     if instance:
-        found += _levels(f"{stem}@.service")
+        found += _levels(f"{stem}@{suffix}", suffix)
     if shorter := stem.rstrip("-").rpartition("-")[0]:
-        found += _levels(f"{shorter}-{at}{instance}.service")
+        found += _levels(f"{shorter}-{at}{instance}{suffix}", suffix)
     return list(dict.fromkeys(found))
 
 
-def _drop_ins(tree: Tree, name: str) -> Iterator[str]:
+def _drop_ins(tree: Tree, name: str) -> Iterator[Source]:
     # Of one file name the last counts that is found here: those for all services are behind all others, then
     # the folder counts before the name. All that are left are read in the files' order.
-    names = _levels(name)
-    places = [f"{folder}/service.d" for folder in reversed(_UNITS)]
+    suffix = unit_names.suffix_of(name)
+    names = _levels(name, suffix)
+    places = [f"{folder}/{suffix[1:]}.d" for folder in reversed(_UNITS)]
     places += [f"{folder}/{level}.d" for folder in reversed(_UNITS) for level in reversed(names)]
     found: dict[str, str] = {}
     for place in places:
@@ -126,7 +119,7 @@ def _drop_ins(tree: Tree, name: str) -> Iterator[str]:
     for _, path in sorted(found.items()):
         inode = tree.find(path)
         if inode is not None and inode.kind is Kind.FILE:
-            yield _decode(inode.read())
+            yield Source(path, _decode(inode.read()))
 
 
 def _decode(data: bytes) -> str:

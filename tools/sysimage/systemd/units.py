@@ -100,7 +100,7 @@ def mask(files: Files, who: str, *, names: list[str]) -> None:
 def _instead(files: Files, name: str) -> str:
     try:
         unit = enablement.resolve(files, name, load=False)
-    except (NotThereError, InvalidUnitError, BeyondError):
+    except NotThereError, InvalidUnitError, BeyondError:
         return "remove the link"
     return f"mask {unit.name}, of which it is another name" if unit.name != name else "remove the link"
 
