@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.commands import judge
-from tests.testing.debs import File, Folder, Link, Node
+from tests.testing.debs import Folder, Link, Node
 from tests.testing.roots import inode
 from tools.sysimage.core.tree import Kind, Tree
 

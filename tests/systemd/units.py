@@ -160,9 +160,10 @@ def case(dice: random.Random) -> Case:
         if dice.random() < 0.3:
             files[f"{_ETC}/{name}"] = _unit(dice, name)
         if dice.random() < 0.15:
-            files[
-                f"{dice.choice(('usr/local/lib/systemd/system', 'run/systemd/system', 'etc/systemd/system.control'))}/{name}"
-            ] = _unit(dice, name)
+            folder = dice.choice(
+                ("usr/local/lib/systemd/system", "run/systemd/system", "etc/systemd/system.control")
+            )
+            files[f"{folder}/{name}"] = _unit(dice, name)
         if dice.random() < 0.3:
             stem, suffix = name.rsplit(".", 1)
             level = dice.choice(

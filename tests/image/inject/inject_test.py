@@ -311,7 +311,8 @@ def test_an_owner_that_no_file_system_takes_is_refused(run: Inject, uid: int) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["[Service]\nType=oneshot\nExecStart=/usr/bin/agetty ; /usr/bin/none", " [Service]\nExecStart=none"]
+    "text",
+    ["[Service]\nType=oneshot\nExecStart=/usr/bin/agetty ; /usr/bin/none", " [Service]\nExecStart=none"],
 )
 def test_each_command_of_a_unit_is_looked_for(run: Inject, text: str) -> None:
     with pytest.raises(ToolError, match="none is neither"):

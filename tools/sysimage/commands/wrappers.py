@@ -167,9 +167,13 @@ def su(call: Call) -> int:
     variables = call.machine.environment()
     if "preserve-environment" not in given and "user" not in given:
         variables |= {"HOME": fields[5], "SHELL": fields[6], "USER": user, "LOGNAME": user}
+    return execute_as(call, words, variables, int(fields[2]), int(fields[3]), _groups(call, user))
+
+
+def _groups(call: Call, user: str) -> frozenset[int]:
+    """The numbers of the groups that have a user as their member."""
     rows = [line.split(":") for line in call.root.text("etc/group").splitlines()]
-    groups = frozenset(int(row[2]) for row in rows if len(row) > 3 and user in row[3].split(","))
-    return execute_as(call, words, variables, int(fields[2]), int(fields[3]), groups)
+    return frozenset(int(row[2]) for row in rows if len(row) > 3 and user in row[3].split(","))
 
 
 def execute_as(
@@ -223,7 +227,13 @@ def setpriv(call: Call) -> int:
         return call.complain("--[re]gid requires --keep-groups, --clear-groups, --init-groups, or --groups")
     if not given.operands:
         return call.complain("No program specified")
-    return execute_as(call, given.operands, call.machine.environment(), *numbers)
+    uid, gid = numbers
+    who = frozenset[int]()
+    if "keep-groups" in given:
+        who = call.machine.groups
+    elif "init-groups" in given:
+        who = _groups(call, given.value("reuid"))
+    return execute_as(call, given.operands, call.machine.environment(), uid, gid, who)
 
 
 COMMANDS: Mapping[str, Command] = {

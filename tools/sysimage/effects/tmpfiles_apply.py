@@ -301,7 +301,7 @@ def _glob(root: Root, pattern: str) -> Iterator[str]:
 def _braces(pattern: str) -> list[str]:
     depth, start, parts = 0, 0, list[str]()
     open_at = pattern.find("{")
-    while 0 <= open_at and pattern[open_at : open_at + 2] == "{}":
+    while open_at >= 0 and pattern[open_at : open_at + 2] == "{}":
         open_at = pattern.find("{", open_at + 2)
     if open_at < 0:
         return [pattern]

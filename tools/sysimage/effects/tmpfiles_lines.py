@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from tools.sysimage.core.tree import Kind
 from tools.sysimage.effects.root import Root
 from tools.sysimage.effects.sysusers_lines import ARCHITECTURES, is_number
 from tools.sysimage.systemd import extract

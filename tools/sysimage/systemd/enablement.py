@@ -1,4 +1,4 @@
-"""Enabling, disabling, masking and presetting units in a root filesystem: what systemctl(1) does by itself."""
+"""Enabling, disabling, masking and presetting units in a root filesystem, as systemctl(1) does."""
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +18,10 @@ from tools.sysimage.systemd.install import (
     Unit,
 )
 from tools.sysimage.systemd.unit_names import Sort, sort_of
+
+# Where systemd of before 255 has its own units; the folder is the same one if / is merged into /usr.
+_SPLIT, _MERGED = "lib/systemd/system", "usr/lib/systemd/system"
+_SHIPPED = "var/lib/dpkg/info/systemd.list"
 
 
 class MaskedError(Exception):
@@ -143,6 +147,8 @@ class _Links:
     def make(self, path: str, target: str, *, force: bool) -> bool:
         """Makes a link unless an equivalent one is there; another one gives way to force alone."""
         files = self.context.files
+        if posixpath.dirname(target) == _MERGED:
+            target = f"{_own_folder(files)}/{posixpath.basename(target)}"
         above, _, name = path.rpartition("/")
         try:
             real = f"{files.tree.resolve(above)}/{name}"
@@ -169,6 +175,11 @@ class _Links:
         files.link(path, f"/{target}", self.who, replace=True)
         self.done.messages.append(f"Created symlink '/{path}' → '/{target}'.")
         return True
+
+
+def _own_folder(files: Files) -> str:
+    """The folder in which systemd looks for its own units: that in which it ships them."""
+    return _SPLIT if f"/{_SPLIT}" in files.text(_SHIPPED).split("\n") else _MERGED
 
 
 def _equivalent(context: Context, path: str, first: str, second: str) -> bool:

@@ -103,7 +103,7 @@ class Context:
     done: dict[str, Unit] = field(default_factory=dict)
 
     def add(self, name: str, path: str = "", *, auxiliary: bool = False) -> Unit:
-        """Takes a unit in, by its file if that is given. Raises InvalidUnitError for what is no name of one."""
+        """Takes a unit in, by its file if that is given. Raises InvalidUnitError for what names none."""
         if sort_of(name) is None:
             raise InvalidUnitError(f"{name!r} is no name of a unit")
         unit = self.todo.get(name) or self.done.get(name)
