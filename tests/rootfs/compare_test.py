@@ -39,7 +39,7 @@ def test_another_host_would_not_know_what_to_install(tmp_path: Path) -> None:
     programs.mkdir()
     text = script.read_text().replace("/usr/sbin:/usr/bin:/sbin:/bin", f"{programs}:/usr/bin:/bin")
     (programs / "mmdebstrap").write_text(
-        '#!/bin/sh\nprintf "%s\\n" "$TMPDIR" "$@"; cat repository/sources.list\n'
+        '#!/bin/sh\nprintf "%s\\n" "$TMPDIR" "$@"; cat repository/sources.list; >unfinished.tar\n'
     )
     (programs / "mmdebstrap").chmod(0o755)
     script.write_text(text)
@@ -47,9 +47,10 @@ def test_another_host_would_not_know_what_to_install(tmp_path: Path) -> None:
     assert said.splitlines() == [
         str(folder),
         *("--quiet", "--variant=essential", "--include=mine", "--architectures=amd64"),
-        *("locked", "real.tar", "repository/sources.list"),
+        *("locked", "unfinished.tar", "repository/sources.list"),
         f"deb [trusted=yes] copy:{tmp_path}/a%20folder/repository locked main",
     ]
+    assert (folder / "real.tar").exists()
 
 
 def test_without_mmdebstrap_there_would_be_a_traceback(

@@ -25,7 +25,7 @@ BASE = Deb(
 INIT = Deb(
     "init",
     {
-        f"{UNIT}/multi-user.target": "",
+        f"{UNIT}/multi-user.target": "[Unit]\n",
         f"{UNIT}/app.service": "[Install]\nWantedBy=multi-user.target\n",
         "etc/init.conf": "default\n",
         "usr/share/doc/init/copyright": "all",

@@ -16,6 +16,12 @@ from tools.sysimage.debian.locked import LOCK_VERSION, LockedPackage
 from tools.sysimage.debian.mirrors import VARIABLE, host_mirrors
 
 
+def default_folder() -> Path:
+    """Where packages are kept unless a person names another folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "rules_system_image/packages"
+
+
 def read_lock(path: Path) -> Mapping[str, Any]:
     """Reads a lock. Raises ToolError for what is none, or of another version."""
     try:

@@ -9,8 +9,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.lock import lockfile, manifest
 from tools.sysimage.lock.check import check
 from tools.sysimage.lock.distroless import import_manifest
@@ -23,8 +23,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="lock", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--manifest", required=True, type=_workspace_path, help="debian.toml")
-    parser.add_argument("--lock", required=True, type=_workspace_path, help="debian.lock.json")
+    parser.add_argument("--manifest", required=True, type=workspace_path, help="debian.toml")
+    parser.add_argument("--lock", required=True, type=workspace_path, help="debian.lock.json")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
         "--update",
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     mode.add_argument(
         "--import",
         dest="imported",
-        type=_workspace_path,
+        type=workspace_path,
         metavar="FILE",
         help="write the manifest from FILE, a YAML manifest of rules_distroless, and lock nothing yet",
     )
@@ -75,8 +75,3 @@ def main(argv: Sequence[str]) -> int:
     for line in made.left():
         print(line, file=sys.stderr)
     return 0
-
-
-def _workspace_path(text: str) -> Path:
-    """A path of the command line; `bazel run` starts us elsewhere and says where the user stood."""
-    return Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY", "")) / text

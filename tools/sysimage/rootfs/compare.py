@@ -27,6 +27,7 @@ from urllib.parse import quote
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.debian import download, dpkg
 from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.effects import ledger
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--lock", required=True, type=_workspace_path, help="debian.lock.json")
+    parser.add_argument("--lock", required=True, type=workspace_path, help="debian.lock.json")
     parser.add_argument("--set", required=True, help="a set of the lock")
     here = f"{os.uname().machine}-"
     machine = next((name for name, one in ARCHITECTURES.items() if one.triplet.startswith(here)), None)
@@ -56,13 +57,15 @@ def main(argv: Sequence[str]) -> int:
         "--ledger",
         action="append",
         default=[],
-        type=_workspace_path,
+        type=workspace_path,
         help="a further ledger, as rootfs has it",
     )
-    parser.add_argument("--cache", type=Path, default=_cache(), help="folder for the packages (%(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, default=download.default_folder(), help="folder for the packages (%(default)s)"
+    )
     steps = parser.add_mutually_exclusive_group()
-    steps.add_argument("--prepare", type=_workspace_path, help="write this folder for mmdebstrap, and stop")
-    steps.add_argument("--real", type=_workspace_path, help="the tar that --prepare's install.sh made")
+    steps.add_argument("--prepare", type=workspace_path, help="write this folder for mmdebstrap, and stop")
+    steps.add_argument("--real", type=workspace_path, help="the tar that --prepare's install.sh made")
     arguments = parser.parse_args(argv)
     lock = download.read_lock(arguments.lock)
     packages = download.fetch(lock, arguments.set, arguments.architecture, arguments.cache)
@@ -197,16 +200,6 @@ def _mmdebstrap(packages: Sequence[LockedPackage], architecture: str, work: Path
         last = done.stderr.strip().rpartition("\n")[2]
         raise ToolError(f"mmdebstrap ended with {done.returncode} ({last}); run it as root, or mend the set")
     return work / "real.tar"
-
-
-def _workspace_path(text: str) -> Path:
-    """A path of the command line; `bazel run` starts us elsewhere and says where the workspace is."""
-    return Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY", "")) / text
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "rules_system_image/packages"
 
 
 if __name__ == "__main__":

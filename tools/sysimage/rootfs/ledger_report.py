@@ -11,7 +11,6 @@ from the host's mirrors into the user's cache folder. The exit status is 1 if an
 """
 
 import argparse
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from tools.sysimage.commands.maintainer import ScriptError
 from tools.sysimage.core.errors import run
+from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.debian import download, dpkg
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.effects import ledger
@@ -31,18 +31,20 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="ledger", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--lock", required=True, type=_workspace_path, help="debian.lock.json")
+    parser.add_argument("--lock", required=True, type=workspace_path, help="debian.lock.json")
     parser.add_argument("--set", required=True, help="a set of the lock")
     parser.add_argument("--architecture", action="append", help="default: all that the set is locked for")
     parser.add_argument(
         "--ledger",
         action="append",
         default=[],
-        type=_workspace_path,
+        type=workspace_path,
         help="a further ledger, as rootfs has it",
     )
     parser.add_argument("--trace", action="append", default=[], metavar="PACKAGE", help="print its commands")
-    parser.add_argument("--cache", type=Path, default=_cache(), help="folder for the packages (%(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, default=download.default_folder(), help="folder for the packages (%(default)s)"
+    )
     arguments = parser.parse_args(argv)
     lock = download.read_lock(arguments.lock)
     book = ledger.Ledger(arguments.ledger)
@@ -84,16 +86,6 @@ def _scripts(made: Installation, packages: Sequence[Package]) -> Iterator[str]:
             else:
                 what = f"told: {', '.join(call.effect for call in calls) or 'nothing to do'}"
             yield f"{package.name} {script}: {what}"
-
-
-def _workspace_path(text: str) -> Path:
-    """A path of the command line; `bazel run` starts us elsewhere and says where the workspace is."""
-    return Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY", "")) / text
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "rules_system_image/packages"
 
 
 if __name__ == "__main__":
