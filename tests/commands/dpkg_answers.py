@@ -1,4 +1,4 @@
-# ruff: noqa: E501, W291
+# ruff: noqa: E501, W291 - dpkg wrote these lines
 """What dpkg 1.22.22 answered to scripts of packages that it installed in a chroot."""
 
 PREINST = r"""

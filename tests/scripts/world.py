@@ -1,9 +1,9 @@
 """A tree of files in memory, and the few commands that the tests' scripts call."""
 
 import errno
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tools.sysimage.scripts import shell as shells
 from tools.sysimage.scripts.files import Access, Kind, Status
@@ -258,17 +258,15 @@ def _snapshot(folder: Inode, prefix: str) -> list[tuple[str, str]]:
 def snapshot_of_host(folder: str) -> dict[str, str]:
     """Returns the same of a real folder."""
     result = {}
-    for where, folders, names in os.walk(folder):
-        for name in folders + names:
-            path = os.path.join(where, name)  # noqa: PTH118
-            key = os.path.relpath(path, folder)
-            if os.path.islink(path):  # noqa: PTH114
-                result[key] = "link " + os.readlink(path)  # noqa: PTH115
-            elif name in folders:
+    for where, folders, names in Path(folder).walk():
+        for path in (where / name for name in folders + names):
+            key = str(path.relative_to(folder))
+            if path.is_symlink():
+                result[key] = f"link {path.readlink()}"
+            elif path.is_dir():
                 result[key] = "dir"
             else:
-                mode = os.stat(path).st_mode & 0o7777  # noqa: PTH116
-                os.chmod(path, 0o600)  # noqa: PTH101 (who is not root reads no file of mode 0)
-                with open(path, "rb") as file:  # noqa: PTH123
-                    result[key] = f"{mode:o} {file.read()!r}"
+                mode = path.stat().st_mode & 0o7777
+                path.chmod(0o600)  # who is not root reads no file of mode 0
+                result[key] = f"{mode:o} {path.read_bytes()!r}"
     return dict(sorted(result.items()))

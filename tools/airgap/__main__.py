@@ -13,7 +13,7 @@ from pathlib import Path
 _HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(_HERE.parents[1]))
 
-from tools.airgap import enter, errors, handover, host, toolbox  # noqa: E402
+from tools.airgap import enter, errors, handover, host, toolbox  # noqa: E402 - found by the path above
 
 
 def main() -> int:

@@ -135,13 +135,3 @@ class Accounts:
             row = self[path].row(group)
             if row is not None and user not in members(row):
                 self[path].put(*row[:3], ",".join([*members(row), user]))
-
-    def remove_member(self, group: str, user: str) -> bool:
-        """Removes a user from a group, in group and in gshadow; says whether it was in it."""
-        found = False
-        for path in (GROUP, GSHADOW):
-            row = self[path].row(group)
-            if row is not None and user in members(row):
-                self[path].put(*row[:3], ",".join(name for name in members(row) if name != user))
-                found = True
-        return found

@@ -101,7 +101,7 @@ def cp(call: Call) -> int:
     return status
 
 
-def _policy(call: Call, given: Given) -> Policy:  # noqa: PLR0912
+def _policy(call: Call, given: Given) -> Policy:  # noqa: PLR0912 - one option each
     preserve: set[str] = set()
     recursive = follow = existing = as_link = ""
     default_mode = False

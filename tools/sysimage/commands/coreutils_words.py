@@ -23,10 +23,6 @@ NULL = "/dev/null"
 _SMALL = 1 << 20  # bytes of a file that is held in memory so that it counts as written
 
 
-class UsageError(Exception):
-    """A call that the program answers with a message, its usage and a status."""
-
-
 def quoted(text: str) -> str:
     """Returns a name in quotes, as messages have it (quoting style shell-escape-always)."""
     if "'" in text and not _CONTROL.search(text) and not re.search(r'["$`\\!]', text):

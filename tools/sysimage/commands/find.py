@@ -8,7 +8,7 @@ from tools.sysimage.commands import modes, owners
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.coreutils_look import size_of
 from tools.sysimage.commands.coreutils_words import base, curly, joined, names_of, not_modelled, reason
-from tools.sysimage.commands.find_expression import ExpressionError, Found, Parser, Test, count
+from tools.sysimage.commands.find_expression import ExpressionError, Found, Parser, Test, both_hold, count
 from tools.sysimage.commands.find_output import LETTERS, printed
 from tools.sysimage.commands.find_regex import regex, regextype
 from tools.sysimage.commands.tree_files import Buffer
@@ -80,7 +80,7 @@ class _Search:
 
     # Tests and actions.
 
-    def primary(self, word: str, take: Callable[[], str]) -> Test:  # noqa: PLR0911
+    def primary(self, word: str, take: Callable[[], str]) -> Test:  # noqa: PLR0911 - a table
         """Returns the test that a word is."""
         match word:
             case "-true" | "-false":
@@ -129,7 +129,7 @@ class _Search:
                 return regex(self.call, take(), self.regextype, ignore_case=word == "-iregex")
         return self._action(word, take)
 
-    def _action(self, word: str, take: Callable[[], str]) -> Test:  # noqa: PLR0911
+    def _action(self, word: str, take: Callable[[], str]) -> Test:  # noqa: PLR0911 - a table
         match word:
             case "-print" | "-print0":
                 return self._print("\n" if word == "-print" else "\0")
@@ -373,8 +373,7 @@ def find(call: Call) -> int:
     except ExpressionError as error:
         return call.complain(str(error))
     if not parser.acts:
-        printed, asked = search.primary("-print", lambda: ""), test
-        test = lambda found: asked(found) and printed(found)  # noqa: E731
+        test = both_hold(test, search.primary("-print", lambda: ""))
     try:
         for start in starts:
             search.walk(start, test)

@@ -79,7 +79,7 @@ class Parser:
         while self._peek() not in ("", "-o", "-or", ",", ")"):
             if self._peek() in ("-a", "-and"):
                 self.place += 1
-            test = _all(test, self._not())
+            test = both_hold(test, self._not())
         return test
 
     def _not(self) -> Test:
@@ -111,7 +111,8 @@ def _either(first: Test, second: Test) -> Test:
     return lambda found: first(found) or second(found)
 
 
-def _all(first: Test, second: Test) -> Test:
+def both_hold(first: Test, second: Test) -> Test:
+    """A test that does the second where the first holds."""
     return lambda found: first(found) and second(found)
 
 

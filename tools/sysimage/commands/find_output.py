@@ -35,7 +35,7 @@ def printed(call: Call, text: str, found: Found) -> str:
     return re.sub(r"%(.?)|\\(.?)", lambda match: _piece(call, match, found), text, flags=re.DOTALL)
 
 
-def _piece(call: Call, match: re.Match[str], found: Found) -> str:  # noqa: PLR0911, PLR0912
+def _piece(call: Call, match: re.Match[str], found: Found) -> str:  # noqa: PLR0911, PLR0912 - a table
     if match[2] is not None:
         if match[2] not in _ESCAPES:
             not_modelled(call, f"{match[0]!r} in -printf")

@@ -90,7 +90,7 @@ class Source:
         end = self._data.find(b"\n", self._offset) + 1
         return self.read((end or len(self._data)) - self._offset)
 
-    def write(self, data: bytes) -> None:  # noqa: ARG002
+    def write(self, data: bytes) -> None:  # noqa: ARG002 - of Stream
         """Refuses."""
         raise OSError(errno.EBADF, "Bad file descriptor")
 
@@ -102,7 +102,7 @@ class Sink:
         self._meter = meter
         self._data = bytearray()
 
-    def read(self, size: int) -> bytes:  # noqa: ARG002
+    def read(self, size: int) -> bytes:  # noqa: ARG002 - of Stream
         """Refuses."""
         raise OSError(errno.EBADF, "Bad file descriptor")
 
@@ -123,7 +123,7 @@ class Sink:
 class Null:
     """/dev/null."""
 
-    def read(self, size: int) -> bytes:  # noqa: ARG002
+    def read(self, size: int) -> bytes:  # noqa: ARG002 - of Stream
         """Is at its end."""
         return b""
 
@@ -138,6 +138,6 @@ class Null:
 class Full(Null):
     """/dev/full."""
 
-    def write(self, data: bytes) -> None:  # noqa: ARG002
+    def write(self, data: bytes) -> None:  # noqa: ARG002 - of Stream
         """Fails as a full disk does."""
         raise OSError(errno.ENOSPC, "No space left on device")
