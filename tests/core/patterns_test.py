@@ -5,7 +5,7 @@ import pytest
 from tests.testing.debs import Folder
 from tests.testing.roots import make
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.patterns import Pattern, Selection
+from tools.sysimage.core.patterns import PathSelection, Pattern
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_pattern(pattern: str, path: str, matches: bool) -> None:
 
 def left(exclude: list[str], include: list[str], *paths: str) -> list[str]:
     root = make({path.rstrip("/"): Folder() if path.endswith("/") else "" for path in paths})
-    Selection.of(exclude, include).apply(root.tree)
+    PathSelection.of(exclude, include).apply(root.tree)
     return [path for path in root.tree.paths() if path.startswith("usr")]
 
 

@@ -42,14 +42,14 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class PathSelection:
     """What an image leaves out: paths that `exclude` names, and all below them, unless `include` names it."""
 
     exclude: tuple[Pattern, ...]
     include: tuple[Pattern, ...]
 
     @classmethod
-    def of(cls, exclude: Sequence[str], include: Sequence[str]) -> Selection:
+    def of(cls, exclude: Sequence[str], include: Sequence[str]) -> PathSelection:
         """Compiles the patterns of a manifest."""
         return cls(tuple(Pattern(text) for text in exclude), tuple(Pattern(text) for text in include))
 

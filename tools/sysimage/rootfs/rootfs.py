@@ -15,7 +15,7 @@ from tools.sysimage.commands.world import World
 from tools.sysimage.core import atomic, errors, json_manifest
 from tools.sysimage.core.content import ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.patterns import Selection
+from tools.sysimage.core.patterns import PathSelection
 from tools.sysimage.core.tree import Tree
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
@@ -113,7 +113,7 @@ def build(manifest: RootfsInput, scratch: Path) -> Built:
     """
     packages = dpkg.load_all(manifest.packages)
     _check_set(packages, manifest.architecture)
-    selection = Selection.of(manifest.exclude, manifest.include)
+    selection = PathSelection.of(manifest.exclude, manifest.include)
     made = install(
         packages,
         manifest.architecture,
