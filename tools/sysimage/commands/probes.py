@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
-from tools.sysimage.commands import told_programs
+from tools.sysimage.commands import perl_edit, told_programs
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.core.tree import Kind
 
@@ -61,11 +61,17 @@ _PLUGINS = "from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlu
 
 
 def perl(call: Call) -> int:
-    """perl(1): programs that do nothing, and whether a module is there."""
+    """perl(1): programs that do nothing, those of -p and -n that edit, and whether a module is there."""
     words = list(call.arguments)
     text = next((text for word, text in pairwise(words) if re.fullmatch(r"-[lnpw]*e", word)), "")
     if told := told_programs.find(text):
         return told(call)
+    try:
+        edit = perl_edit.read(words, call.variable)
+    except perl_edit.UnknownPerlError as error:
+        call.refuse(f"perl: {error} is not modelled")
+    if edit:
+        return perl_edit.run(call, edit)
     modules = [word[2:].partition("=")[0] for word in words if re.fullmatch(r"-[mM][\w:]+(=\S+)?", word)]
     if words[:1] == ["-e"] and words[1:] == [_NEXT_PORT]:
         # Clusters that are left for the guest have their ports.
