@@ -45,6 +45,7 @@ _ANSWERS = (
     ("systemd-tmpfiles --create ok.conf", 0, ""),
     ("systemd-tmpfiles --create user.conf", 65, ""),
     ("systemd-tmpfiles", 1, ""),
+    ("systemd-tmpfiles --create; echo $?; ls /var", 0, "65\na\nc\n"),
 )
 _FILES: dict[str, str | None] = {
     "etc/systemd/system": None,
@@ -76,6 +77,7 @@ def test_a_line_of_tmpfiles_without_its_user_would_leave_a_folder_of_roots() -> 
         ("ssh-keygen -q -f /k -N '' -t rsa", "keys"),
         ("openssl req -x509", "keys"),
         ("update-initramfs -u", "initramfs"),
+        ("dkms add -m x -v 1", "kernel modules"),
         ("apparmor_parser -r -T -W /etc/apparmor.d/x", "kernel"),
         ("glib-compile-schemas /usr/share/glib-2.0/schemas", "compiled data"),
     ],

@@ -9,6 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.commands.judge import judge
+from tests.commands.rooted import rooted
 from tests.commands.world import interpret, run, world
 from tools.sysimage.core.errors import ToolError
 
@@ -41,6 +42,21 @@ def _compare(files: dict[str, bytes], commands: Sequence[str]) -> None:
         # To refuse is allowed; to answer otherwise is not.
         return
     assert ours == judge(script, files)
+
+
+def test_an_encoded_file_would_be_another() -> None:
+    # Of sharutils 4.15.2, which vanilla does not have.
+    made = rooted({"f": "hello world this is a longer text for several lines of base64 output 0123456789"})
+    script = b"uuencode -m x </f; uuencode /f x; uuencode x </dev/null; uuencode /nosuch x 2>&1; echo $?"
+    assert run(made, script)[1].decode() == (
+        "begin-base64 644 x\naGVsbG8gd29ybGQgdGhpcyBpcyBhIGxvbmdlciB0ZXh0IGZvciBzZXZlcmFs\n"
+        "IGxpbmVzIG9mIGJhc2U2NCBvdXRwdXQgMDEyMzQ1Njc4OQ==\n====\n"
+        "begin 644 x\nM:&5L;&\\@=V]R;&0@=&AI<R!I<R!A(&QO;F=E<B!T97AT(&9O<B!S979E<F%L\n"
+        'B(&QI;F5S(&]F(&)A<V4V-"!O=71P=70@,#$R,S0U-C<X.0``\n`\nend\n'
+        "begin 644 x\n`\nend\n"
+        "uuencode fatal error:\n"
+        "fserr 2 (No such file or directory) performing 'freopen of stdin' on /nosuch\n1\n"
+    )
 
 
 @pytest.mark.parametrize("case", [*_cases("lines"), *_cases("words"), *_cases("awk")])

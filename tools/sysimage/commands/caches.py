@@ -139,6 +139,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
         ),
         *("update-pciids", "setupcon", "helpztags"),
     ),
+    "kernel modules": ("dkms",),
     "kernel": ("systemd-sysctl", "linux-update-symlinks"),
     "machine": (
         *(

@@ -1,4 +1,4 @@
-"""mv, ln and rm."""
+"""mv, ln, rm and shred."""
 
 import errno
 from collections.abc import Mapping
@@ -267,6 +267,32 @@ def rm(call: Call) -> int:
     return status
 
 
+def shred(call: Call) -> int:
+    """shred(1) --remove: nothing of a file is left in an image that does not have it."""
+    given = call.options(
+        "-f --force", "-n --iterations=", "-s --size=", "-u", "--remove[=]", "-v --verbose", "-x --exact",
+        "-z --zero", "--random-source=",
+    )  # fmt: skip
+    if not given.operands:
+        return usage(call, "missing file operand")
+    if "u" not in given and "remove" not in given:
+        not_modelled(call, "a file of random numbers")
+    if "verbose" in given:
+        not_modelled(call, "--verbose")
+    status = 0
+    for operand in given.operands:
+        try:
+            inode = call.files.get(call.path(operand))
+        except OSError as error:
+            status = call.complain(f"{operand}: failed to open for writing: {reason(error)}")
+            continue
+        if inode.kind is not Kind.FILE:
+            status = call.complain(f"{operand}: invalid file type")
+            continue
+        status |= _Remover(call, force=True, recursive=False, folders=False, verbose=False).remove(operand)
+    return status
+
+
 @dataclass(frozen=True, slots=True)
 class _Remover:
     call: Call
@@ -324,5 +350,5 @@ class _Remover:
         return 0
 
 
-COMMANDS: Mapping[str, Command] = {"ln": ln, "mv": mv, "rm": rm}
+COMMANDS: Mapping[str, Command] = {"ln": ln, "mv": mv, "rm": rm, "shred": shred}
 """This family's commands by name."""

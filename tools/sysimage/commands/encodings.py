@@ -1,6 +1,7 @@
-"""base64, base32, iconv, and gzip, xz and bzip2 as far as they unpack."""
+"""base64, base32, uuencode, iconv, and gzip, xz and bzip2 as far as they unpack."""
 
 import base64
+import binascii
 import bz2
 import gzip
 import lzma
@@ -38,6 +39,31 @@ def base64_program(call: Call) -> int:
     text = encode(data).decode()
     lines = re.findall(f".{{1,{width}}}", text) if int(width) else []
     call.out("".join(f"{line}\n" for line in lines) if int(width) else text)
+    return 0
+
+
+def uuencode(call: Call) -> int:
+    """uuencode(1) of sharutils, with -m in base64."""
+    given = call.options("-m --base64", "-e --encode-file-name")
+    if "encode-file-name" in given or len(given.operands) not in (1, 2):
+        call.refuse(f"uuencode: the words {' '.join(call.arguments)!r} are not modelled")
+    mode = call.umask(0o666)
+    try:
+        if len(given.operands) == 2:
+            mode = call.files.get(call.path(given.operands[0])).mode & 0o777
+        data = call.input(given.operands[0] if len(given.operands) == 2 else "-")
+    except OSError as error:
+        what = f"fserr {error.errno} ({error.strerror}) performing 'freopen of stdin' on {given.operands[0]}"
+        call.machine.stream(2).write(f"uuencode fatal error:\n{what}\n".encode("utf-8", "surrogateescape"))
+        return 1
+    name = given.operands[-1]
+    if "base64" in given:
+        text = base64.b64encode(data).decode()
+        lines = "".join(f"{text[at : at + 60]}\n" for at in range(0, len(text), 60))
+        call.out(f"begin-base64 {mode:o} {name}\n{lines}====\n")
+        return 0
+    rows = b"".join(binascii.b2a_uu(data[at : at + 45], backtick=True) for at in range(0, len(data), 45))
+    call.out(f"begin {mode:o} {name}\n{rows.decode()}`\nend\n")
     return 0
 
 
@@ -222,5 +248,6 @@ COMMANDS: Mapping[str, Command] = {
     "base32": base64_program,
     "base64": base64_program,
     "iconv": iconv,
+    "uuencode": uuencode,
 }
 """This family's commands by name."""

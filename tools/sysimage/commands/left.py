@@ -14,6 +14,7 @@ LEFT: Mapping[str, str] = {
     "machine": "what depends on the machine that runs the image is found out there",
     "questions": "a config script in Perl asks in vain; its questions keep the answers that they come with",
     "service": "no service runs while an image is built; those that are enabled start in the guest",
+    "kernel modules": "dkms builds modules for a kernel that runs; kernel_module builds them for the image's",
     "kernel": "settings of a running kernel are the guest's",
 }
 """By name, why it is left. What a build left is printed in a line a kind."""

@@ -1,4 +1,4 @@
-"""systemd-tmpfiles(8) --create, of files that are named."""
+"""systemd-tmpfiles(8) --create, of files that are named or of all."""
 
 from collections.abc import Mapping
 
@@ -7,19 +7,20 @@ from tools.sysimage.effects import tmpfiles
 
 
 def systemd_tmpfiles(call: Call) -> int:
-    """Makes what files of tmpfiles.d name; a line that can't be is passed over, with status 65."""
+    """Makes what files of tmpfiles.d say; a line that can't be is passed over, with status 65."""
     given = call.options("--create", "--root=")
     if given.value("root", "/").rstrip("/"):
         call.refuse("systemd-tmpfiles of another root is not modelled")
     if "create" not in given:
         message = "You need to specify at least one of --clean, --create, --remove, or --purge."
         return _say(call, message, 1)
-    if not given.operands or "-" in given.operands:
-        call.refuse("systemd-tmpfiles is modelled with names of files alone")
+    if "-" in given.operands:
+        call.refuse("systemd-tmpfiles of its input is not modelled")
     for name in given.operands:
         if tmpfiles.find(call.root, name) is None:
             return _say(call, f"Failed to read '{name}': No such file or directory", 1)
-    done = tmpfiles.create(call.root, call.world.who, list(given.operands))
+    names = list(given.operands) or tmpfiles.all_names(call.root)
+    done = tmpfiles.create(call.root, call.world.who, names)
     for complaint in done.complaints:
         _say(call, complaint, done.status)
     return done.status

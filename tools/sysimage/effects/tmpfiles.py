@@ -43,6 +43,12 @@ def find(root: Root, name: str) -> str | None:
     return next((path for path in paths if root.tree.find(path)), None)
 
 
+def all_names(root: Root) -> list[str]:
+    """The names of all files of tmpfiles.d, in the order in which they are read."""
+    found = {path.rpartition("/")[2] for folder in _FOLDERS for path in root.tree.children(folder)}
+    return sorted(name for name in found if name.endswith(".conf"))
+
+
 def create(root: Root, who: str, names: list[str]) -> Created:
     """As `tmpfiles`; what systemd-tmpfiles only complains of is in what it returns."""
     files: list[tuple[str, str]] = []
