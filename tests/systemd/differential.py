@@ -5,6 +5,7 @@
 compares COUNT cases of a kind by hand (`tools/bazel run //tests/systemd:differential -- KIND COUNT`).
 """
 
+import multiprocessing
 import os
 import random
 import shutil
@@ -12,19 +13,21 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
 from tests.commands import judge
 from tests.testing.debs import Folder, Link, Node
 from tests.testing.roots import inode
-from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.core import tree as trees
+from tools.sysimage.core.tree import Tree
 
 KINDS = ("units", "exec_lines", "sysusers_lines", "tmpfiles_lines")
 _SECONDS = 30
+_CHUNK = 50  # cases that a process takes at a time
+_FAST = "/dev/shm"  # where making and removing a folder takes no disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,29 @@ class Tally:
 
     agreed: int = 0
     refused: int = 0
-    exceptions: Counter[str] | None = None
-    differences: list[str] | None = None
+    exceptions: Counter[str] = field(default_factory=Counter[str])
+    differences: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Adds what came of other cases."""
+        self.agreed += other.agreed
+        self.refused += other.refused
+        self.exceptions += other.exceptions
+        self.differences += other.differences
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of cases: how one is made, what the real program does with it, and what ours does.
+
+    `excepted` names the reason why a difference is meant, "" if it is not. `each` counts what a case has.
+    """
+
+    case: Callable[[random.Random], Case]
+    real: Callable[[Path, Case], Outcome]
+    ours: Callable[[Case], Outcome]
+    excepted: Callable[[Case, Outcome, Outcome], str]
+    each: int = 1
 
 
 def call(
@@ -133,11 +157,11 @@ def in_memory(made: Tree, *, owners: bool = False) -> dict[str, str]:
     for path, node in made.walk():
         who = f" {node.uid}:{node.gid}" if owners else ""
         mode = f"{node.mode:o}{who}"
-        if node.kind is Kind.SYMLINK:
+        if node.kind is trees.Kind.SYMLINK:
             found[path] = f"link {node.target}{who}"
-        elif node.kind is Kind.DIRECTORY:
+        elif node.kind is trees.Kind.DIRECTORY:
             found[path] = f"dir {mode}"
-        elif node.kind is Kind.FILE:
+        elif node.kind is trees.Kind.FILE:
             found[path] = f"file {mode} {node.read()!r}"
         else:
             found[path] = f"fifo {mode}"
@@ -145,39 +169,46 @@ def in_memory(made: Tree, *, owners: bool = False) -> dict[str, str]:
     return found
 
 
-def compare(
-    case: Callable[[random.Random], Case],
-    real: Callable[[Path, Case], Outcome],
-    ours: Callable[[Case], Outcome],
-    excepted: Callable[[Case, Outcome, Outcome], str],
-    count: int,
-    seed: int = 0,
-) -> Tally:
-    """Compares cases. `excepted` names the reason why a difference is meant, "" if it is not."""
-    tally = Tally(exceptions=Counter(), differences=[])
-    assert tally.exceptions is not None
-    assert tally.differences is not None
+def compare(kind: Kind, count: int, seed: int = 0) -> Tally:
+    """Compares `count` cases, in two processes."""
+    judge.root()  # The processes share it.
+    cases = -(-count // kind.each)
+    todo = [(kind, seed, range(start, min(start + _CHUNK, cases))) for start in range(0, cases, _CHUNK)]
+    tally = Tally()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for part in pool.imap(_compare, todo):
+            tally.add(part)
+    return tally
 
-    def one(number: int) -> tuple[int, Case, Outcome]:
-        made = case(random.Random(f"{seed}:{number}"))
-        folder = Path(tempfile.mkdtemp(prefix="root"))
+
+def _compare(todo: tuple[Kind, int, range]) -> Tally:
+    kind, seed, numbers = todo
+    tally = Tally()
+    for number in numbers:
+        made = kind.case(random.Random(f"{seed}:{number}"))
+        folder = Path(tempfile.mkdtemp(prefix="root", dir=_FAST if os.access(_FAST, os.W_OK) else None))
         try:
             lay(folder, made.files)
-            return number, made, real(folder, made)
+            theirs = kind.real(folder, made)
         finally:
             shutil.rmtree(folder, onexc=_force)
-
-    with ThreadPoolExecutor(2) as pool:
-        for number, made, theirs in _batches(pool, one, count):
-            mine = ours(made)
-            if (mine.good, mine.output, mine.paths) == (theirs.good, theirs.output, theirs.paths):
-                tally.agreed += 1
-                tally.refused += not mine.good
-            elif reason := excepted(made, theirs, mine):
-                tally.exceptions[reason] += 1
-            else:
-                tally.differences.append(_difference(seed, number, made, theirs, mine))
+        mine = kind.ours(made)
+        if (mine.good, mine.output, mine.paths) == (theirs.good, theirs.output, theirs.paths):
+            tally.agreed += 1
+            tally.refused += not mine.good
+        elif reason := kind.excepted(made, theirs, mine):
+            tally.exceptions[reason] += 1
+        else:
+            tally.differences.append(_difference(seed, number, made, theirs, mine))
     return tally
+
+
+def agree(kind: Kind, count: int = 3000) -> None:
+    """Asserts that so many cases agree, and that hardly one is an exception."""
+    tally = compare(kind, count)
+    assert not tally.differences, "\n".join(tally.differences[:5])
+    assert tally.exceptions.total() <= count // kind.each // 20, tally.exceptions
+    assert tally.agreed + tally.exceptions.total() == -(-count // kind.each)
 
 
 def _force(function: Callable[[str], object], path: str, _error: BaseException) -> None:
@@ -187,11 +218,6 @@ def _force(function: Callable[[str], object], path: str, _error: BaseException) 
         shutil.rmtree(path, onexc=_force)
     elif function is not os.rmdir:
         function(path)
-
-
-def _batches[T](pool: ThreadPoolExecutor, one: Callable[[int], T], count: int) -> Iterator[T]:
-    for start in range(0, count, 500):
-        yield from pool.map(one, range(start, min(start + 500, count)))
 
 
 def _difference(seed: int, number: int, case: Case, theirs: Outcome, mine: Outcome) -> str:
@@ -206,15 +232,16 @@ def _difference(seed: int, number: int, case: Case, theirs: Outcome, mine: Outco
 
 def main(argv: Sequence[str]) -> int:
     """Compares many cases of a kind; 1 if some differ."""
-    kind, count, seed = argv[0], int(argv[1]), int(argv[2]) if len(argv) > 2 else 0
-    module = import_module(f"tests.systemd.{kind}")
-    tally: Tally = module.compare(count, seed)
-    for text in (tally.differences or [])[:20]:
+    name, count, seed = argv[0], int(argv[1]), int(argv[2]) if len(argv) > 2 else 0
+    kind: Kind = import_module(f"tests.systemd.{name}").KIND
+    tally = compare(kind, count, seed)
+    for text in tally.differences[:20]:
         print(text)
-    exceptions = "; ".join(f"{reason}: {number}" for reason, number in (tally.exceptions or {}).items())
+    exceptions = "; ".join(f"{reason}: {number}" for reason, number in tally.exceptions.items())
+    more = f" of {kind.each} each" if kind.each > 1 else ""
     print(
-        f"{kind}: {count} cases, {tally.agreed} agree ({tally.refused} refused by both), "
-        f"{len(tally.differences or ())} differ; exceptions: {exceptions or 'none'}"
+        f"{name}: {count} in {-(-count // kind.each)} cases{more}, {tally.agreed} agree ({tally.refused} "
+        f"refused by both), {len(tally.differences)} differ; exceptions: {exceptions or 'none'}"
     )
     return bool(tally.differences)
 

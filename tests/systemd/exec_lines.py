@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from tests.systemd import differential
-from tests.systemd.differential import Case, Outcome, Tally
+from tests.systemd.differential import Case, Kind, Outcome
 from tests.testing.debs import File, Node
 from tools.sysimage.systemd import unit_file, unit_loads
 from tools.sysimage.systemd.unit_loads import Source
@@ -219,6 +219,4 @@ def excepted(made: Case, theirs: Outcome, mine: Outcome) -> str:
     return "a program's path that only the machine knows"
 
 
-def compare(count: int, seed: int = 0) -> Tally:
-    """Compares so many services, a few at a time."""
-    return differential.compare(case, real, ours, excepted, -(-count // UNITS), seed)
+KIND = Kind(case, real, ours, excepted, each=UNITS)

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 from tests.systemd import differential
-from tests.systemd.differential import Case, Outcome, Tally
+from tests.systemd.differential import Case, Kind, Outcome
 from tests.testing.debs import Folder, Link, Node
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.files import Files
@@ -331,6 +331,4 @@ def excepted(made: Case, theirs: Outcome, mine: Outcome) -> str:
     return "a specifier of the machine in [Install]" if mine.output == _BEYOND else ""
 
 
-def compare(count: int, seed: int = 0) -> Tally:
-    """Compares so many cases."""
-    return differential.compare(case, real, ours, excepted, count, seed)
+KIND = Kind(case, real, ours, excepted)

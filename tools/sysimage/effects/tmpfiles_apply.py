@@ -63,7 +63,10 @@ def _parents(root: Root, who: str, line: Line) -> None:
             if inode is None and path in tree and "=" not in line.modifiers:
                 return
             tree.remove(path)
-            _new(root, path, Kind.DIRECTORY, 0o755, who)
+            made = _new(root, path, Kind.DIRECTORY, 0o755, who)
+            if "=" not in line.modifiers:
+                # The setgid bit of the directory above does not go on.
+                made.mode = 0o755
         done = tree.resolve(path)
     last = f"{done}/{parts[-1]}" if done else parts[-1]
     old = tree.get(last)

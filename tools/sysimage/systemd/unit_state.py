@@ -14,7 +14,7 @@ from tools.sysimage.systemd.install import (
     Unit,
     specifiers,
 )
-from tools.sysimage.systemd.unit_names import Sort, sort_of, with_instance
+from tools.sysimage.systemd.unit_names import Sort, sort_of, template_of, with_instance
 
 _ON = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
@@ -68,9 +68,9 @@ def _enabled_in(files: Files, unit: Unit, scope: str, *, known: bool) -> str:
     for folder in Context(files, scope).folders():
         real = folder
         if any(not known or name in names for name in _leading(files, unit, real, below=below)):
-            if folder.startswith("etc/"):
+            if folder == f"etc/systemd/{scope}":
                 return "enabled"
-            runtime = runtime or folder.startswith("run/")
+            runtime = runtime or folder == f"run/systemd/{scope}"
             anywhere = True
         below = below or unit.path.rpartition("/")[0] == real
     if runtime:
@@ -105,7 +105,9 @@ def _leading(files: Files, unit: Unit, folder: str, *, below: bool) -> Iterator[
         if inode.kind is not Kind.SYMLINK:
             continue
         name = path.rpartition("/")[2]
-        leads = inode.target.rpartition("/")[2] == unit.name
-        named = name == unit.name and not below
+        inside = path.rpartition("/")[0] != folder
+        # Of a link in the folder of another unit the name counts alone.
+        leads = not inside and inode.target.rpartition("/")[2] == unit.name
+        named = unit.name in (name, template_of(name)) if inside else name == unit.name and not below
         if (leads or named) and not (leads and named and path == f"{folder}/{name}"):
             yield name
