@@ -78,6 +78,7 @@ CONTENT_ATTRS = {
         allow_files = True,
     ),
     "symlinks": attr.string_dict(doc = "Path → target of symbolic links to make."),
+    "unmask": attr.string_list(doc = "Units to unmask, as `systemctl --root unmask` does."),
 }
 
 def content_manifest(ctx):
@@ -120,6 +121,7 @@ def content_manifest(ctx):
             "disable": ctx.attr.disable,
             "enable": ctx.attr.enable,
             "mask": ctx.attr.mask,
+            "unmask": ctx.attr.unmask,
         },
         "symlinks": [
             {"path": path, "replace": path in ctx.attr.replace, "target": target}

@@ -45,6 +45,7 @@ def inject(
         enable = [],
         disable = [],
         mask = [],
+        unmask = [],
         **kwargs):
     """Makes `NAME.tar`, the overlay of a flat base: only what is added or changed.
 
@@ -61,6 +62,7 @@ def inject(
       enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
+      unmask: list of units to unmask.
       **kwargs: attributes that every rule has.
     """
     _inject(
@@ -69,5 +71,6 @@ def inject(
         disable = disable,
         enable = enable,
         mask = mask,
+        unmask = unmask,
         **dict(kwargs, **content_attributes(files, modes, symlinks, replace))
     )

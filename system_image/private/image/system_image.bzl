@@ -24,6 +24,7 @@ def system_image(
         enable = [],
         disable = [],
         mask = [],
+        unmask = [],
         compression = "xz",
         guest_toolchains = GUEST_TOOLCHAINS,
         **kwargs):
@@ -50,6 +51,7 @@ def system_image(
       enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
+      unmask: list of units to unmask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
         `--@rules_system_image//system_image/settings:compression=none` counts instead, for a build that is in a hurry.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
@@ -83,6 +85,7 @@ def system_image(
         modes = {path: "0755" for path in binaries} | modes,
         replace = replace,
         symlinks = symlinks,
+        unmask = unmask,
         **parts
     )
     compress(

@@ -38,6 +38,7 @@ def _fields(ctx):
     return dict(
         fields,
         base_packages = [],
+        base_services = [],
         base_users = [],
         debconf = ctx.attr.debconf,
         default_target = ctx.attr.default_target,
@@ -62,10 +63,7 @@ def _extended(base, own):
         ],
         debconf = dict(base.fields["debconf"], **own["debconf"]),
         base_users = base.fields["base_users"] + base.fields["users"],
-        services = {
-            state: base.fields["services"][state] + own["services"][state]
-            for state in own["services"]
-        },
+        base_services = base.fields["base_services"] + [base.fields["services"]],
     )
     for name in ("files", "symlinks"):
         fields[name] = [item for item in base.fields[name] if item["path"] not in paths] + own[name]
@@ -147,6 +145,7 @@ def rootfs(
         enable = [],
         disable = [],
         mask = [],
+        unmask = [],
         default_target = "",
         debconf = {},
         hostname = "",
@@ -179,6 +178,8 @@ def rootfs(
       enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
+      unmask: list of units to unmask, such as those that the base masks. What is said here of a unit counts, whatever
+        the base says; the contrary of it in the same target is an error.
       default_target: the unit to boot into, such as "multi-user.target".
       debconf: dict, question such as "postfix/main_mailer_type" → answer, as `debconf-set-selections` has them. A
         question that no package asks is an error, and so is an answer to one of type password: a secret in the
@@ -210,6 +211,7 @@ def rootfs(
         mask = mask,
         owners = owners,
         packages = packages,
+        unmask = unmask,
         users = users,
         **dict(kwargs, **content_attributes(files, modes, symlinks, replace))
     )

@@ -43,3 +43,4 @@ class ServicesInput:
     disable: tuple[str, ...] = ()
     enable: tuple[str, ...] = ()
     mask: tuple[str, ...] = ()
+    unmask: tuple[str, ...] = ()

@@ -101,9 +101,7 @@ def inject(overlay: Overlay, base: Path, output: Path) -> None:
         _lay(tree, before, overlay)
         files = Files(tree)
         who = overlay.where
-        units.disable(files, who, names=list(overlay.services.disable))
-        units.mask(files, who, names=list(overlay.services.mask))
-        units.enable(files, who, names=list(overlay.services.enable), strict=True)
+        units.set_states(files, overlay.services, f"{who}: ")
         if overlay.default_target:
             units.set_default(files, who, target=overlay.default_target)
         own = [path for path, inode in tree.walk() if before.get(path) is not inode]

@@ -89,11 +89,10 @@ def kernel_modules(root: Root, names: Sequence[str]) -> None:
     root.write(_MODULES, "".join(f"{name}\n" for name in names), origin="kernel_modules")
 
 
-def services(root: Root, states: ServicesInput, default_target: str) -> None:
-    """Enables, disables and masks units, and sets the default target."""
-    units.disable(root, "services.disable", names=list(states.disable))
-    units.enable(root, "services.enable", names=list(states.enable), strict=True)
-    units.mask(root, "services.mask", names=list(states.mask))
+def services(root: Root, states: Sequence[ServicesInput], default_target: str) -> None:
+    """Sets the states of units, as one target after the other has them, and the default target."""
+    for given in states:
+        units.set_states(root, given)
     if default_target:
         units.set_default(root, "default_target", target=default_target)
 

@@ -52,6 +52,7 @@ class RootfsInput:
     users: tuple[str, ...] = ()  # lines of sysusers.d(5)
     hostname: str = ""
     kernel_modules: tuple[str, ...] = ()
+    base_services: tuple[ServicesInput, ...] = ()  # what the base says of units, and before it its own base
     services: ServicesInput = field(default_factory=ServicesInput)
     default_target: str = ""
     exclude: tuple[str, ...] = ()
@@ -141,7 +142,7 @@ def build(manifest: RootfsInput, scratch: Path) -> Built:
     configure.kernel_modules(root, manifest.kernel_modules)
     configure.files(root, manifest.files)
     configure.symlinks(root, manifest.symlinks)
-    configure.services(root, manifest.services, manifest.default_target)
+    configure.services(root, (*manifest.base_services, manifest.services), manifest.default_target)
     return Built(root.tree, made.world)
 
 

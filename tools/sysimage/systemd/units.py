@@ -5,6 +5,7 @@ An instance of systemd is "system", or "user" for the units that every user's ow
 
 import difflib
 
+from tools.sysimage.core.content import ServicesInput
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import Kind
@@ -14,6 +15,8 @@ from tools.sysimage.systemd.install import Context
 from tools.sysimage.systemd.unit_names import full_name, instance_of, template_of
 
 CONFIG = "etc/systemd/system"
+# Attributes that say the contrary of each other. What is masked may be disabled, too.
+_CONTRARY = (("enable", "disable"), ("enable", "mask"), ("mask", "unmask"))
 
 
 def _require(files: Files, names: list[str], who: str, scope: str = "system") -> list[str]:
@@ -42,7 +45,7 @@ def enable(
         except (NotThereError, InvalidUnitError, BeyondError) as error:
             raise _refused(who, "enable", name, error) from error
         if unit.masked and strict:
-            raise ToolError(f"{who}: the unit {name} is masked; take it out of mask or enable")
+            raise ToolError(f"{who}: the unit {name} is masked; name it in unmask, too, or leave it out")
         if strict and not (unit.has_rules or unit.also or unit.instance):
             raise ToolError(
                 f"{who}: the unit {name} has no [Install] section, so that it can't be enabled; "
@@ -103,6 +106,49 @@ def _instead(files: Files, name: str) -> str:
     except NotThereError, InvalidUnitError, BeyondError:
         return "remove the link"
     return f"mask {unit.name}, of which it is another name" if unit.name != name else "remove the link"
+
+
+def unmask(files: Files, who: str, *, names: list[str]) -> None:
+    """`systemctl unmask`: removes the link to /dev/null. A unit that is not there is an error."""
+    config = files.tree.resolve(CONFIG)
+    masked = [name for name in map(full_name, names) if f"{config}/{name}" in files.tree]
+    _require(files, [name for name in names if full_name(name) not in masked], who)
+    try:
+        done = enablement.unmask(files, masked)
+    except InvalidUnitError as error:
+        raise _refused(who, "unmask", ", ".join(masked), error) from error
+    _check(done, who, "mend the unit, or take it out of unmask")
+
+
+def set_states(files: Files, states: ServicesInput, where: str = "") -> None:
+    """Does what a target's attributes say of units; `where` heads the messages, before the attribute.
+
+    Raises ToolError for a unit of which the contrary is said, too, and as the functions above do.
+    """
+    names = {
+        attribute: list(getattr(states, attribute)) for attribute in ("unmask", "disable", "enable", "mask")
+    }
+    said: dict[str, dict[str, str]] = {
+        attribute: {_real_name(files, name): name for name in given} for attribute, given in names.items()
+    }
+    for one, other in _CONTRARY:
+        for unit in said[one].keys() & said[other].keys():
+            first, second = said[one][unit], said[other][unit]
+            also = f" as {second}" if second != first else ""
+            raise ToolError(f"{where}{one}: {first} is also in {other}{also}; keep one of them")
+    unmask(files, f"{where}unmask", names=names["unmask"])
+    disable(files, f"{where}disable", names=names["disable"])
+    enable(files, f"{where}enable", names=names["enable"], strict=True)
+    mask(files, f"{where}mask", names=names["mask"])
+
+
+def _real_name(files: Files, name: str) -> str:
+    """The name that a unit has in its own file, of which `name` may be another one."""
+    whole = full_name(name)
+    try:
+        return enablement.resolve(files, whole, load=False).name
+    except NotThereError, InvalidUnitError, BeyondError:
+        return whole
 
 
 def set_default(files: Files, who: str, *, target: str) -> None:
