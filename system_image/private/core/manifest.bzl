@@ -68,11 +68,12 @@ def write_manifest(ctx, fields, name = None):
 # What a stage that lays files into an image has as attributes. A dictionary from path to label does not exist
 # before Bazel 8, hence one from label to paths.
 CONTENT_ATTRS = {
+    "directories": attr.string_dict(doc = "Path → \"MODE USER:GROUP\" of directories to make; either may be left out."),
     "disable": attr.string_list(doc = "Units to disable, as `systemctl --root disable` does."),
     "enable": attr.string_list(doc = "Units to enable, as `systemctl --root enable` does."),
     "mask": attr.string_list(doc = "Units to mask, as `systemctl --root mask` does."),
     "modes": attr.string_dict(doc = "Path → octal mode, for files that are to have another one than usual."),
-    "replace": attr.string_list(doc = "Paths of `srcs` or `symlinks` that may replace what the base has there."),
+    "replace": attr.string_list(doc = "Paths of `srcs`, `symlinks` or `directories` that may replace what is there."),
     "srcs": attr.label_keyed_string_dict(
         doc = "File → where it goes: a JSON list of paths without a leading slash.",
         allow_files = True,
@@ -80,6 +81,10 @@ CONTENT_ATTRS = {
     "symlinks": attr.string_dict(doc = "Path → target of symbolic links to make."),
     "unmask": attr.string_list(doc = "Units to unmask, as `systemctl --root unmask` does."),
 }
+
+def _check_relative(attribute, path):
+    if path.startswith("/"):
+        fail("{}: {} must not start with a slash; write it relative to the image's root".format(attribute, repr(path)))
 
 def content_manifest(ctx):
     """The fields of a manifest for CONTENT_ATTRS.
@@ -93,15 +98,17 @@ def content_manifest(ctx):
     sources = {}
     for src, encoded in ctx.attr.srcs.items():
         for path in json.decode(encoded):
-            if path.startswith("/"):
-                fail("files: {} must not start with a slash; write it relative to the image's root".format(repr(path)))
+            _check_relative("files", path)
             sources[path] = src
+    for attribute in ("directories", "modes", "replace", "symlinks"):
+        for path in getattr(ctx.attr, attribute):
+            _check_relative(attribute, path)
+    for path in ctx.attr.replace:
+        if path not in sources and path not in ctx.attr.symlinks and path not in ctx.attr.directories:
+            fail("replace: {} is not among the paths of this target's files, symlinks and directories".format(repr(path)))
     for path in ctx.attr.modes:
         if path not in sources:
             fail("modes: {} is not among the paths of this target's files".format(repr(path)))
-    for path in ctx.attr.replace:
-        if path not in sources and path not in ctx.attr.symlinks:
-            fail("replace: {} is not among the paths of this target's files and symlinks".format(repr(path)))
     files = []
     for path, src in sorted(sources.items()):
         outputs = src[DefaultInfo].files.to_list()
@@ -116,6 +123,10 @@ def content_manifest(ctx):
         })
     inputs = ctx.files.srcs
     fields = {
+        "directories": [
+            {"path": path, "replace": path in ctx.attr.replace, "says": says}
+            for path, says in ctx.attr.directories.items()
+        ],
         "files": files,
         "services": {
             "disable": ctx.attr.disable,

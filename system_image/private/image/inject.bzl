@@ -40,6 +40,7 @@ def inject(
         base,
         files = {},
         modes = {},
+        directories = {},
         symlinks = {},
         replace = [],
         enable = [],
@@ -57,8 +58,11 @@ def inject(
       base: label of the flat base, from `flatten`.
       files: dict, path in the image → label of the file that goes there.
       modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
+      directories: dict, path → "MODE USER:GROUP" of a directory to make, such as `{"var/lib/app": "0750 app:app"}`.
+        Either may be left out, then it is 0755 and root:root. One that is there keeps what it has, unless
+        `replace` names it.
       symlinks: dict, path → target.
-      replace: list of paths of `files` and `symlinks` that may replace the base's.
+      replace: list of paths of `files`, `symlinks` and `directories` that may replace the base's.
       enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
@@ -68,6 +72,7 @@ def inject(
     _inject(
         name = name,
         base = base,
+        directories = directories,
         disable = disable,
         enable = enable,
         mask = mask,

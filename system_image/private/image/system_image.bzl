@@ -19,6 +19,7 @@ def system_image(
         binaries = {},
         files = {},
         modes = {},
+        directories = {},
         symlinks = {},
         replace = [],
         enable = [],
@@ -46,8 +47,11 @@ def system_image(
       binaries: dict, path in the image → label of a program.
       files: dict, path in the image → label of a file. A path that the base has is an error.
       modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
+      directories: dict, path → "MODE USER:GROUP" of a directory to make, such as `{"var/lib/app": "0750 app:app"}`.
+        Either may be left out, then it is 0755 and root:root. One that is there keeps what it has, unless
+        `replace` names it.
       symlinks: dict, path → target.
-      replace: list of paths of `binaries`, `files` and `symlinks` that may replace the base's.
+      replace: list of paths of `binaries`, `files`, `symlinks` and `directories` that may replace the base's.
       enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
@@ -78,6 +82,7 @@ def system_image(
     inject(
         name = name + "_overlay",
         base = name + "_flat",
+        directories = directories,
         disable = disable,
         enable = enable,
         files = {_RELEASE: name + "_release"} | programs | files,

@@ -54,7 +54,7 @@ def _fields(ctx):
 
 def _extended(base, own):
     """The fields of a root filesystem that extends another one: the base's too, and its own first."""
-    paths = {item["path"]: True for item in own["files"] + own["symlinks"]}
+    paths = {item["path"]: True for item in own["files"] + own["symlinks"] + own["directories"]}
     fields = dict(
         own,
         base_packages = [
@@ -65,11 +65,11 @@ def _extended(base, own):
         base_users = base.fields["base_users"] + base.fields["users"],
         base_services = base.fields["base_services"] + [base.fields["services"]],
     )
-    for name in ("files", "symlinks"):
+    for name in ("directories", "files", "symlinks"):
         fields[name] = [item for item in base.fields[name] if item["path"] not in paths] + own[name]
     for name in ("exclude", "include", "kernel_modules", "ledger"):
         fields[name] = base.fields[name] + [value for value in own[name] if value not in base.fields[name]]
-    for name in ("default_target", "hostname"):
+    for name in ("default_target", "dpkg_database", "hostname"):
         fields[name] = own[name] or base.fields[name]
     return fields
 
@@ -108,9 +108,8 @@ _rootfs = rule(
         debconf = attr.string_dict(doc = "Answers to debconf's questions, \"package/question\" → answer."),
         default_target = attr.string(doc = "The unit that `default.target` leads to; \"\" leaves it alone."),
         dpkg_database = attr.string(
-            default = "full",
-            doc = "What is left of /var/lib/dpkg: all, the file `status` alone, or nothing.",
-            values = ["full", "status", "none"],
+            doc = "What is left of /var/lib/dpkg: all, the file `status` alone, or nothing; \"\" is the base's, or all.",
+            values = ["", "full", "status", "none"],
         ),
         exclude = attr.string_list(doc = "Patterns of paths to leave out."),
         hostname = attr.string(doc = "What /etc/hostname says; \"\" leaves it alone."),
@@ -138,6 +137,7 @@ def rootfs(
         base = None,
         files = {},
         modes = {},
+        directories = {},
         owners = {},
         symlinks = {},
         replace = [],
@@ -152,7 +152,7 @@ def rootfs(
         kernel_modules = [],
         exclude = [],
         include = [],
-        dpkg_database = "full",
+        dpkg_database = "",
         ledger = [],
         **kwargs):
     """Makes a root filesystem, `NAME.tar`, as Debian's own installation of the packages would leave it.
@@ -167,12 +167,16 @@ def rootfs(
       base: label of another `rootfs` that this one extends: its packages have to be in this one's set, and
         all that its attributes say holds here too. `NAME.tar` is then the difference, a layer to lay over
         the base's (`oci_image(base = …, tars = [NAME])`).
-      files: dict, path in the image → label of the file that goes there. A path that a package owns is an
-        error, unless it is a conffile or `replace` names it.
+      files: dict, path in the image → label of the file that goes there. A path that is there is an
+        error, unless it is a package's conffile or `replace` names it.
       modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
+      directories: dict, path → "MODE USER:GROUP" of a directory to make, such as `{"var/lib/app": "0750 app:app"}`.
+        Either may be left out, then it is 0755 and root:root. One that is there keeps what it has, unless
+        `replace` names it.
       owners: dict, path → "user:group", by name. Without it a file is root's.
       symlinks: dict, path → target.
-      replace: list of paths of `files` and `symlinks` that may replace a package's.
+      replace: list of paths of `files`, `symlinks` and `directories` that may replace what is there: a package's
+        file, what a script made, an empty directory, or a directory's mode and owner.
       users: list of lines of sysusers.d(5), such as `u app 800 "The application" /var/lib/app`. A name or
         number that is taken is an error. A line without a number gets the highest one that is free.
       enable: list of units to enable.
@@ -190,7 +194,7 @@ def rootfs(
         pattern that matches nothing is an error.
       include: list of patterns of paths to keep although `exclude` names them.
       dpkg_database: "full" lets dpkg know every file; "status" keeps the list of packages alone, which
-        vulnerability scanners read; "none" keeps nothing.
+        vulnerability scanners read; "none" keeps nothing. Without it, it is as the base has it, or "full".
       ledger: list of labels of TOML files that say what stands for maintainer scripts which the rules don't
         know; the build prints the lines to add, `bazel run @HUB//:ledger -- --set NAME` drafts them all.
       **kwargs: attributes that every rule has.
@@ -200,6 +204,7 @@ def rootfs(
         base = base,
         debconf = debconf,
         default_target = default_target,
+        directories = directories,
         disable = disable,
         dpkg_database = dpkg_database,
         enable = enable,

@@ -59,11 +59,11 @@ class Files:
         return self._number("etc/group", name)
 
     def _number(self, path: str, name: str) -> int | None:
-        if name.isdigit():
+        if name.isascii() and name.isdigit():
             return int(name)
         for line in self.text(path).splitlines():
             fields = line.split(":")
-            if fields[0] == name and len(fields) > 2:
+            if fields[0] == name and len(fields) > 2 and fields[2].isascii() and fields[2].isdigit():
                 return int(fields[2])
         return None
 

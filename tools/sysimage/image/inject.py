@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tools.sysimage.core import atomic, json_manifest
-from tools.sysimage.core.content import FileInput, ServicesInput, SymlinkInput
+from tools.sysimage.core.content import DirectoryInput, FileInput, ServicesInput, SymlinkInput, check_lasting
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.span import External
@@ -45,6 +45,7 @@ class InjectInput:
 
     files: tuple[FileInput, ...] = ()
     symlinks: tuple[SymlinkInput, ...] = ()
+    directories: tuple[DirectoryInput, ...] = ()
     services: ServicesInput = field(default_factory=ServicesInput)
     default_target: str = ""
 
@@ -57,6 +58,7 @@ class Overlay:
     additions: tuple[Addition, ...]
     services: ServicesInput
     default_target: str
+    directories: tuple[DirectoryInput, ...] = ()
 
 
 def parse(path: Path) -> Overlay:
@@ -65,7 +67,7 @@ def parse(path: Path) -> Overlay:
     given = json_manifest.read(InjectInput, path)
     additions = [_file(item, where) for item in given.files]
     additions += [_symlink(item, where) for item in given.symlinks]
-    return Overlay(where, tuple(additions), given.services, given.default_target)
+    return Overlay(where, tuple(additions), given.services, given.default_target, given.directories)
 
 
 def _file(item: FileInput, where: str) -> Addition:
@@ -81,9 +83,7 @@ def _file(item: FileInput, where: str) -> Addition:
 
 
 def _symlink(item: SymlinkInput, where: str) -> Addition:
-    if not item.target:
-        raise ToolError(f"{where}: {item.path!r}: a symbolic link needs a target; give one")
-    check_path(item.target, f"{where}: the target of {item.path!r}")
+    item.check(f"{where}: symlinks")
     return Addition(item.path, symlink(item.target, origin="symlinks"), item.replace)
 
 
@@ -115,6 +115,11 @@ def inject(overlay: Overlay, base: Path, output: Path) -> None:
 
 
 def _lay(tree: Tree, before: Tree, overlay: Overlay) -> None:
+    for item in sorted(overlay.directories, key=lambda item: item.path):
+        who = f"{overlay.where}: directories"
+        path = tree.resolve(canonical(item.path, overlay.where))
+        check_lasting(path, who)
+        item.lay(tree, path, item.inode(Files(tree), who), who)
     placed: dict[str, str] = {}
     for addition in overlay.additions:
         written = canonical(addition.path, overlay.where)
@@ -133,12 +138,13 @@ def _lay(tree: Tree, before: Tree, overlay: Overlay) -> None:
             refuse(f"is the same path as {placed[path]!r}, which is also given; keep one of them")
         placed[path] = addition.path
         if (old := before.get(path)) is not None:
-            if old.kind is Kind.DIRECTORY:
-                refuse("the base has a directory there, which only the base can change; choose another path")
+            if old.kind is Kind.DIRECTORY and tree.children(path):
+                refuse("the base has a directory there that is not empty; choose another path")
             if not addition.replace:
                 refuse(
                     "the base has this path; name it in replace if it is to be replaced, or choose another"
                 )
+        check_lasting(path, overlay.where)
         parent = tree.nearest(path)
         if tree[parent].kind is not Kind.DIRECTORY:
             refuse(f"/{parent} is a {tree[parent].kind.value}, not a directory; choose another path")

@@ -5,12 +5,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.sysimage.core.content import FileInput, ServicesInput, SymlinkInput
+from tools.sysimage.core.content import (
+    DirectoryInput,
+    FileInput,
+    ServicesInput,
+    SymlinkInput,
+    check_lasting,
+    owner,
+)
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.span import Span
 from tools.sysimage.core.tree import Inode, Kind, canonical, symlink
 from tools.sysimage.effects import accounts
-from tools.sysimage.effects.files import owner_of
 from tools.sysimage.effects.root import Root
 from tools.sysimage.systemd import units
 
@@ -100,6 +106,7 @@ def services(root: Root, states: Sequence[ServicesInput], default_target: str) -
 def symlinks(root: Root, items: Sequence[SymlinkInput]) -> None:
     """Makes symbolic links."""
     for item in items:
+        item.check("symlinks")
         path = _free(root, item.path, "symlinks", replace=item.replace)
         root.tree.add(path, symlink(item.target, "symlinks"))
 
@@ -111,7 +118,7 @@ def files(root: Root, items: Sequence[OwnedFile]) -> None:
         stream = item.source.open("rb")
         uid, gid = item.uid, item.gid
         if item.owner:
-            uid, gid = owner_of(root, item.owner, f"files: /{path}")
+            uid, gid = owner(root, item.owner, f"files: /{path}")
         inode = Inode(
             Kind.FILE,
             item.bits("files"),
@@ -123,20 +130,45 @@ def files(root: Root, items: Sequence[OwnedFile]) -> None:
         root.tree.add(path, inode)
 
 
+def directories(root: Root, items: Sequence[DirectoryInput]) -> None:
+    """Makes directories, those above others first."""
+    given: dict[str, str] = {}
+    for item in sorted(items, key=lambda item: item.path):
+        path = root.tree.resolve(canonical(item.path.lstrip("/"), "directories"))
+        check_lasting(path, "directories")
+        if path in given:
+            raise ToolError(f"directories: {item.path!r} is /{path}, as {given[path]!r} is; keep one")
+        given[path] = item.path
+        item.lay(root.tree, path, item.inode(root, "directories"), "directories")
+
+
 def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
-    """The canonical path for a file of the user's; one that a package has is theirs to give."""
+    """The canonical path for a file of the user's. What is there is in the way, unless it may be replaced.
+
+    A package's conffile is the administrator's, who may have another file in its place.
+    """
     path = canonical(name.lstrip("/"), attribute)
     above, slash, last = path.rpartition("/")
     path = root.tree.resolve(above) + slash + last
-    owner = root.unpacker.owners.get(path)
-    if owner is not None and path in root.tree and not replace and path not in owner.conffiles():
-        raise ToolError(
-            f"{attribute}: /{path} is in the package {owner.name} and is no configuration file of it; "
-            'say "replace": true to put yours in its place'
-        )
+    check_lasting(path, attribute)
     inode = root.tree.get(path)
-    if inode is not None and inode.kind is Kind.DIRECTORY:
-        raise ToolError(f"{attribute}: /{path} is a directory in the image; name a path in it")
-    if inode is not None and inode.origin.startswith(("files", "symlinks", "hostname", "kernel_modules")):
+    if inode is None:
+        return path
+    if inode.origin.startswith(("files", "symlinks", "hostname", "kernel_modules")):
         raise ToolError(f"{attribute}: /{path} is given twice; keep one")
+    if inode.kind is Kind.DIRECTORY:
+        if root.tree.children(path):
+            raise ToolError(f"{attribute}: /{path} is a directory in the image; name a path in it")
+        if not replace:
+            raise ToolError(f"{attribute}: /{path} is an empty directory in the image; name it in replace")
+        root.tree.remove(path)
+        return path
+    package = root.unpacker.owners.get(path)
+    conffile = attribute == "files" and package is not None and path in package.conffiles()
+    if not replace and not conffile:
+        whose = f"is in the package {package.name}" if package else "is there, made by a package's script"
+        raise ToolError(
+            f"{attribute}: /{path} {whose}, and is no configuration file of a package; "
+            "name it in replace to put yours in its place"
+        )
     return path

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools.sysimage.commands.world import World
 from tools.sysimage.core import atomic, errors, json_manifest
-from tools.sysimage.core.content import ServicesInput, SymlinkInput
+from tools.sysimage.core.content import DirectoryInput, ServicesInput, SymlinkInput
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.patterns import PathSelection
 from tools.sysimage.core.tree import Tree
@@ -27,7 +27,7 @@ from tools.sysimage.rootfs.configure import OwnedFile
 from tools.sysimage.rootfs.installation import install
 
 # What stays of /var/lib/dpkg.
-_DATABASES = {"full": None, "status": ("status",), "none": ()}
+_DATABASES = {"": None, "full": None, "status": ("status",), "none": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class RootfsInput:
     base_packages: tuple[BasePackage, ...] = ()  # what is in it
     files: tuple[OwnedFile, ...] = ()
     symlinks: tuple[SymlinkInput, ...] = ()
+    directories: tuple[DirectoryInput, ...] = ()
     base_users: tuple[str, ...] = ()  # the base's own lines of `users`
     users: tuple[str, ...] = ()  # lines of sysusers.d(5)
     hostname: str = ""
@@ -59,16 +60,15 @@ class RootfsInput:
     include: tuple[str, ...] = ()
     ledger: tuple[Path, ...] = ()  # further ledgers
     debconf: Mapping[str, str] = field(default_factory=dict)  # answers by question, "package/question"
-    dpkg_database: str = "full"  # "full", "status", "none"
+    dpkg_database: str = "full"  # "full", which is also "", "status", "none"
 
 
 def parse(path: Path) -> RootfsInput:
     """Reads the manifest. Raises ToolError for what is none."""
     given = json_manifest.read(RootfsInput, path)
     if given.dpkg_database not in _DATABASES:
-        raise ToolError(
-            f"{path}: dpkg_database is one of {', '.join(_DATABASES)}; not {given.dpkg_database!r}"
-        )
+        known = ", ".join(filter(None, _DATABASES))
+        raise ToolError(f"{path}: dpkg_database is one of {known}; not {given.dpkg_database!r}")
     return given
 
 
@@ -140,6 +140,7 @@ def build(manifest: RootfsInput, scratch: Path) -> Built:
     configure.users(root, manifest.users)
     configure.hostname(root, manifest.hostname)
     configure.kernel_modules(root, manifest.kernel_modules)
+    configure.directories(root, manifest.directories)
     configure.files(root, manifest.files)
     configure.symlinks(root, manifest.symlinks)
     configure.services(root, (*manifest.base_services, manifest.services), manifest.default_target)
