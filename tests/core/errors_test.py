@@ -17,6 +17,8 @@ BODIES = {
     "hostile": "raise errors.ToolError('entry \\x1b[2Jx\\u202ey')",
     "disk_full": "raise OSError(errno.ENOSPC, 'No space left on device')",
     "interrupted": "raise KeyboardInterrupt",
+    "target": "errors.about('out/x.json', '//:x'); raise errors.ToolError('out/x.json: users: no')",
+    "target_elsewhere": "errors.about('out/x.json', '//:x'); raise errors.ToolError('a.deb: cut off')",
     "bug": "raise ValueError('a bug')",
     "waits": "stream.write(b'half'); print('ready', flush=True); time.sleep(60)",
 }
@@ -44,6 +46,8 @@ def start(folder: Path, body: str) -> subprocess.Popen[str]:
         ("refuses", 1, "error: x.deb: cut off; fetch it again\n"),
         ("hostile", 1, "error: entry \\x1b[2Jx\\u202ey\n"),
         ("disk_full", 1, "error: OUT: No space left on device; free some space and run it again\n"),
+        ("target", 1, "error: //:x: users: no\n"),
+        ("target_elsewhere", 1, "error: //:x: a.deb: cut off\n"),
         ("interrupted", 130, ""),
     ],
 )

@@ -1,14 +1,14 @@
 """The manifests of rules: without a strict reader, a field that is misspelt would do nothing at all."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools.sysimage.core import json_manifest
+from tools.sysimage.core import errors, json_manifest
 from tools.sysimage.core.errors import ToolError
 
 
@@ -100,3 +100,21 @@ def test_a_field_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_what_is_no_object_of_json_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ToolError, match=message):
         read(tmp_path, text)
+
+
+def test_message_would_name_a_file_of_bazels_instead_of_the_target(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "_subject", [])
+
+    def main(argv: Sequence[str]) -> int:
+        del argv
+        read(tmp_path, json.dumps({**GOOD, "target": "//app:guest", "yes": 1}))
+        return 0
+
+    with pytest.raises(SystemExit):
+        errors.run(main)
+    assert (
+        capfd.readouterr().err
+        == "error: //app:guest: yes: has to be true or false; write the manifest anew\n"
+    )

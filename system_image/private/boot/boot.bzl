@@ -48,7 +48,7 @@ def _machine_impl(ctx):
         "qemu": qemu.folder.short_path,
         "virtiofsd": virtiofsd.short_path if virtiofsd else None,
         "wanted": json.decode(ctx.attr.wanted),
-    })
+    }, target = False)
     files = [manifest, image.image, image.digest, kernel.image, initramfs, qemu.folder, bundle, virtiofsd]
     return [DefaultInfo(
         files = depset([manifest]),

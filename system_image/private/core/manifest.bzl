@@ -50,17 +50,20 @@ def packages_manifest(ctx, packages, more = {}, name = None, wanted = lambda nam
     ), name)
     return struct(file = manifest, inputs = [manifest] + read.inputs)
 
-def write_manifest(ctx, fields, name = None):
+def write_manifest(ctx, fields, name = None, target = True):
     """Writes a manifest, `NAME.json`.
 
     Args:
       ctx: the rule's context.
       fields: a dict that JSON can hold.
       name: of the manifest, if not the target's.
+      target: whether the manifest names the target, with which the tool's messages then begin.
 
     Returns:
       The File.
     """
+    if target:
+        fields = dict(fields, target = str(ctx.label).removeprefix("@@"))
     manifest = ctx.actions.declare_file((name or ctx.label.name) + ".json")
     ctx.actions.write(manifest, json.encode_indent(fields, indent = "  ") + "\n")
     return manifest

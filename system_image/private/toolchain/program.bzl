@@ -19,7 +19,7 @@ def start_program(ctx, args, flag, program, name = None):
     Returns:
       A list of Files that the action needs as inputs.
     """
-    tool = write_manifest(ctx, {"argv": program.argv}, name)
+    tool = write_manifest(ctx, {"argv": program.argv}, name, target = False)
     args.add(flag, tool)
     return [tool, program.folder]
 

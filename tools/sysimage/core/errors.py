@@ -12,6 +12,18 @@ _REMEDIES = {
 }
 
 
+_subject: list[tuple[str, str]] = []  # a manifest's path, and the target that it is of
+
+
+def about(path: str, target: str) -> None:
+    """Lets the messages of this run begin with a target's label, in place of its manifest's path.
+
+    A target is what a person wrote; its manifest lies in Bazel's folders. The first one counts.
+    """
+    if not _subject:
+        _subject.append((path, target))
+
+
 class ToolError(Exception):
     """A failure that can be foreseen. Its message is one line: what, where and the remedy."""
 
@@ -27,7 +39,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     try:
         status = main(sys.argv[1:])
     except ToolError as error:
-        status = _refuse(str(error))
+        status = _refuse(_headed(str(error)))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         remedy = f"; {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else ""
@@ -35,6 +47,13 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
     sys.exit(status)
+
+
+def _headed(message: str) -> str:
+    for path, target in _subject:
+        rest = message.removeprefix(path).removeprefix(":").strip()
+        return message if message.startswith(f"{target}:") else f"{target}: {rest}"
+    return message
 
 
 def _refuse(message: str) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Union, cast
 
+from tools.sysimage.core import errors
 from tools.sysimage.core.errors import ToolError
 
 _SCALARS = {str: "a text", int: "a whole number", bool: "true or false"}
@@ -19,12 +20,16 @@ def read[T](kind: type[T], path: Path) -> T:
     tuples), objects (as a dict or a dataclass), and any of these or null (None).
 
     Raises ToolError if the file is no JSON, or a field is unknown, missing, given twice or of another type.
-    The message names the file and the field.
+    The message names the file and the field. A field "target" that `kind` does not have is the label of the
+    target that the manifest is of, with which the messages of the tool begin from then on.
     """
     try:
         value = json.loads(path.read_bytes(), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise ToolError(f"{path}: is no JSON ({error}); write it anew") from error
+    own = {field.name for field in dataclasses.fields(cast(Any, kind))}
+    if isinstance(value, dict) and "target" in value.keys() - own and isinstance(value["target"], str):
+        errors.about(str(path), value.pop("target"))
     return cast(T, _value(kind, value, str(path)))
 
 
