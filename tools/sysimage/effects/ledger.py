@@ -27,40 +27,24 @@ import fnmatch
 import functools
 import hashlib
 import inspect
-import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian.dpkg import Package
+from tools.sysimage.effects import ledger_entries
+from tools.sysimage.effects.ledger_entries import SCRIPTS, Call
 from tools.sysimage.effects.registry import EFFECTS, When
 from tools.sysimage.effects.root import Root
 
-# The scripts that dpkg runs when a package is installed; "config" is started by debconf, from the postinst.
-SCRIPTS = ("preinst", "postinst")
+__all__ = ["SCRIPTS", "Call", "CommandEntry", "Ledger", "digest", "finish", "run"]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """An effect with its parameters."""
-
-    effect: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CommandEntry:
-    """What one command does, told by a person."""
-
-    package: str  # "": any
-    command: str  # a pattern for the words, joined by spaces
-    status: int
-    output: str
-    calls: Sequence[Call]
-    reason: str
+class CommandEntry(ledger_entries.CommandText):
+    """What one command does, told by a person; its package may be "", any, its command is a pattern."""
 
     def fits(self, package: str, argv: Sequence[str]) -> bool:
         """Whether the entry is about this command of a package's script."""
@@ -75,34 +59,20 @@ class Ledger:
         self._entries: dict[tuple[str, str, str], list[Call]] = {}
         self._reasons: dict[tuple[str, str, str], str] = {}
         self.commands: list[CommandEntry] = []
-        self._read((here / "ledger.toml").read_text(), "ledger.toml")
+        self._read((here / "ledger.toml").read_bytes(), "ledger.toml")
         for path in extra:
-            self._read(path.read_text(), str(path))
+            self._read(path.read_bytes(), str(path))
 
-    def _read(self, text: str, where: str) -> None:
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ToolError(f"{where}: not TOML ({error}); correct it") from error
-        if unknown := sorted(data.keys() - {"script", "command"}):
-            raise ToolError(
-                f"{where}: [[{unknown[0]}]] is no kind of entry; there are [[script]] and [[command]]"
-            )
-        for entry in data.get("script", []):
-            name = f"{where}: {entry.get('package')} {entry.get('script')}"
-            unknown = sorted(set(entry) - {"package", "script", "sha256", "effects", "ignore"})
-            if unknown or ("effects" in entry) == ("ignore" in entry) or not entry.get("sha256"):
-                raise ToolError(f"{name}: an entry has package, script, sha256 and either effects or ignore")
-            reason = entry.get("ignore", "")
-            if reason.startswith("…"):
-                raise ToolError(f"{name}: ignore is still the draft's; say why nothing has to stand for it")
-            calls = [Call(call.pop("do", ""), call) for call in map(dict, entry.get("effects", []))]
-            for call in calls:
-                _check_effect(call.effect, name)
-            for sha256 in entry["sha256"]:
-                key = entry["package"], entry["script"], sha256
-                self._entries[key], self._reasons[key] = calls, reason
-        self.commands += [_command(entry, where) for entry in data.get("command", [])]
+    def _read(self, data: bytes, where: str) -> None:
+        scripts, commands = ledger_entries.read(data, where)
+        for entry in scripts:
+            for sha256 in entry.sha256:
+                key = entry.package, entry.script, sha256
+                self._entries[key], self._reasons[key] = list(entry.calls), entry.reason
+        self.commands += [
+            CommandEntry(item.package, item.command, item.status, item.output, item.calls, item.reason)
+            for item in commands
+        ]
 
     def calls(self, package: Package, script: str) -> Sequence[Call] | None:
         """The effects that stand for a script of a package, in order; None if it is to be interpreted."""
@@ -116,30 +86,6 @@ class Ledger:
 def digest(package: Package, script: str) -> str:
     """The SHA-256 by which an entry knows a script."""
     return hashlib.sha256(package.deb.control.get(script, b"")).hexdigest()
-
-
-def _command(entry: dict[str, Any], where: str) -> CommandEntry:
-    name = f"{where}: command {entry.get('command')!r}"
-    known = {"package", "command", "status", "output", "effects", "reason"}
-    if set(entry) - known or not entry.get("command") or not entry.get("reason"):
-        raise ToolError(
-            f"{name}: an entry has command and reason, and may have package, status, output and effects"
-        )
-    if entry["reason"].startswith("…"):
-        raise ToolError(f"{name}: reason is still the draft's; say what the command does")
-    calls = [Call(call.pop("do", ""), call) for call in map(dict, entry.get("effects", []))]
-    for call in calls:
-        _check_effect(call.effect, name)
-    status, output = entry.get("status", 0), entry.get("output", "")
-    if not isinstance(status, int) or not isinstance(output, str):
-        raise ToolError(f"{name}: status is a number and output a text")
-    return CommandEntry(entry.get("package", ""), entry["command"], status, output, calls, entry["reason"])
-
-
-def _check_effect(effect: str, name: str) -> None:
-    if effect not in EFFECTS:
-        known = ", ".join(sorted(EFFECTS))
-        raise ToolError(f"{name}: there is no effect {effect!r}; known are {known}")
 
 
 def run(root: Root, package: Package, script: str, calls: Sequence[Call]) -> None:
