@@ -63,3 +63,31 @@ def test_pattern_that_matches_nothing_is_refused_by_name() -> None:
         left(["usr/shar/**"], [], "usr/share/x")
     with pytest.raises(ToolError, match="include: the pattern 'usr/y'"):
         left(["usr/share/**"], ["usr/y"], "usr/share/x")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (
+            "usr/share/[z-a]*",
+            r"exclude: the pattern 'usr/share/\[z-a\]\*': the range z-a holds nothing; write a-z",
+        ),
+        ("x[!9-0]", "the range 9-0 holds nothing"),
+        ("", "exclude: the pattern '' names the root itself"),
+        ("/", "exclude: the pattern '/' names the root itself"),
+    ],
+)
+def test_pattern_that_can_match_nothing_would_be_a_traceback(pattern: str, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
+        left([pattern], [], "usr/share/x")
+
+
+@pytest.mark.parametrize("character", list("&~|[^-\\.!"))
+def test_character_in_a_set_would_mean_something_else(character: str) -> None:
+    assert Pattern(f"a[x{character}]").matches(f"a{character}")
+    assert not Pattern(f"a[!{character}x]").matches(f"a{character}")
+    assert not Pattern("a[!x]").matches("a/")
+
+
+def test_pattern_of_many_stars_would_take_for_ever() -> None:
+    assert not Pattern("**/" * 40 + "x").matches("a/" * 60 + "y")

@@ -16,10 +16,15 @@ from tools.sysimage.core.tree import Kind, Tree
 class Pattern:
     """One pattern, compiled."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, attribute: str = "pattern") -> None:
+        """Raises ToolError for a pattern that names nothing; `attribute` is where it is written."""
         self.text = text
+        # Several of them in a row say what one does.
+        short = re.sub(r"(?<![^/])(?:\*\*/+)+", "**/", re.sub(r"\*{3,}", "**", text.strip("/")))
+        if not short:
+            raise ToolError(f"{attribute}: the pattern {text!r} names the root itself; name what is in it")
         parts = []
-        for part in re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[[^\]/]+\])", text.strip("/")):
+        for part in re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[[^\]/]+\])", short):
             if part == "**/":
                 parts.append("(?:[^/]+/)*")
             elif part == "/**":
@@ -31,7 +36,7 @@ class Pattern:
             elif part == "?":
                 parts.append("[^/]")
             elif part.startswith("[") and part.endswith("]"):
-                parts.append("[" + part[1:-1].replace("\\", "\\\\").replace("!", "^", 1) + "]")
+                parts.append(_set(part[1:-1], f"{attribute}: the pattern {text!r}"))
             else:
                 parts.append(re.escape(part))
         self._regex = re.compile("".join(parts), re.DOTALL)
@@ -39,6 +44,22 @@ class Pattern:
     def matches(self, path: str) -> bool:
         """Whether the pattern names the path itself."""
         return self._regex.fullmatch(path) is not None
+
+
+def _set(members: str, where: str) -> str:
+    """A set of characters as a regular expression. Raises ToolError for a range that holds none."""
+    inverted = members[0] in "!^" and len(members) > 1
+    rest = members[1:] if inverted else members
+    made = ""
+    while rest:
+        if len(rest) > 2 and rest[1] == "-":
+            first, last, rest = rest[0], rest[2], rest[3:]
+            if first > last:
+                raise ToolError(f"{where}: the range {first}-{last} holds nothing; write {last}-{first}")
+            made += f"{re.escape(first)}-{re.escape(last)}"
+        else:
+            made, rest = made + re.escape(rest[0]), rest[1:]
+    return f"[^/{made}]" if inverted else f"[{made}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +72,10 @@ class PathSelection:
     @classmethod
     def of(cls, exclude: Sequence[str], include: Sequence[str]) -> PathSelection:
         """Compiles the patterns of a manifest."""
-        return cls(tuple(Pattern(text) for text in exclude), tuple(Pattern(text) for text in include))
+        return cls(
+            tuple(Pattern(text, "exclude") for text in exclude),
+            tuple(Pattern(text, "include") for text in include),
+        )
 
     def excludes(self, path: str) -> bool:
         """Whether a path is left out. (A directory stays nevertheless if something in it is included.)"""
