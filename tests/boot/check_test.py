@@ -1,6 +1,7 @@
 """boot_test's verdict: a boot that is not as it has to be passes, or fails without the cause, or hangs."""
 
 import dataclasses
+import json
 import re
 import time
 from pathlib import Path
@@ -209,3 +210,34 @@ def test_the_guest_gets_its_scripts_and_no_more_than_was_asked_for() -> None:
     assert b"Action=none" not in probed[drop_in].read()
     assert b"FailureAction=none" in guest.files(stay=True)[drop_in].read()
     assert b"RequiresMountsFor=/var/lib/orchestrator/bundle" in guest.files(share=True)[drop_in].read()
+
+
+def manifest(folder: Path, bundle: bytes | None = None, **more: Any) -> Path:
+    wanted = {"expect": more.pop("expect", []), "status": more.pop("status", None)}
+    path, tar = folder / "machine.json", folder / "bundle.tar"
+    if bundle is not None:
+        tar.write_bytes(bundle)
+    files = dict.fromkeys(("digest", "image", "initramfs", "kernel", "qemu"), "x")
+    rest = {"architecture": "amd64", "cmdline": [], "cpus": 1, "host": "amd64", "memory": 64, "name": "//:t"}
+    rest |= {"bundle": str(tar) if bundle is not None else None, "plain": False, "virtiofsd": None}
+    path.write_text(json.dumps(files | rest | {"wanted": wanted} | more))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"expect": ["a", "(b"]}, r"//:t: expect: '\(b' is no regular expression .*; correct it"),
+        ({"expect": [""]}, "//:t: expect: an empty regular expression fits every line"),
+        ({"status": 256}, "//:t: status is 256; a program's is 0 to 255"),
+        ({"cpus": 0}, "//:t: cpus is 0; give at least 1"),
+        ({"memory": -1}, "//:t: memory is -1; give at least 1"),
+        ({"bundle": b"PK\3\4" + b"x" * 2000}, r"bundle: .*bundle\.tar is no tar \(.*; give an app_bundle"),
+        ({"bundle": b""}, r"bundle: .*bundle\.tar is (no tar|a tar without files)"),
+        ({"bundle": bytes(1024)}, r"bundle: .*bundle\.tar is a tar without files"),
+    ],
+)
+def test_slip_would_be_found_after_the_boot(tmp_path: Path, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ToolError, match=message):
+        machine.read(manifest(tmp_path, **more))
+    assert machine.read(manifest(tmp_path, expect=["a"], status=3)).wanted.status == 3

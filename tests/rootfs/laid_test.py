@@ -113,6 +113,11 @@ def test_nonsense_would_be_written(
         laid(tmp_path, **{attribute: [item]})
 
 
+def test_folder_would_be_laid_as_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"files: /etc/x: .* is no file; name a target that is one file"):
+        run(tmp_path, DEBS, files=[{"path": "etc/x", "source": str(tmp_path)}])
+
+
 def test_directory_would_be_given_twice_by_two_spellings(tmp_path: Path) -> None:
     items = [{"path": "lib/x", "says": "0700"}, {"path": "usr/lib//x"}]
     with pytest.raises(ToolError, match=r"'usr/lib//x' is /usr/lib/x, as 'lib/x' is; keep one"):

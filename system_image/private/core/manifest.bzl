@@ -117,6 +117,8 @@ def content_manifest(ctx):
         outputs = src[DefaultInfo].files.to_list()
         if len(outputs) != 1:
             fail("files: {} goes to {}, but it is {} files; name a target that is one file".format(src.label, repr(path), len(outputs)))
+        if outputs[0].is_directory:
+            fail("files: {} goes to {}, but it is a directory; name a target that is one file".format(src.label, repr(path)))
         executable = None if outputs[0].is_source else src[DefaultInfo].files_to_run.executable
         files.append({
             "mode": ctx.attr.modes.get(path, "0755" if executable == outputs[0] else "0644"),

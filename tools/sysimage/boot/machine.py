@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from tools.sysimage.core import json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree
-from tools.sysimage.formats import cpio
+from tools.sysimage.formats import cpio, tar
 
 # The image has a .network file for this address, with a guest's IP address in QEMU's user network.
 _MAC = "42:00:0a:00:02:0f"
@@ -96,8 +97,39 @@ class MachineInput:
 
 
 def read(path: Path) -> MachineInput:
-    """Reads the rule's manifest. Raises ToolError if it is none."""
-    return json_manifest.read(MachineInput, path)
+    """Reads the rule's manifest. Raises ToolError if it is none, or asks for what can't be."""
+    given = json_manifest.read(MachineInput, path)
+    for attribute in ("cpus", "memory"):
+        if getattr(given, attribute) < 1:
+            raise ToolError(f"{given.name}: {attribute} is {getattr(given, attribute)}; give at least 1")
+    for pattern in given.wanted.expect:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ToolError(
+                f"{given.name}: expect: {pattern!r} is no regular expression ({error}); correct it, or put "
+                "a backslash before a character that stands for itself"
+            ) from error
+        if not pattern:
+            raise ToolError(f"{given.name}: expect: an empty regular expression fits every line; remove it")
+    if (status := given.wanted.status) is not None and not 0 <= status <= 255:
+        raise ToolError(f"{given.name}: status is {status}; a program's is 0 to 255")
+    if given.bundle:
+        check_bundle(given.bundle)
+    return given
+
+
+def check_bundle(path: Path) -> None:
+    """Raises ToolError for what is no tar, of which the guest would only say that it has no container."""
+    try:
+        with path.open("rb") as stream:
+            found = any(entry.path for entry in tar.read(stream, str(path)))
+    except ToolError as error:
+        raise ToolError(
+            f"bundle: {path} is no tar ({error}); give an app_bundle, or a tar of a bundle"
+        ) from error
+    if not found:
+        raise ToolError(f"bundle: {path} is a tar without files; give an app_bundle, or a tar of a bundle")
 
 
 def with_files(machine: VirtualMachine, files: Tree, scratch: Path) -> VirtualMachine:

@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
         )
     vm = machine.read(options.vm).machine()
     if options.bundle:
+        machine.check_bundle(options.bundle)
         vm = dataclasses.replace(vm, bundle=options.bundle)
     if options.debug:
         # With "debug", the images start a getty; without the other words, kernel and systemd log too much.

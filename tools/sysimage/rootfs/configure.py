@@ -115,6 +115,8 @@ def files(root: Root, items: Sequence[OwnedFile]) -> None:
     """Lays files into the tree."""
     for item in items:
         path = _free(root, item.path, "files", replace=item.replace)
+        if not item.source.is_file():
+            raise ToolError(f"files: /{path}: {item.source} is no file; name a target that is one file")
         stream = item.source.open("rb")
         uid, gid = item.uid, item.gid
         if item.owner:
