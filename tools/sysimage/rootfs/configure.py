@@ -1,8 +1,9 @@
 """What the user adds to a root filesystem: accounts, files, links, states of units, host name, modules."""
 
+import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.sysimage.core.content import (
@@ -18,6 +19,7 @@ from tools.sysimage.core.span import Span
 from tools.sysimage.core.tree import Inode, Kind, canonical, symlink
 from tools.sysimage.effects import accounts
 from tools.sysimage.effects.root import Root
+from tools.sysimage.formats import kmod
 from tools.sysimage.systemd import units
 
 _LOADER = "usr/lib/systemd/systemd-modules-load"
@@ -86,13 +88,39 @@ def kernel_modules(root: Root, names: Sequence[str]) -> None:
     """
     if not names:
         return
+    given: dict[str, str] = {}
     for name in names:
-        if not re.fullmatch(r"[\w-]+", name) or names.count(name) > 1:
-            raise ToolError(
-                f"kernel_modules: {name!r} is given twice or no module's name, such as virtio_net"
-            )
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ToolError(f"kernel_modules: {name!r} is no module's name, such as virtio_net")
+        normal = kmod.normal(name)
+        if normal in given:
+            also = f" as {given[normal]!r}, which is the same module" if given[normal] != name else ""
+            raise ToolError(f"kernel_modules: {name!r} is given twice{also}; keep one")
+        given[normal] = name
+    _check_kernels(root, given)
     root.need(_LOADER, "kernel_modules")
     root.write(_MODULES, "".join(f"{name}\n" for name in names), origin="kernel_modules")
+
+
+def _check_kernels(root: Root, names: Mapping[str, str]) -> None:
+    """Raises ToolError for modules that a kernel in the image lacks. Kernels may come from elsewhere."""
+    for folder in root.tree.children(root.tree.resolve("usr/lib/modules")):
+        release = folder.rpartition("/")[2]
+        if f"{folder}/kernel" not in root.tree:
+            continue
+        files = [path.rpartition("/")[2] for path in root.tree.below(folder) if path.endswith(kmod.SUFFIXES)]
+        have = {kmod.normal(name.partition(".ko")[0]) for name in files} | kmod.built_in(root.tree, release)
+        have |= {
+            kmod.normal(alias)
+            for alias in re.findall(r"(?m)^alias (\S+) ", root.text(f"{folder}/modules.alias"))
+        }
+        for normal in sorted(names.keys() - have):
+            near = difflib.get_close_matches(normal, have, 3, 0.7)
+            hint = f" (near it: {', '.join(near)})" if near else ""
+            raise ToolError(
+                f"kernel_modules: the kernel {release} in the image has no module {names[normal]!r}{hint}; "
+                "correct the name, or let the layer that brings it have a file in usr/lib/modules-load.d, too"
+            )
 
 
 def services(root: Root, states: Sequence[ServicesInput], default_target: str) -> None:
@@ -115,7 +143,7 @@ def files(root: Root, items: Sequence[OwnedFile]) -> None:
     """Lays files into the tree."""
     for item in items:
         path = _free(root, item.path, "files", replace=item.replace)
-        if not item.source.is_file():
+        if item.source.is_dir():
             raise ToolError(f"files: /{path}: {item.source} is no file; name a target that is one file")
         stream = item.source.open("rb")
         uid, gid = item.uid, item.gid
