@@ -74,9 +74,65 @@ def with_what_no_set_has(lock: Any) -> None:
     lock["packages"]["amd64"]["z"] = lock["packages"]["amd64"]["p"]
 
 
+def in_package(field: str, value: object) -> Callable[[Any], None]:
+    def damage(lock: Any) -> None:
+        lock["packages"]["amd64"]["a"][field] = value
+
+    return damage
+
+
+def in_set(field: str, value: object) -> Callable[[Any], None]:
+    def damage(lock: Any) -> None:
+        lock["sets"]["more"][field] = value
+
+    return damage
+
+
+def in_lock(field: str, value: object) -> Callable[[Any], None]:
+    def damage(lock: Any) -> None:
+        lock[field] = value
+
+    return damage
+
+
+def with_a_foreign_set(lock: Any) -> None:
+    lock["sets"]["foreign"] = lock["sets"]["base"]
+
+
+def without_a_suite(lock: Any) -> None:
+    releases = lock["archives"]["debian"]["releases"]
+    releases.clear()
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (
+            in_package("archive", "other"),
+            r"packages\.amd64\.a\.archive is 'other', which archives does not have",
+        ),
+        (in_package("archive", None), r"packages\.amd64\.a\.archive is null, which is no name"),
+        (in_package("version", None), r"packages\.amd64\.a\.version is null, which is no version"),
+        (in_package("version", ""), r'packages\.amd64\.a\.version is "", which is no version'),
+        (in_package("version", 1), r"packages\.amd64\.a\.version is 1, which is no version"),
+        (in_package("path", "../x.deb"), r"path is .*, which is no path below an archive"),
+        (in_package("path", "/x.deb"), r"path is .*, which is no path below an archive"),
+        (in_package("size", "1000"), r'size is "1000", which is no number of bytes'),
+        (in_package("size", True), r"size is true, which is no number of bytes"),
+        (in_package("sha256", "0"), r'sha256 is "0", which is no SHA-256'),
+        (in_package("depends", {}), r"depends is {}, which is no list"),
+        (in_package("control", None), r"control is null, which is no object"),
+        (in_package("architecture", "arm64"), r"architecture is 'arm64', not amd64 or all"),
+        (in_package("colour", 1), r"packages\.amd64\.a\.colour is unknown"),
+        (in_set("extends", "nope"), r"sets\.more\.extends is 'nope', which sets does not have"),
+        (in_set("extends", ["base"]), r'sets\.more\.extends is \["base"\], which is no name'),
+        (in_set("exclude", {"p": "x"}), r"set more: what it excludes is not what the manifest says"),
+        (in_set("packages", []), r"sets\.more\.packages is \[\], which is no object"),
+        (in_lock("snapshot", 1), r"snapshot is 1, which is no time of a snapshot"),
+        (in_lock("archives", {}), r"which archives does not have"),
+        (in_lock("packages", None), r"packages is null, which is no object"),
+        (with_a_foreign_set, r"it has the set foreign, which the manifest does not have"),
+        (without_a_suite, r"its archives and suites are not those of the manifest"),
         (without_a_root, r"set base \(amd64\): it lacks a, which the manifest asks for"),
         (without_a_dependency, r"set base \(arm64\): a needs b \(>= 1\), which nothing in it fulfils"),
         (without_the_provider, r"set more \(arm64\): c needs v, which nothing in it fulfils"),
@@ -104,3 +160,44 @@ def test_an_unsound_lock_is_refused(locked: Workspace, damage: Callable[[Any], N
         locked.run("--check")
     assert str(caught.value).endswith("run this tool without --check to write it anew")
     assert "\n" not in str(caught.value)
+
+
+def test_extends_of_another_set_would_be_called_sound(locked: Workspace) -> None:
+    lock = locked.read()
+    lock["sets"]["more"]["extends"] = None if lock["sets"]["more"]["extends"] else "base"
+    locked.lock.write_text(json.dumps(lock))
+    with pytest.raises(ToolError, match=r"set more extends .*; in the manifest"):
+        locked.run("--check")
+
+
+@pytest.mark.parametrize("options", [("--check",), ()])
+def test_merge_would_be_called_no_json(locked: Workspace, options: tuple[str, ...]) -> None:
+    locked.lock.write_text("<<<<<<< HEAD\n" + locked.lock.read_text() + "=======\n>>>>>>> other\n")
+    with pytest.raises(
+        ToolError, match=r"conflict markers of a merge \(line 1\); take one side whole, with `git"
+    ):
+        locked.run(*options)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "not JSON"),
+        ('{"version": 2, "version": 2}', "'version' is given twice"),
+        ("[]", "version"),
+    ],
+)
+def test_damaged_lock_would_be_a_traceback(locked: Workspace, text: str, message: str) -> None:
+    locked.lock.write_text(text)
+    with pytest.raises(ToolError, match=message):
+        locked.run("--check")
+
+
+def test_old_lock_would_be_taken_with_a_null_in_it(locked: Workspace) -> None:
+    lock = locked.read()
+    lock["packages"]["amd64"]["a"]["version"] = None
+    locked.lock.write_text(json.dumps(lock))
+    with pytest.raises(
+        ToolError, match=r"version is null, which is no version; restore it, or remove it to lock"
+    ):
+        locked.run()

@@ -7,7 +7,7 @@ that don't fit: so each set is gone through as an installer would.
 from pathlib import Path
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.lock import lockfile
+from tools.sysimage.lock import lock_shape, lockfile
 from tools.sysimage.lock.manifest import Manifest, PackageSet
 from tools.sysimage.lock.why import reasons, selection
 
@@ -20,6 +20,11 @@ def check(manifest: Manifest, lock: lockfile.Lock | None, lock_path: Path, manif
         raise ToolError(f"{lock_path}: there is no lock yet; run this tool without --check to write it")
     if lock.get("manifest_sha256") != manifest.sha256:
         raise ToolError(f"{lock_path} does not fit {manifest_path}, which has changed since; {_REMEDY}")
+    try:
+        lock_shape.check(lock)
+        _check_wishes(manifest, lock)
+    except ToolError as error:
+        raise ToolError(f"{lock_path}: {error}; {_REMEDY}") from error
     depends: dict[str, dict[str, set[str]]] = {}
     for architecture in manifest.architectures:
         for wanted in manifest.sets_on(architecture):
@@ -36,6 +41,21 @@ def check(manifest: Manifest, lock: lockfile.Lock | None, lock_path: Path, manif
             if entry["depends"] != sorted(depends.get(architecture, {}).get(name, {""})):
                 where = f"{lock_path}: {name} ({architecture})"
                 raise ToolError(f"{where}: 'depends' is not what its sets say; {_REMEDY}")
+
+
+def _check_wishes(manifest: Manifest, lock: lockfile.Lock) -> None:
+    """Raises ToolError where archives and sets are others than the manifest's."""
+    suites = {archive.name: set(archive.suites) for archive in manifest.archives}
+    if {name: set(entry["releases"]) for name, entry in lock["archives"].items()} != suites:
+        raise ToolError("its archives and suites are not those of the manifest")
+    wanted = {package_set.name: package_set for package_set in manifest.sets}
+    for name, entry in lock["sets"].items():
+        if name not in wanted:
+            raise ToolError(f"it has the set {name}, which the manifest does not have")
+        if entry["extends"] != wanted[name].extends:
+            raise ToolError(f"set {name} extends {entry['extends']}; in the manifest {wanted[name].extends}")
+        if entry.get("exclude", {}) != wanted[name].exclude:
+            raise ToolError(f"set {name}: what it excludes is not what the manifest says")
 
 
 def _check_set(

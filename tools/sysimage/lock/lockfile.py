@@ -8,6 +8,7 @@ from typing import Any
 from tools.sysimage.core.atomic import output
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian.locked import LOCK_VERSION
+from tools.sysimage.lock import lock_shape
 from tools.sysimage.lock.archive import Release, iso
 from tools.sysimage.lock.manifest import Manifest
 from tools.sysimage.lock.packages import ArchivePackage, Origin, parse_stanza
@@ -146,11 +147,11 @@ def packages(lock: Lock, architecture: str) -> dict[str, ArchivePackage]:
 def load(path: Path) -> Lock | None:
     """Reads a lock; None if there is none yet. Raises ToolError if it is not a lock of this version."""
     try:
-        lock = json.loads(path.read_bytes())
+        lock = lock_shape.parse(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise ToolError(f"{path}: not JSON ({error}); restore it or remove it to lock anew") from error
+    except ToolError as error:
+        raise ToolError(f"{path}: {error}") from error
     version = lock.get("version") if isinstance(lock, dict) else None
     if version != LOCK_VERSION:
         raise ToolError(

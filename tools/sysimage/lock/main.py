@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Sequence
 
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.workspace import workspace_path
-from tools.sysimage.lock import lockfile, manifest
+from tools.sysimage.lock import lock_shape, lockfile, manifest
 from tools.sysimage.lock.check import check
 from tools.sysimage.lock.distroless import import_manifest
 from tools.sysimage.lock.make import make
@@ -63,6 +64,11 @@ def main(argv: Sequence[str]) -> int:
         if arguments.why and old:
             print("\n".join(explain(wanted, old, arguments.why)))
         return 0
+    if old:
+        try:
+            lock_shape.check(old)
+        except ToolError as error:
+            raise ToolError(f"{arguments.lock}: {error}; restore it, or remove it to lock anew") from error
     started = time.monotonic()
     update = None if arguments.update is None else frozenset(arguments.update)
     made = make(wanted, arguments.manifest.parent, old, update, os.environ, rollback=arguments.allow_rollback)
