@@ -114,13 +114,19 @@ def _read(mctx, label):
         # So that the repositories are there as soon as it is written.
         mctx.watch(path)
         return None, "there is no such lock yet; write it with"
-    lock = json.decode(mctx.read(path), None)
+    text = mctx.read(path)
+    if text.startswith("<<<<<<< ") or "\n<<<<<<< " in text:
+        return None, "it has the conflict markers of a merge; take one side whole, with `git checkout --ours` or " +
+                     "`--theirs` of this file, and then write it anew with"
+    lock = json.decode(text, None)
     version = lock.get("version") if type(lock) == "dict" else None
     if version != None and version != LOCK_VERSION:
         return None, "its version is {}, and these rules read {}; remove it and write it anew with".format(
             version,
             LOCK_VERSION,
         )
+    if type(lock) == "dict" and version == None and "packages" in lock:
+        return None, "its version is null; restore it, or remove it and write it anew with"
     if version == None or [key for key in ("packages", "sets", "snapshot") if key not in lock]:
         return None, "not a lock, or a damaged one; restore it, or remove it and write it anew with"
     return lock, ""

@@ -141,6 +141,8 @@ def make_cases(scratch: Path) -> list[Case]:
         Case("a lock of another version", False, [f"{LABEL}: its version is {version + 1}, and these rules read {version}; remove it and write it anew with `bazel run @trixie//:lock`"], [good], lock=make_lock(version + 1), command=whole_set),
         Case("a lock that is cut off", False, [f"{LABEL}: not a lock, or a damaged one; restore it, or remove it and write it anew with `bazel run @trixie//:lock`"], [good], lock=lock[:-9], command=whole_set),
         Case("a lock without packages", False, [f"{LABEL}: not a lock"], [good], lock=json.dumps({"version": version}), command=whole_set),
+        Case("a lock with the marks of a merge", False, [f"{LABEL}: it has the conflict markers of a merge; take one side whole"], [good], lock="<<<<<<< HEAD\n" + lock, command=whole_set),
+        Case("a set that is new in the manifest", False, [f"//{FOLDER}:debian.toml: has the set more, which {LABEL} does not have yet; write it with `bazel run @trixie//:lock`"], [good], toml=TOML + '[set.more]\npackages = ["x"]\n', lock=lock, command=("build", "@trixie//:more")),
         Case("a damaged lock, and the program that writes it", False, [f"{FOLDER}/debian.toml: [lock] is missing"], [good], lock=lock[:-9], command=check),
         Case("a set with the name of the program", False, [f"//{FOLDER}:debian.toml: a set can't be called lock"], [good], lock=lock.replace('"sets": {"tiny"', '"sets": {"lock"')),
     ]

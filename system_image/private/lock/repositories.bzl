@@ -148,11 +148,11 @@ def _hub_impl(rctx):
             lock = repr(_path(rctx.attr.lock)),
             manifest = repr(_path(rctx.attr.manifest)),
         ))
-    parts.extend(_unlocked(rctx) if rctx.attr.problem else _locked(rctx))
+    parts.extend(_unlocked(_manifest_sets(rctx), rctx.attr.problem) if rctx.attr.problem else _locked(rctx))
     rctx.file("BUILD.bazel", "".join(parts))
     return _reproducible(rctx)
 
-def _unlocked(rctx):
+def _manifest_sets(rctx):
     # For the message alone, so this need not be TOML's whole grammar: a set that is missed here is one of
     # which Bazel says that it does not exist.
     names = {}
@@ -163,7 +163,10 @@ def _unlocked(rctx):
         name = line.removeprefix("[set.").partition("]")[0]
         if line.startswith("[set.") and name.replace("-", "").replace("_", "").isalnum() and name != "lock":
             names[name] = True
-    return [_HUB_UNLOCKED.format(name = repr(name), problem = repr(rctx.attr.problem)) for name in names]
+    return names.keys()
+
+def _unlocked(names, problem):
+    return [_HUB_UNLOCKED.format(name = repr(name), problem = repr(problem)) for name in names]
 
 def _locked(rctx):
     parts = []
@@ -200,6 +203,16 @@ def _locked(rctx):
             error = repr("set {} is locked for {} only".format(name, ", ".join(sorted(sets[name])))),
             name = repr(name),
         ))
+
+    taken = ["compare", "ledger"] + ["{}_{}".format(name, architecture) for name in sets for architecture in sets[name]]
+    for name in _manifest_sets(rctx):
+        if name not in sets and name not in taken:
+            parts.extend(_unlocked([name], "{}: has the set {}, which {} does not have yet; write it with `{}`".format(
+                shown(rctx.attr.manifest),
+                name,
+                shown(rctx.attr.lock),
+                rctx.attr.relock,
+            )))
 
     # Copies, so that users need not export the two files from their package.
     # rctx.read gives bytes as Latin-1, which must not be encoded once more (Bazel 7 would).

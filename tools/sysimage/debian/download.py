@@ -27,7 +27,7 @@ def read_lock(path: Path) -> Mapping[str, Any]:
     try:
         lock = json.loads(path.read_text())
         lock["sets"], lock["packages"], lock["archives"], lock["snapshot"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ToolError(f"{path}: not a lock ({error}); write it with the lock tool") from error
     if lock.get("version") != LOCK_VERSION:
         raise ToolError(

@@ -27,18 +27,20 @@ def check(manifest: LabelledFile, lock: LabelledFile, name: str, relock: str) ->
     """
     try:
         asked = meaning_sha256(tomllib.loads(manifest.path.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ToolError(f"{manifest.label}: no TOML ({error}); mend it") from error
     try:
         locked = json.loads(lock.path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolError(f"{lock.label}: no JSON ({error}); write it anew with `{relock}`") from error
+    if not isinstance(locked, dict) or not isinstance(locked.get("sets"), dict):
+        raise ToolError(f"{lock.label}: is no lock; write it anew with `{relock}`")
     if locked.get("manifest_sha256") != asked:
         raise ToolError(
             f"{lock.label} does not fit {manifest.label}, which was changed since; "
             f"bring it up to date with `{relock}`"
         )
-    if name not in locked.get("sets", {}):
+    if name not in locked["sets"]:
         raise ToolError(f"{lock.label}: has no set {name!r}; write it anew with `{relock}`")
     return asked
 
