@@ -120,3 +120,18 @@ def test_a_pin_about_no_package_is_refused_with_the_nearest(workspace: Workspace
             lock_with(workspace, f'[[pin]]\npackages = ["{pattern}"]\nsuite = "trixie"')
     with pytest.raises(ToolError, match=r"did you mean libfoo1"):
         lock_with(workspace, '[[pin]]\npackages = ["libfo1"]\nsuite = "trixie"')
+
+
+def test_pattern_that_no_version_fits_would_do_nothing(workspace: Workspace) -> None:
+    both = ("amd64", "arm64")
+    workspace.debian.publish("a=1 Depends: b\nb=1\nc Depends: x\nlibfoo1", architectures=both)
+    for pattern, wants in (
+        ("libfoo*", 'version = "7*"'),
+        ("libfoo?", 'suite = "trixie-security"'),
+        ("src:libfoo1", 'version = "7"'),
+    ):
+        with pytest.raises(
+            ToolError, match=r"^\[\[pin\]\] .*libfoo.*: there are such packages, but no version"
+        ):
+            lock_with(workspace, f'[[pin]]\npackages = ["{pattern}"]\n{wants}')
+    lock_with(workspace, '[[pin]]\npackages = ["libfoo*"]\nversion = "1*"')

@@ -185,6 +185,17 @@ class Index:
             for stanza in stanzas
         )
 
+    def holds(self, pin: Pin, pattern: str) -> bool:
+        """Whether any version of any package that `pattern` is about is as the pin wants it."""
+        one = replace(pin, packages=(pattern,))
+        return any(
+            one.names(name, _source(stanza.text, name))
+            and one.admits(_field(stanza.text, b"Version"), stanza.origin.suite)
+            for name, stanzas in self._stanzas.items()
+            for stanza in stanzas
+            if not pin.suite or stanza.origin.suite == pin.suite
+        )
+
     def check_pins(self) -> None:
         """Raises ToolError if a pin names a package that the indexes have, but not as the pin wants it."""
         for pin in self.pins:

@@ -27,7 +27,7 @@ def check(manifest: LabelledFile, lock: LabelledFile, name: str, relock: str) ->
     """
     try:
         asked = meaning_sha256(tomllib.loads(manifest.path.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ToolError(f"{manifest.label}: no TOML ({error}); mend it") from error
     try:
         locked = json.loads(lock.path.read_bytes())

@@ -139,9 +139,14 @@ def _held(old: lockfile.Lock | None, update: frozenset[str] | None) -> frozenset
 
 
 def _check_pins(manifest: Manifest, indexes: Mapping[str, Index]) -> None:
-    """Raises ToolError for a pin that is about no package at all."""
+    """Raises ToolError for a pin that is about no package at all, or that none of its packages can fulfil."""
     for pin in manifest.pins:
         for pattern in pin.packages:
             if not any(index.matches(pattern) for index in indexes.values()):
                 known = {name for index in indexes.values() for name in index.names()}
                 raise ToolError(f"[[pin]] {pattern}: there is no such package{nearest(pattern, known)}")
+            if not any(index.holds(pin, pattern) for index in indexes.values()):
+                raise ToolError(
+                    f"[[pin]] {pattern}: there are such packages, but no {pin.wants} of any; "
+                    "change the pin, or name a mirror that has it in DEBIAN_MIRRORS"
+                )

@@ -122,6 +122,8 @@ def parse(text: str, where: str) -> Manifest:
     except tomllib.TOMLDecodeError as error:
         message = f"{where}:{error.lineno}:{error.colno}: {error.msg}; this is not TOML"
         raise ToolError(message) from error
+    except RecursionError as error:
+        raise ToolError(f"{where}: it is nested too deeply; write it by hand") from error
     top = _Table(parsed, where, "")
     top.only("archive", "lock", "pin", "set")
     lock = top.table("lock")
