@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
+import re
 import sys
 import tarfile
+from compression import zstd
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.formats import mtree
-from tools.sysimage.image import base_index, blocks, compress, emit
+from tools.sysimage.image import base_index, blocks, compress, emit, packed
 from tools.sysimage.image.codec import CODECS, CompressionCommand
 
 # Python's encoder in the locked xz's place; each run leaves a line in the file that is named first.
@@ -175,6 +178,70 @@ def test_the_index_does_not_change_from_run_to_run(bench: Bench) -> None:
     before = bench.index.read_bytes()
     bench.compress()
     assert bench.index.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", range(0, 100, 21))
+def test_flipped_byte_of_the_compressed_base_would_be_in_the_image(bench: Bench, place: int) -> None:
+    """The bytes of blocks; what is around them, emit makes anew."""
+    whole = bench.emit((), spliced=False)[0]
+    data = bytearray(bench.image.read_bytes())
+    data[len(data) * place // 100] ^= 0x10
+    bench.image.write_bytes(data)
+    try:
+        assert bench.emit((), spliced=True)[0] == whole
+    except ToolError as error:
+        assert re.search("compressed base does not match its index.*; run compress again", str(error))
+        assert not (bench.folder / "image").exists() or (bench.folder / "image").read_bytes() == whole
+
+
+@pytest.mark.parametrize("place", range(0, 100, 21))
+def test_flipped_byte_of_the_index_would_be_in_the_image(bench: Bench, place: int) -> None:
+    data = bytearray(bench.index.read_bytes())
+    data[len(data) * place // 100] ^= 0x01
+    bench.index.write_bytes(data)
+    with pytest.raises(ToolError, match=r"index\.json: is (no|the) index of"):
+        bench.emit((), spliced=True)
+
+
+# Each ends with status 0. A pipe takes what none of them reads.
+EARLY = {
+    "reads and writes nothing": "",
+    "reads all and writes nothing": "import sys; sys.stdin.buffer.read()",
+    "reads only the beginning": _XZ.replace("buffer.read()", "buffer.read(700)"),
+    "writes only the beginning": _XZ.replace("write(lzma", "write((lzma").replace(
+        "filters))", "filters))[:-1])"
+    ),
+    "writes half": _XZ.replace("write(lzma", "write((lzma").replace("filters))", "filters))[:300])"),
+    "writes more": _XZ.replace("filters))", "filters) + bytes(1))"),
+    "writes what it was given": "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())",
+}
+
+
+@pytest.mark.parametrize("name", EARLY)
+def test_compressor_that_ends_early_with_status_0_would_leave_a_broken_image(bench: Bench, name: str) -> None:
+    bench.program = CompressionCommand(CODECS["xz"], (sys.executable, "-c", EARLY[name], str(bench.log)), 2)
+    before = bench.image.read_bytes()
+    with pytest.raises(ToolError, match="xz ended with status 0, but what it wrote is not whole"):
+        bench.compress()
+    assert bench.image.read_bytes() == before
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 65_791, 65_792, 1 << 18])
+@pytest.mark.parametrize("checksum", [False, True])
+def test_whole_frame_of_zstd_would_be_refused_or_a_part_of_one_taken(
+    tmp_path: Path, size: int, checksum: bool
+) -> None:
+    data = (b"abc" * size)[: size // 2] + os.urandom(size - size // 2)
+    made = zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: checksum})
+    for cut in (0, 1, 2, len(made) // 2, len(made) - 3):
+        path = tmp_path / "frame"
+        path.write_bytes(made[: len(made) - cut])
+        with path.open("rb") as stream:
+            if cut:
+                with pytest.raises(packed.CutOffError):
+                    packed.check_zstd(stream, len(made) - cut, size)
+            else:
+                packed.check_zstd(stream, len(made), size)
 
 
 def test_the_command_line(tmp_path: Path) -> None:

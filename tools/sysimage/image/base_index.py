@@ -26,9 +26,9 @@ from tools.sysimage.core.span import Inline, Span
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import tar
 from tools.sysimage.image import blocks
-from tools.sysimage.image.codec import Payload, WrittenFile
+from tools.sysimage.image.codec import Payload, WrittenFile, stored_crc32
 
-_VERSION = 2
+_VERSION = 3
 _HARD = "hard"
 _KINDS = {kind.value: kind for kind in Kind}
 
@@ -51,13 +51,13 @@ def uncompressed(stream: BinaryIO, where: str) -> Base:
     return Base(tree, entries, [(block, None) for block in blocks.split(entries, blocks.SIZE)], None, {})
 
 
-def dump(base: Base, flat: BinaryIO, compression: str, written: WrittenFile) -> bytes:
-    """The index of a base that is open as `flat`, once its blocks and the end marker are written.
+def dump(base: Base, flat: BinaryIO, compressed: BinaryIO, compression: str, written: WrittenFile) -> bytes:
+    """The index of a base that is open as `flat`, once its blocks and the end marker are in `compressed`.
 
     Raises ToolError for an entry that flatten would not write.
     """
     rows = [
-        [*fields, len(block.items), block.part]
+        [*fields, stored_crc32(Span(compressed, *fields[:2])), len(block.items), block.part]
         for fields, block in zip(
             written.blocks, [*(block for block, _ in base.payloads), blocks.Block(())], strict=True
         )
@@ -67,7 +67,12 @@ def dump(base: Base, flat: BinaryIO, compression: str, written: WrittenFile) -> 
     value |= {"base": _headers(flat, base.entries), "blocks": rows, "entries": entries}
     # Numbers without spaces: a third less to read.
     text = json.dumps(value, separators=(",", ":"))
-    return text.encode() + b"\n"
+    return _sealed(text.encode()) + b"\n"
+
+
+def _sealed(text: bytes) -> bytes:
+    """An object's JSON with the digest of itself as its first field."""
+    return b'{"sha256":"' + hashlib.sha256(text).hexdigest().encode() + b'",' + text[1:]
 
 
 def _row(item: blocks.BlockEntry, digests: blocks.Digests) -> list[Any]:
@@ -95,9 +100,13 @@ def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> 
     files are found later, when a block is made of them.
     """
     try:
-        value = json.loads(path.read_bytes())
+        data = path.read_bytes().rstrip(b"\n")
+        value = json.loads(data)
         if value["version"] != _VERSION:
             raise ValueError("another version")
+        start = len(_sealed(b"{"))
+        if _sealed(b"{" + data[start:]) != data:
+            raise ValueError("its own digest is another")
         tree, digests = Tree(), dict[Inode, str]()
         entries = [_item(row, tree, flat, digests) for row in value["entries"]]
         *made, (_, end) = _blocks(value["blocks"], entries, compressed)
@@ -149,12 +158,12 @@ def _blocks(
     rows: Iterable[list[Any]], entries: Sequence[blocks.BlockEntry], compressed: BinaryIO
 ) -> Iterator[tuple[blocks.Block, Payload]]:
     at = 0
-    for offset, size, uncompressed, crc32, count, part in rows:
+    for offset, size, uncompressed, crc32, stored, count, part in rows:
         start, end = part or (0, 0)
         if start:
             at -= 1  # one more part of the same file
         block = blocks.Block(tuple(entries[at : at + count]), (start, end) if part else None)
-        yield block, Payload(Span(compressed, offset, size), uncompressed, crc32)
+        yield block, Payload(Span(compressed, offset, size), uncompressed, crc32, stored)
         at += count
     if at != len(entries):
         raise ValueError("not all entries are in a block")

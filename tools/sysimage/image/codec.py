@@ -20,6 +20,7 @@ from typing import BinaryIO, Protocol, Self, cast
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.span import Content, Span, copy
 from tools.sysimage.formats import xz
+from tools.sysimage.image import packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Payload:
     data: Content
     uncompressed: int  # bytes
     crc32: int
+    stored: int | None = None  # CRC32 that `data` has to have, of what was compressed earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +109,15 @@ class Codec:
     name: str
     arguments: Callable[[int, bool], Sequence[str]] | None
     container: Callable[[], Framing]
+    check: Callable[[BinaryIO, int, int], None] = lambda _out, _size, _uncompressed: None
+    """Raises CutOffError unless so many bytes of a file stand for so many uncompressed ones."""
 
 
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("xz", lambda _size, quick: xz.arguments(quick=quick), xz.XzStream),
-        Codec("zstd", _zstd, _Frames),
+        Codec("xz", lambda _size, quick: xz.arguments(quick=quick), xz.XzStream, packed.check_lzma2),
+        Codec("zstd", _zstd, _Frames, packed.check_zstd),
         Codec("none", None, _Unframed),
     )
 }
@@ -204,7 +208,15 @@ class Compressor:
                 "program that runs here"
             ) from error
         crc32 = self._feed(process, piece)
-        return Payload(Span(out, 0, out.seek(0, os.SEEK_END)), piece.size, crc32)
+        size = out.seek(0, os.SEEK_END)
+        try:
+            self._codec.check(out, size, piece.size)
+        except packed.CutOffError as error:
+            raise ToolError(
+                f"{self._codec.name} ended with status 0, but what it wrote is not whole ({error}); "
+                f"{self._argv[0]} is not the locked program, or damaged"
+            ) from error
+        return Payload(Span(out, 0, size), piece.size, crc32)
 
     def _feed(self, process: subprocess.Popen[bytes], piece: Content) -> int:
         assert process.stdin
@@ -220,7 +232,7 @@ class Compressor:
                     while rest:
                         rest = rest[process.stdin.write(rest) :]
             except BrokenPipeError:
-                pass  # the program ended early; the error below says why
+                pass  # the program ended early; its status says why, or what it wrote is not whole
             except BaseException:
                 process.kill()
                 raise
@@ -243,6 +255,14 @@ class WrittenFile:
     blocks: tuple[tuple[int, int, int, int], ...]
 
 
+def stored_crc32(data: Content) -> int:
+    """The CRC32 of compressed bytes."""
+    found = 0
+    for chunk in data.chunks():
+        found = zlib.crc32(chunk, found)
+    return found
+
+
 def write_container(
     stream: BinaryIO,
     container: Framing,
@@ -260,6 +280,11 @@ def write_container(
 
     write(container.head())
     for payload in payloads:
+        if payload.stored is not None and stored_crc32(payload.data) != payload.stored:
+            raise ToolError(
+                "the compressed base does not match its index, at the block that goes to byte "
+                f"{position} of the image; run compress again"
+            )
         before, after = container.block(payload.data.size, payload.uncompressed, payload.crc32)
         write(before)
         found.append((position, payload.data.size, payload.uncompressed, payload.crc32))

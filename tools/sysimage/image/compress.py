@@ -43,7 +43,7 @@ def compress(base: Path, program: CompressionCommand, output: Path, known: Path)
         pieces = (blocks.BlockPiece(block, parts.digests) for block, _ in parts.payloads)
         payloads = Compressor(program, output.parent).run([*pieces, Inline(tar.END)])
         written = write_container(out, program.codec.container(), payloads)
-        index_out.write(base_index.dump(parts, stream, program.codec.name, written))
+        index_out.write(base_index.dump(parts, stream, out, program.codec.name, written))
 
 
 if __name__ == "__main__":
