@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Callable, Iterator
 from compression import zstd
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ _OPENERS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
     ".tar.xz": lambda stream: cast(BinaryIO, lzma.open(stream)),
     ".tar.zst": lambda stream: cast(BinaryIO, zstd.open(stream)),
 }
-_DAMAGED = (lzma.LZMAError, gzip.BadGzipFile, zstd.ZstdError, EOFError)
+_DAMAGED = (lzma.LZMAError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, EOFError)
+_MAX_CONTROL = 1 << 26  # bytes that control.tar may unpack to; Debian's largest is 3 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def open_deb(path: Path) -> Deb:
         if not members or members[0].name != "debian-binary":
             raise ToolError(f"{path}: not a Debian package (its first member is not debian-binary)")
         stream.seek(members[0].offset)
-        version = stream.read(members[0].size)
+        version = stream.read(min(members[0].size, 64))
         if not version.startswith(b"2."):
             raise ToolError(f"{path}: format {version.strip()!r} is unknown; this tool reads format 2")
         _member(members, "data.tar", path)
@@ -74,12 +76,17 @@ def open_deb(path: Path) -> Deb:
         with _decompressed(stream, _member(members, "control.tar", path), path) as archive:
             control = {
                 entry.path: entry.inode.read()
-                for entry in tar.read(archive, f"{path}: control.tar", spool)
+                for entry in tar.read(cast(BinaryIO, _Limited(archive, path)), f"{path}: control.tar", spool)
                 if entry.inode and entry.path
             }
     if "control" not in control:
         raise ToolError(f"{path}: control.tar has no file 'control'; fetch the package again")
-    return Deb(path, deb822.fields(control["control"].decode()), control)
+    # dpkg takes any bytes, and writes them as they are: older packages have Latin-1.
+    fields = deb822.fields(control["control"].decode("utf-8", "surrogateescape"))
+    for field in ("Package", "Version", "Architecture"):
+        if not fields.get(field):
+            raise ToolError(f"{path}: its control file has no {field}, which dpkg refuses; fetch it again")
+    return Deb(path, fields, control)
 
 
 def _members(stream: BinaryIO, path: Path) -> list[Member]:
@@ -95,7 +102,10 @@ def _members(stream: BinaryIO, path: Path) -> list[Member]:
             raise ToolError(f"{path}: cut off or damaged at byte {offset}; fetch it again")
         # GNU ar ends names with a slash, dpkg does not.
         name = header[:16].decode("ascii", "replace").rstrip().rstrip("/")
-        size = int(header[48:58])
+        digits = header[48:58].rstrip(b" ")
+        if not digits.isdigit():
+            raise ToolError(f"{path}: {name} has the size {digits!r}, which is no number; fetch it again")
+        size = int(digits)
         offset += _HEADER
         if offset + size > end:
             raise ToolError(
@@ -122,6 +132,25 @@ def _decompressed(stream: BinaryIO, member: Member, path: Path) -> Iterator[Bina
         yield opener(cast(BinaryIO, part))
     except _DAMAGED as error:
         raise ToolError(f"{path}: {member.name} is damaged ({error}); fetch it again") from error
+
+
+class _Limited(io.RawIOBase):
+    """A stream that ends with an error when it has given more than a control.tar has."""
+
+    def __init__(self, stream: BinaryIO, path: Path) -> None:
+        self._stream, self._path, self._left = stream, path, _MAX_CONTROL
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ToolError(
+                f"{self._path}: control.tar unpacks to more than {_MAX_CONTROL} bytes; fetch it again"
+            )
+        return data
 
 
 class _Part(io.RawIOBase):

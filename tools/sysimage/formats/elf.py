@@ -21,7 +21,9 @@ _END, _NEEDED, _STRTAB, _STRSZ, _SONAME, _RPATH, _RUNPATH = 0, 1, 5, 10, 14, 15,
 _VERDEF, _VERDEFNUM, _VERNEED, _VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 _WEAK = 2  # VER_FLG_WEAK: the loader only warns where such a version is missing
 _X86_ISA_NEEDED = 0xC0008002  # GNU_PROPERTY_X86_ISA_1_NEEDED
-_LONGEST = 4096  # bytes of a soname that are read
+_ENTRY = 16  # bytes of the smallest entry of a table of versions
+_LONGEST = 4096  # bytes of a name
+_MOST = 1 << 14  # versions, and libraries that are needed; libc has 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,17 @@ def header(data: bytes) -> ElfHeader | None:
 
 
 def sections(data: bytes) -> dict[str, bytes]:
-    """The sections of a file by name. Raises ValueError or struct.error for what is no such ELF file."""
+    """The sections of a file by name. Raises ValueError or struct.error for what is no such ELF file.
+
+    So does one whose sections lie over each other: copies of them would take more memory than there is.
+    """
     head = header(data)
     if head is None:
         raise ValueError("no ELF header")
     places = range(head.sections, head.sections + head.section_size * head.section_count, head.section_size)
     table = [struct.unpack_from("<IIQQQQ", data, at) for at in places]
+    if sum(size for _, kind, _, _, _, size in table if kind != _NOBITS) > 2 * len(data):
+        raise ValueError("its sections are longer than the file")
     names = table[head.names][4]
     return {
         data[names + name : data.index(b"\0", names + name)].decode(): data[offset : offset + size]
@@ -94,7 +101,14 @@ def sections(data: bytes) -> dict[str, bytes]:
 
 
 def read(inode: Inode) -> Elf | None:
-    """Reads a file's headers; None if it is no dynamically linked shared object."""
+    """Reads a file's headers; None if it is no dynamically linked shared object, or a damaged one."""
+    try:
+        return _read(inode)
+    except struct.error, ValueError, OverflowError:
+        return None
+
+
+def _read(inode: Inode) -> Elf | None:
     opened = _open(inode)
     if opened is None:
         return None
@@ -115,7 +129,19 @@ def read(inode: Inode) -> Elf | None:
 
 
 def linkage(inode: Inode) -> Linkage | None:
-    """Reads how a file is linked; None if it is no ELF file, or linked statically."""
+    """Reads how a file is linked; None if it is no ELF file, or linked statically.
+
+    Raises ToolError for a damaged one.
+    """
+    try:
+        return _linkage(inode)
+    except (struct.error, ValueError, OverflowError) as error:
+        raise ToolError(
+            f"{inode.origin or 'a program'}: is a damaged ELF file ({error}); build it again"
+        ) from error
+
+
+def _linkage(inode: Inode) -> Linkage | None:
     opened = _open(inode)
     if opened is None:
         return None
@@ -125,6 +151,8 @@ def linkage(inode: Inode) -> Linkage | None:
         return None
     tags = list(_tags(_bytes(inode, dynamic.offset, dynamic.size)))
     first = dict(reversed(tags))
+    if len(tags) > _MOST:
+        raise ValueError("its dynamic section is longer than any")
     names = _Names(_at(inode, segments, first.get(_STRTAB, 0), first.get(_STRSZ, 0)))
     path = next((_bytes(inode, s.offset, s.size) for s in segments if s.kind == _INTERP), b"")
     search = names[first.get(_RUNPATH, first.get(_RPATH, 0))] if {_RUNPATH, _RPATH} & first.keys() else ""
@@ -183,16 +211,23 @@ class _Names:
         self._table = table
 
     def __getitem__(self, offset: int) -> str:
-        return self._table[offset:].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+        end = self._table.find(b"\0", offset, offset + _LONGEST)
+        if end < 0 and offset + _LONGEST <= len(self._table):
+            raise ValueError("a name does not end")
+        return self._table[offset : end if end >= 0 else None].decode("utf-8", "surrogateescape")
 
 
 def _wants(data: bytes, count: int, names: _Names) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     at = 0
+    left = min(len(data) // _ENTRY, _MOST)  # no more entries than there is room for
     for _ in range(count):
         _, entries, file, first, following = struct.unpack_from("<HHIII", data, at)
         versions = set()
         entry = at + first
+        left -= 1 + entries
+        if left < 0:
+            raise ValueError("it asks for more versions than it has room for")
         for _ in range(entries):
             _, flags, _, name, step = struct.unpack_from("<IHHII", data, entry)
             if not flags & _WEAK:
@@ -206,6 +241,8 @@ def _wants(data: bytes, count: int, names: _Names) -> dict[str, frozenset[str]]:
 def _defines(data: bytes, count: int, names: _Names) -> frozenset[str]:
     found = set()
     at = 0
+    if count > min(len(data) // _ENTRY, _MOST):
+        raise ValueError("it defines more versions than it has room for")
     for _ in range(count):
         *_, first, following = struct.unpack_from("<HHHHIII", data, at)
         # The first name is the version's own; the others are those of the versions that it inherits from.

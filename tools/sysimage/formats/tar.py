@@ -88,6 +88,10 @@ def broken_at(stream: BinaryIO) -> str:
     return ""
 
 
+# A guest has its files in memory; a few bytes of an archive can promise more than any disk has.
+_MAX_HOLES = 1 << 36
+
+
 class _Reader:
     def __init__(
         self,
@@ -97,6 +101,7 @@ class _Reader:
         layer: bool,
     ) -> None:
         self._stream, self._where, self._layer, self._spool = stream, where, layer, spool
+        self._holes = 0  # bytes that sparse files take when they are written
         self.name = ""  # of the entry that was read last, for messages
         self.offset = self._end = 0
         if spool is None:
@@ -216,6 +221,12 @@ class _Reader:
                 spans.append((offset, Span(data.file, data.offset + used, size)))
             end = offset + size
             used += size
+        self._holes += header.real_size
+        if self._holes > _MAX_HOLES:
+            raise ToolError(
+                f"{self._where}: with {self.name!r}, sparse files take {self._holes} bytes, more than the "
+                f"{_MAX_HOLES} that an image may; leave the file out, or make it at boot"
+            )
         return Sparse(tuple(spans), header.real_size)
 
     def _sparse_map(self, header: TarHeader) -> int:
