@@ -4,8 +4,10 @@
 struct modversion_info (include/linux/module.h): a CRC of 8 bytes, a name of 56.
 """
 
+import io
 import lzma
 import struct
+import zlib
 from collections.abc import Iterable, Mapping
 from compression import gzip, zstd
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from tools.sysimage.formats import elf
 
 SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
 _IMAGE = "boot/vmlinuz-"
+_LARGEST = 1 << 27  # bytes of a module; those of GPUs have half of it
 _WEAK = 2  # the upper half of st_info
 
 
@@ -44,10 +47,17 @@ def normal(name: str) -> str:
 
 
 def unpacked(data: bytes, path: str) -> bytes:
-    """The module in a file, which may be compressed."""
-    for suffix, decompress in ((".xz", lzma.decompress), (".zst", zstd.decompress), (".gz", gzip.decompress)):
+    """The module in a file, which may be compressed. Raises ToolError for a damaged one."""
+    for suffix, opener in ((".xz", lzma.open), (".zst", zstd.open), (".gz", gzip.open)):
         if path.endswith(suffix):
-            return decompress(data)
+            try:
+                with opener(io.BytesIO(data)) as stream:
+                    made = bytes(stream.read(_LARGEST + 1))
+            except (lzma.LZMAError, zstd.ZstdError, zlib.error, OSError, EOFError) as error:
+                raise ToolError(f"{path}: can't be unpacked ({error}); fetch its package again") from error
+            if len(made) > _LARGEST:
+                raise ToolError(f"{path}: unpacks to more than {_LARGEST} bytes, as no kernel module does")
+            return made
     return data
 
 
