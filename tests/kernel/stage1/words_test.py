@@ -1,0 +1,78 @@
+"""What stage1 takes of the kernel's command line: a slip there must never switch a check off."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+INIT = Path(os.environ.get("INIT", "system_image/stage1/init")).read_text()
+GOOD = "0123456789abcdef" * 4
+
+
+def read(line: str) -> str:
+    """What the script's part that reads the words says, or refuses; it has builtins of the shell alone."""
+    part = INIT[INIT.index("size='' wanted=''") : INIT.index("while read -r module; do")]
+    part = part.replace("words=$(cat /proc/cmdline)", 'words="$LINE"')
+    assert "/proc" not in part
+    script = f'set -u\nrefuse() {{ echo "refused: $*"; exit; }}\n{part}\necho "$size,$wanted,$unpack"\n'
+    done = subprocess.run(
+        ["sh", "-c", script], env={"LINE": line}, capture_output=True, text=True, check=True, timeout=20
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        ("console=ttyS0 quiet stage1.size=7 -- x", "7,,"),
+        (f"stage1.size=7 stage1.sha256={GOOD} stage1.unpack=plain", f"7,{GOOD},plain"),
+        (f"stage1.size=7\nstage1.sha256={GOOD}", f"7,{GOOD},"),
+        ("stage1.size=999999999999999 * root=stage2.x", "999999999999999,,"),
+    ],
+)
+def test_sound_words_would_be_refused(line: str, taken: str) -> None:
+    assert read(line) == taken
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "",
+            "stage1.size=",
+            "stage1.size",
+            "stage1.size=0",
+            "stage1.size=07",
+            "stage1.size=-7",
+            "stage1.size=7M",
+        ),
+        *(
+            "stage1.size=7 stage1.size=7",
+            "stage1.size=9999999999999999",
+            "stage1.size=0x7",
+            "stage1.size=7=7",
+        ),
+        *(
+            f"stage1.size=7 {more}"
+            for more in (
+                f"stage1.sha256={GOOD} stage1.sha256=",
+                f"stage1.sha256= stage1.sha256={GOOD}",
+                f"stage1.sha256={GOOD} stage1.sha256={GOOD}",
+                *("stage1.sha256=BAD stage1.sha256=", "stage1.sha256=", "stage1.sha256", "stage1.sha256=BAD"),
+                *(f"stage1.sha256={GOOD[:-1]}", f"stage1.sha256={GOOD}0", f"stage1.sha256={GOOD.upper()}"),
+                *(
+                    "stage1.sha256=4abcde",
+                    f'stage1.sha256="{GOOD}"',
+                    f'"stage1.sha256={GOOD}"',
+                    "stage1.sha256=?",
+                ),
+                *(f"stage1.sha256:{GOOD}", f"stage1_sha256={GOOD}", "stage1", "stage1.", "stage1.=x"),
+                *("stage1.unpack=", "stage1.unpack=Plain", "stage1.unpack=plain stage1.unpack=plain"),
+                "stage1.other=1",
+            )
+        ),
+    ],
+)
+def test_word_would_switch_the_check_off(words: str) -> None:
+    assert read(words).startswith("refused: "), read(words)
