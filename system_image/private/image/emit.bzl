@@ -22,6 +22,7 @@ def _emit_impl(ctx):
     args.add("--sha384", sha384)
     args.add("--mtree", mtree)
     args.add("--contents", contents)
+    args.add("--losses", ctx.attr.losses)
     inputs = [ctx.file.base, ctx.file.overlay] + compressor(ctx, args)
 
     # Without compression there is nothing to save.
@@ -79,6 +80,13 @@ emit = rule(
         compressed = attr.label(
             doc = "The same base from `compress`; without it all of the base is compressed here.",
             providers = [CompressedBaseInfo],
+        ),
+        losses = attr.string(
+            # Which loader unpacks the image is not known here.
+            default = "warn",
+            doc = "What is done about what a loader loses that knows plain tar alone: extended attributes such as file " +
+                  "capabilities, which stage1 loses, too; owners; setuid and setgid bits.",
+            values = ["warn", "error", "ignore"],
         ),
         overlay = attr.label(
             doc = "The overlay, from `inject`.",

@@ -27,6 +27,7 @@ def system_image(
         mask = [],
         unmask = [],
         compression = "xz",
+        losses = "warn",
         guest_toolchains = GUEST_TOOLCHAINS,
         **kwargs):
     """Makes a system image, `NAME.tar.xz`, of a base image and what is built to run in it.
@@ -58,6 +59,9 @@ def system_image(
       unmask: list of units to unmask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
         `--@rules_system_image//system_image/settings:compression=none` counts instead, for a build that is in a hurry.
+      losses: "warn", "error" or "ignore": what is done about what a first-stage loader loses that knows plain tar alone:
+        extended attributes such as file capabilities, which our stage1 loses, too; owners; setuid and setgid bits. Which
+        loader unpacks the image is not known here, hence the warning.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
         those of this module's sysroot.
       **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and
@@ -104,6 +108,7 @@ def system_image(
         base = name + "_flat",
         compressed = name + "_compressed",
         compression = compression,
+        losses = losses,
         overlay = name + "_overlay",
         **kwargs
     )

@@ -73,6 +73,7 @@ class Run:
         compression: str = "xz",
         script: str = _XZ,
         jobs: int = 2,
+        losses: str = "ignore",
     ) -> None:
         (self.folder / "base.tar").write_bytes(tar(*base))
         (self.folder / "overlay.tar").write_bytes(tar(*overlay))
@@ -88,6 +89,7 @@ class Run:
             "mtree": self.out / "image.mtree",
             "contents": self.out / "image.contents.json",
             "jobs": jobs,
+            "losses": losses,
         }
         assert emit.main([word for key, value in arguments.items() for word in (f"--{key}", str(value))]) == 0
 
@@ -366,3 +368,36 @@ def test_the_real_xz_takes_the_arguments(run: Run) -> None:
     script = "import os, sys; os.execvp('xz', ['xz', *sys.argv[1:]])"
     run(script=script)
     assert "usr/orchestrator" in run.names()
+
+
+LOST = (
+    entry("./"),
+    entry("ping", b"x", pax={"SCHILY.xattr.security.capability": "a"}),
+    entry("mail/", gid=8),
+    entry("su", b"x", mode=0o4755),
+    *(entry(f"own{number}", uid=7) for number in range(5)),
+)
+
+
+def test_what_a_plain_loader_loses_would_be_lost_without_a_word(
+    run: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(LOST, losses="warn")
+    text = capfd.readouterr().err
+    for part in (
+        "warning: image.tar.xz: a loader that knows plain tar alone loses ",
+        "the attribute security.capability, even by stage1, of 1 path (/ping)",
+        "the owner of 6 paths (/mail, /own0, /own1, …)",
+        "the setuid or setgid bit of 1 path (/su)",
+        'say losses = "ignore"',
+    ):
+        assert part in text
+    run(LOST, losses="ignore")
+    run((entry("./"), entry("tmp/", mode=0o1777)), losses="error")
+    assert not capfd.readouterr().err
+
+
+def test_image_that_loses_something_would_be_made_in_spite_of_error(run: Run) -> None:
+    with pytest.raises(ToolError, match=r'loses the owner .*; change that in the image, .* losses = "warn"'):
+        run(LOST, losses="error")
+    assert not run.image.exists()

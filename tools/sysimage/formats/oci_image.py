@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -10,15 +10,25 @@ from typing import BinaryIO, cast
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.span import Sparse
-from tools.sysimage.core.tree import Tree
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import layer, oci, tar
 from tools.sysimage.formats.blob import Budget, Layer, LimitError, decompressor, open_blob, unpack
 
 LIMIT = 64 << 30  # bytes
 
 
-def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, limit: int = LIMIT) -> Tree:
+def load(
+    layout: Path,
+    platform: oci.Platform,
+    files: ExitStack,
+    scratch: Path,
+    limit: int = LIMIT,
+    warn: Callable[[str], None] = lambda _text: None,
+) -> Tree:
     """The filesystem of the layout's image for `platform`.
+
+    `warn` is told of a layer that closes the root to all but its owner, or puts a directory in the place of a
+    link at the top, behind which the files of lower layers vanish.
 
     Each layer is read once, several side by side. `limit` is in bytes, for all layers together. The contents
     of the tree are in files that stay open as long as `files`, partly in temporary ones in `scratch`.
@@ -31,8 +41,32 @@ def load(layout: Path, platform: oci.Platform, files: ExitStack, scratch: Path, 
     # Closing stops the other layers as soon as one is refused.
     with closing(_unpacked(image.layers, files, scratch, budget)) as unpacked:
         for item, stream in unpacked:
+            before = _top(tree)
             layer.apply(tree, _entries(stream, item.where, budget), item.where)
+            for text in _oddities(before, _top(tree)):
+                warn(f"{item.where}: {text}")
     return tree
+
+
+def _top(tree: Tree) -> dict[str, Inode]:
+    return {path: tree[path] for path in ("", *tree.children(""), *tree.children("var"))}
+
+
+def _oddities(before: Mapping[str, Inode], after: Mapping[str, Inode]) -> Iterator[str]:
+    """What a layer does to the top of a tree that is hardly meant."""
+    root = after[""]
+    if root is not before[""] and (root.mode & 0o005 != 0o005 or root.uid):
+        yield (
+            f"it gives the root directory the mode {root.mode:04o} and the owner {root.uid}, with which no "
+            "other user can open a file; if that is not meant, leave ./ out of the layer or give it 0755"
+        )
+    for path, old in before.items():
+        new = after.get(path)
+        if old.kind is Kind.SYMLINK and new is not None and new.kind is Kind.DIRECTORY:
+            yield (
+                f"it makes /{path}, a link to {old.target}, a directory of its own, so that the files below "
+                f"{old.target} are not found in /{path} any more; put the layer's files there instead"
+            )
 
 
 def _unpacked(

@@ -222,7 +222,8 @@ class _Reader:
             end = offset + size
             used += size
         self._holes += header.real_size
-        if self._holes > _MAX_HOLES:
+        # Layers have a limit of their own, which users can raise.
+        if self._holes > _MAX_HOLES and not self._layer:
             raise ToolError(
                 f"{self._where}: with {self.name!r}, sparse files take {self._holes} bytes, more than the "
                 f"{_MAX_HOLES} that an image may; leave the file out, or make it at boot"

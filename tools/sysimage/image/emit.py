@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -48,6 +49,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--contents", type=Path, required=True, help="JSON: sizes, packages, origins of paths"
     )
+    parser.add_argument(
+        "--losses",
+        choices=("warn", "error", "ignore"),
+        default="warn",
+        help="what is done about what a loader loses that knows plain tar alone",
+    )
     parser.add_argument("--jobs", type=int, help="compressors at a time; default: one a core")
     options = parser.parse_args(argv)
     if bool(options.compressed) != bool(options.index):
@@ -58,6 +65,7 @@ def main(argv: Sequence[str]) -> int:
         CompressionCommand(CODECS[options.compression], tool_argv(options.tool), options.jobs),
         Outputs(options.output, options.sha256, options.sha384, options.mtree, options.contents),
         Compressed(options.compressed, options.index) if options.compressed and options.index else None,
+        options.losses,
     )
     return 0
 
@@ -87,6 +95,7 @@ def emit(
     program: CompressionCommand,
     outputs: Outputs,
     compressed: Compressed | None = None,
+    losses: str = "ignore",
 ) -> None:
     """Writes the image: the base without what the overlay hides or replaces, then the overlay.
 
@@ -106,6 +115,7 @@ def emit(
         layer.apply(parts.tree, tar.read(overlay_file, str(overlay)), str(overlay))
         paths = list(parts.tree.walk())
         _check(paths)
+        _tell(paths, losses, outputs.image.name)
         _write(parts, paths, program, outputs)
 
 
@@ -180,6 +190,30 @@ def _check(paths: Iterable[tuple[str, Inode]]) -> None:
                 f"{path!r}: is a {inode.kind.value} node, of which plain tar in a stage1 makes an empty "
                 "file; leave it out of the base, devices and fifos are made at boot"
             )
+
+
+def _tell(paths: Iterable[tuple[str, Inode]], losses: str, image: str) -> None:
+    """Tells what a loader loses that knows plain tar alone. Raises ToolError if that is an error."""
+    if losses == "ignore":
+        return
+    found: dict[str, list[str]] = {}
+    for path, inode in paths:
+        for name in inode.xattrs:
+            found.setdefault(f"the attribute {name}, even by stage1,", []).append(path)
+        if inode.uid or inode.gid:
+            found.setdefault("the owner", []).append(path)
+        if inode.mode & 0o6000 and inode.kind is Kind.FILE:
+            found.setdefault("the setuid or setgid bit", []).append(path)
+    if not found:
+        return
+    parts = []
+    for what, lost in found.items():
+        shown = ", ".join([*(f"/{path}" for path in lost[:3]), *(["…"] if len(lost) > 3 else [])])
+        parts.append(f"{what} of {len(lost)} path{'s' if len(lost) > 1 else ''} ({shown})")
+    text = f"{image}: a loader that knows plain tar alone loses {'; '.join(parts)}"
+    if losses == "error":
+        raise ToolError(f'{text}; change that in the image, have it made at boot, or say losses = "warn"')
+    print(f'warning: {text}; if nothing depends on it, say losses = "ignore"', file=sys.stderr)
 
 
 def _pieces(
