@@ -1,5 +1,6 @@
 """dpkg's rules: versions, relations, and its database."""
 
+import lzma
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,65 @@ def test_interest_names_the_architecture_of_what_can_be_there_twice(tmp_path: Pa
     dpkg.write_database(tree, [deb.load(tmp_path) for deb in debs], "amd64", [], {})
     assert tree["var/lib/dpkg/triggers/File"].read() == b"/usr/x a:amd64\n/usr/x b/noawait\n"
     assert tree["var/lib/dpkg/triggers/y"].read() == b"b\n"
+
+
+# What dpkg 1.21.22 records of a package that has /etc/x and /etc/a b, and what it says where it refuses.
+X, AB = "9dd4e461268c8034f5c8564e155c67a6", "415290769594460e2e485922904f345d"
+RECORDED = {
+    "/etc/x\n": f" /etc/x {X}\n",
+    "/etc/x\n\n  \n": f" /etc/x {X}\n",
+    "/etc/x  \t\n": f" /etc/x {X}\n",
+    "/etc/x\r\n": f" /etc/x {X}\n",
+    "/etc/a b\n/etc/x\n": f" /etc/a b {AB}\n /etc/x {X}\n",
+    "/etc/x\n/etc/x\n": f" /etc/x {X}\n /etc/x newconffile\n",
+    "remove-on-upgrade /etc/gone\n/etc/x\n": f" /etc/gone newconffile remove-on-upgrade\n /etc/x {X}\n",
+    "/etc/nope\n": " /etc/nope newconffile\n",
+    "/etc//x\n": " /etc//x newconffile\n",
+    "/./etc/x\n": f" /etc/x {X}\n",
+    "/etc/x\n/etc/\u00e4\n": f" /etc/x {X}\n /etc/\u00e4 newconffile\n",
+}
+REFUSED_CONFFILES = (
+    *("/etc/x", " /etc/x\n", "remove-on-upgrade  /etc/gone\n", "foo /etc/x\n", "etc/x\n"),
+    "remove-on-upgrade\t/etc/gone\n",
+)
+
+
+@pytest.mark.parametrize("conffiles", RECORDED)
+def test_conffiles_would_be_recorded_otherwise_than_by_dpkg(tmp_path: Path, conffiles: str) -> None:
+    package = Deb("a", control={"conffiles": conffiles}).load(tmp_path)
+    package.digests.update({"etc/x": X, "etc/a b": AB})
+    assert f"\nConffiles:\n{RECORDED[conffiles]}Description:" in dpkg.status(package)
+
+
+@pytest.mark.parametrize("conffiles", REFUSED_CONFFILES)
+def test_conffiles_that_dpkg_refuses_would_be_taken(tmp_path: Path, conffiles: str) -> None:
+    package = Deb("a", control={"conffiles": conffiles}).load(tmp_path)
+    with pytest.raises(ToolError, match=r"conffiles: .*which dpkg refuses"):
+        package.conffiles()
+
+
+def test_name_in_latin_1_would_be_a_traceback(tmp_path: Path) -> None:
+    deb = Deb("a", fields={"Maintainer": "J\udcf6rg <j@mirror.example>"})
+    path = tmp_path / "a.deb"
+    path.write_bytes(_latin(deb))
+    package = dpkg.load(path)
+    assert b"J\xf6rg" in dpkg.status(package).encode("utf-8", "surrogateescape")
+
+
+def _latin(deb: Deb) -> bytes:
+    plain = Deb(deb.name, fields={"Maintainer": "JXXrg <j@mirror.example>"}).build()
+    start = plain.index(b"\xfd7zXZ")
+    size = int(plain[start - 12 : start - 2])
+    control = lzma.compress(lzma.decompress(plain[start : start + size]).replace(b"JXXrg", b"J\xf6rg "))
+    head = plain[start - 60 : start - 12] + f"{len(control):<10}`\n".encode()
+    return (
+        plain[: start - 60] + head + control + b"\n" * (len(control) % 2) + plain[start + size + size % 2 :]
+    )
+
+
+@pytest.mark.parametrize("field", ["Version", "Architecture", "Package"])
+def test_package_without_a_field_that_dpkg_needs_would_be_written_into_its_status(
+    tmp_path: Path, field: str
+) -> None:
+    with pytest.raises(ToolError, match=f"its control file has no {field}, which dpkg refuses"):
+        Deb("a", fields={field: ""}).load(tmp_path)

@@ -113,9 +113,16 @@ def test_hard_link_to_nothing_is_refused(tmp_path: Path) -> None:
         unpacked(tmp_path, Deb("one", {"usr/b": Hard("usr/a")}))
 
 
-def test_conffile_that_the_package_lacks_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"conffile /etc/x is not in data.tar"):
-        unpacked(tmp_path, Deb("one", control={"conffiles": "/etc/x\n"}))
+@pytest.mark.parametrize(
+    ("conffiles", "message"),
+    [
+        ("/etc/d\n", "conffile /etc/d is no file"),
+        ("remove-on-upgrade /etc/x\n", "conffile /etc/x is to be removed"),
+    ],
+)
+def test_conffile_that_dpkg_refuses_would_be_taken(tmp_path: Path, conffiles: str, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
+        unpacked(tmp_path, Deb("one", {"etc/x": "x", "etc/d/z": "z"}, control={"conffiles": conffiles}))
 
 
 def test_package_that_is_cut_off_is_refused(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ _RELATION = re.compile(
     r"(?:\s*\(\s*(<<|<=|=|>=|>>|<|>)\s*([A-Za-z0-9][^\s)]*)\s*\))?"
 )
 # Files of control.tar that go elsewhere: "control" into status, "md5sums" is written after unpacking.
+_SPACES = " \t\n\v\f\r"  # isspace(3)
+_TO_ROOT = re.compile(r"^/(?:\./|/)*")
 _NOT_INFO = frozenset(["control", "md5sums"])
 _SCRIPTS = frozenset(["preinst", "postinst", "prerm", "postrm", "config"])
 _FNV_BASIS, _FNV_PRIME, _BINS = 2166136261, 16777619, 262139
@@ -114,8 +116,33 @@ class Package:
 
     def conffiles(self) -> list[str]:
         """The conffiles, as paths of the tree; those that an upgrade removes are left out."""
-        lines = self.text("conffiles").splitlines()
-        return [line.strip().lstrip("/") for line in lines if line.startswith("/")]
+        return [path[1:] for flag, path in self.conffile_lines() if not flag]
+
+    def conffile_lines(self) -> list[tuple[str, str]]:
+        """The lines of conffiles as dpkg reads them: flag ("" or "remove-on-upgrade"), absolute path.
+
+        Raises ToolError for what dpkg refuses.
+        """
+        text = self.text("conffiles")
+        where = f"{self.deb.path}: conffiles"
+        if text and not text.endswith("\n"):
+            raise ToolError(
+                f"{where}: the last line does not end, which dpkg refuses; build the package again"
+            )
+        found = []
+        for line in text.split("\n"):
+            entry = line.rstrip(_SPACES)
+            flag, space, path = ("", "", entry) if entry.startswith("/") else entry.partition(" ")
+            if not entry:
+                continue
+            if (space and flag != "remove-on-upgrade") or not path.startswith("/"):
+                raise ToolError(
+                    f"{where}: {line!r} is neither an absolute path nor remove-on-upgrade and one, "
+                    "which dpkg refuses; build the package again"
+                )
+            # dpkg drops what leads to the root at the beginning alone.
+            found.append((flag, "/" + _TO_ROOT.sub("", path)))
+        return found
 
     def relation(self, name: str) -> list[list[Alternative]]:
         """A relation field: a list of alternatives, of which one has to hold."""
@@ -229,10 +256,12 @@ def status(package: Package) -> str:
     fields = dict(package.deb.fields)
     fields["Status"] = "install ok installed"
     conffiles = ""
-    for line in package.text("conffiles").splitlines():
-        flag, _, path = line.strip().rpartition(" ")
-        # A conffile that goes with an upgrade is no file of the package, and has no digest.
-        conffiles += f"\n {path} " + ("newconffile remove-on-upgrade" if flag else package.digests[path[1:]])
+    told = set[str]()
+    for flag, path in package.conffile_lines():
+        # What is no file of the package has no digest, nor has a line that comes again.
+        digest = "newconffile" if flag or path in told else package.digests.get(path[1:], "newconffile")
+        told.add(path)
+        conffiles += f"\n {path} {digest}{' ' if flag else ''}{flag}"
     if conffiles:
         fields["Conffiles"] = conffiles
     order = [name for name in STATUS_FIELDS if name in fields] + [

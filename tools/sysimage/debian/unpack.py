@@ -72,9 +72,14 @@ class Unpacker:
                 planted.add(path)
             elif inode.kind is Kind.FILE and (entry.path in conffiles or not summed):
                 package.digests[entry.path] = dpkg.md5(inode)
-        missing = [path for path in package.conffiles() if path not in package.digests]
-        if missing:
-            raise ToolError(f"{where}: conffile /{missing[0]} is not in data.tar; build the package again")
+        entries = set(package.entries)
+        for flag, path in package.conffile_lines():
+            # One that the package lacks dpkg records as a new one.
+            if path[1:] in entries and (flag or path[1:] not in package.digests):
+                what = "is to be removed, but is in data.tar" if flag else "is no file in data.tar"
+                raise ToolError(
+                    f"{where}: conffile {path} {what}, which dpkg refuses; build the package again"
+                )
 
     def defer(self, package: Package) -> None:
         """Takes a package's conffiles out of their places, as long as it is not configured."""
