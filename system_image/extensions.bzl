@@ -116,8 +116,10 @@ def _read(mctx, label):
         return None, "there is no such lock yet; write it with"
     text = mctx.read(path)
     if text.startswith("<<<<<<< ") or "\n<<<<<<< " in text:
-        return None, "it has the conflict markers of a merge; take one side whole, with `git checkout --ours` or " +
-                     "`--theirs` of this file, and then write it anew with"
+        return None, (
+            "it has the conflict markers of a merge; take one side whole, with `git checkout --ours` or `--theirs` " +
+            "of this file, and then write it anew with"
+        )
     lock = json.decode(text, None)
     version = lock.get("version") if type(lock) == "dict" else None
     if version != None and version != LOCK_VERSION:

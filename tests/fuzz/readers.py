@@ -19,15 +19,15 @@ from tests.testing.roots import make
 from tests.testing.tars import entry, hardlink, symlink, tar
 from tools.sysimage.core import json_manifest
 from tools.sysimage.core.content import ServicesInput
-from tools.sysimage.core.patterns import Selection
+from tools.sysimage.core.patterns import PathSelection
 from tools.sysimage.core.tree import Tree, file
-from tools.sysimage.debian import dpkg, installed
+from tools.sysimage.debian import dpkg, installed, lock_shape
 from tools.sysimage.effects import accounts, ledger_entries, tmpfiles
 from tools.sysimage.formats import blob, deb822, elf, kmod, layer, oci_layout
 from tools.sysimage.formats import tar as sysimage_tar
 from tools.sysimage.image import base_index, compress, inject
 from tools.sysimage.image.codec import CODECS, CompressionCommand
-from tools.sysimage.lock import lock_shape, manifest
+from tools.sysimage.lock import manifest
 from tools.sysimage.rootfs import rootfs
 from tools.sysimage.systemd import unit_programs, units
 
@@ -84,7 +84,7 @@ def _rootfs(data: bytes, folder: Path) -> None:
     path = folder / "x.json"
     path.write_bytes(data)
     given = rootfs.parse(path)
-    Selection.of(given.exclude, given.include)
+    PathSelection.of(given.exclude, given.include)
     root = make({f"{_UNIT}/a.service": "[Service]\nExecStart=/bin/a\n[Install]\nWantedBy=x.target\n"})
     for item in given.files:
         item.bits("x")

@@ -295,7 +295,7 @@ def test_check_refuses_a_lock_that_is_not_there(workspace: Workspace) -> None:
     [
         ("{", "not JSON"),
         ("[]", "its version is None"),
-        ('{"version": 1}', "its version is 1, and this tool writes 2"),
+        ('{"version": 1}', "its version is 1, and this tool knows 2"),
     ],
 )
 def test_a_damaged_lock_is_refused_with_the_remedy(workspace: Workspace, text: str, message: str) -> None:

@@ -1,13 +1,13 @@
 """The program that compares a root filesystem with mmdebstrap's."""
 
 import hashlib
-import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.testing import locks
 from tests.testing.debs import Deb
 from tools.sysimage.commands.left import LEFT
 from tools.sysimage.core.errors import ToolError
@@ -57,22 +57,7 @@ def test_without_mmdebstrap_there_would_be_a_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = _locked(tmp_path)
-    entry = {
-        "archive": "debian",
-        "architecture": "amd64",
-        "path": package.deb.name,
-        "size": package.deb.stat().st_size,
-        "sha256": package.sha256,
-        "version": "1.0-1",
-    }
-    lock = {
-        "archives": {"debian": {}},
-        "packages": {"amd64": {"mine": entry}},
-        "sets": {"s": {"packages": {"amd64": ["mine"]}}},
-        "snapshot": "20260101T000000Z",
-        "version": 2,
-    }
-    (tmp_path / "lock.json").write_text(json.dumps(lock))
+    locks.write(tmp_path / "lock.json", [package])
     monkeypatch.setenv("DEBIAN_MIRRORS", f"debian=file://{tmp_path}")
     monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("PATH", os.devnull)

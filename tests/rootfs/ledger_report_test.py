@@ -8,9 +8,11 @@ from unittest.mock import ANY
 
 import pytest
 
+from tests.testing import locks
 from tests.testing.debs import Deb
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian import download
+from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.rootfs import ledger_report
 
 DEBS = (
@@ -29,26 +31,13 @@ DEBS = (
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lock with the set `s`, and its packages on a mirror in a folder."""
-    packages = {}
+    packages = []
     (tmp_path / "mirror").mkdir()
     for deb in DEBS:
         path = deb.write(tmp_path / "mirror")
-        packages[deb.name] = {
-            "archive": "debian",
-            "architecture": "amd64",
-            "path": path.name,
-            "size": path.stat().st_size,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "version": deb.version,
-        }
-    lock = {
-        "archives": {"debian": {}},
-        "packages": {"amd64": packages},
-        "sets": {"s": {"packages": {"amd64": sorted(packages)}}},
-        "snapshot": "20260101T000000Z",
-        "version": 2,
-    }
-    (tmp_path / "lock.json").write_text(json.dumps(lock))
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        packages.append(LockedPackage(path, deb.name, deb.version, sha256))
+    locks.write(tmp_path / "lock.json", packages)
     monkeypatch.setenv("DEBIAN_MIRRORS", f"debian=file://{tmp_path}/mirror")
     monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", str(tmp_path))
     return tmp_path
@@ -120,14 +109,14 @@ def test_package_that_is_not_the_locked_one_is_not_taken(archive: Path) -> None:
 
 def test_what_is_no_lock_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("{}")
-    with pytest.raises(ToolError, match="not a lock"):
+    with pytest.raises(ToolError, match="its version is None"):
         download.read_lock(tmp_path / "lock")
 
 
 def test_lock_of_another_version_is_refused(archive: Path) -> None:
     lock = json.loads((archive / "lock.json").read_text())
     (archive / "lock.json").write_text(json.dumps({**lock, "version": 1}))
-    with pytest.raises(ToolError, match="its version is 1, and this tool reads 2"):
+    with pytest.raises(ToolError, match="its version is 1, and this tool knows 2"):
         run(archive)
 
 

@@ -3,7 +3,6 @@
 For programs that a person runs; build actions get their packages from Bazel.
 """
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian import lock_shape
 from tools.sysimage.debian.fetch import Mirrors, Progress, save
-from tools.sysimage.debian.locked import LOCK_VERSION, LockedPackage
+from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.debian.mirrors import VARIABLE, host_mirrors
 
 
@@ -23,18 +23,13 @@ def default_folder() -> Path:
 
 
 def read_lock(path: Path) -> Mapping[str, Any]:
-    """Reads a lock. Raises ToolError for what is none, or of another version."""
+    """Reads a lock. Raises ToolError for what is none, is damaged, or is of another version."""
+    lock = lock_shape.read(path)
     try:
-        lock = json.loads(path.read_text())
-        lock["sets"], lock["packages"], lock["archives"], lock["snapshot"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ToolError(f"{path}: not a lock ({error}); write it with the lock tool") from error
-    if lock.get("version") != LOCK_VERSION:
-        raise ToolError(
-            f"{path}: its version is {lock.get('version')}, and this tool reads {LOCK_VERSION}; "
-            "write it anew with the lock tool"
-        )
-    return dict(lock)
+        lock_shape.check(lock)
+    except ToolError as error:
+        raise ToolError(f"{path}: {error}; restore it, or write it anew with the lock tool") from error
+    return lock
 
 
 def fetch(lock: Mapping[str, Any], set_name: str, architecture: str, folder: Path) -> list[LockedPackage]:

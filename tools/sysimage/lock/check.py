@@ -7,7 +7,8 @@ that don't fit: so each set is gone through as an installer would.
 from pathlib import Path
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.lock import lock_shape, lockfile
+from tools.sysimage.debian import lock_shape
+from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.manifest import Manifest, PackageSet
 from tools.sysimage.lock.why import reasons, selection
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core.atomic import output
-from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian import lock_shape
 from tools.sysimage.debian.locked import LOCK_VERSION
-from tools.sysimage.lock import lock_shape
 from tools.sysimage.lock.archive import Release, iso
 from tools.sysimage.lock.manifest import Manifest
 from tools.sysimage.lock.packages import ArchivePackage, Origin, parse_stanza
@@ -147,17 +146,9 @@ def packages(lock: Lock, architecture: str) -> dict[str, ArchivePackage]:
 def load(path: Path) -> Lock | None:
     """Reads a lock; None if there is none yet. Raises ToolError if it is not a lock of this version."""
     try:
-        lock = lock_shape.parse(path.read_bytes())
+        return lock_shape.read(path)
     except FileNotFoundError:
         return None
-    except ToolError as error:
-        raise ToolError(f"{path}: {error}") from error
-    version = lock.get("version") if isinstance(lock, dict) else None
-    if version != LOCK_VERSION:
-        raise ToolError(
-            f"{path}: its version is {version}, and this tool writes {LOCK_VERSION}; remove it to lock anew"
-        )
-    return dict(lock)
 
 
 def same_packages(one: Lock, other: Lock) -> bool:

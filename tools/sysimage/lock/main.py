@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.workspace import workspace_path
-from tools.sysimage.lock import lock_shape, lockfile, manifest
+from tools.sysimage.debian import lock_shape
+from tools.sysimage.lock import lockfile, manifest
 from tools.sysimage.lock.check import check
 from tools.sysimage.lock.distroless import import_manifest
 from tools.sysimage.lock.make import make

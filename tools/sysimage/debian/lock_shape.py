@@ -1,11 +1,13 @@
-"""Whether a lock has the fields that it has to have, each of its type: a merge may have damaged it."""
+"""Reading debian.lock.json: a merge may have damaged it, so that each field is looked at."""
 
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.locked import LOCK_VERSION
 
 _HEX = re.compile("[0-9a-f]{64}")
 _STAMP = re.compile("[0-9]{8}T[0-9]{6}Z")
@@ -16,6 +18,20 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[^/\s\0][^\s\0]*")
 
 type _Check = Callable[[Any, str], None]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Reads a lock of our version. Raises ToolError for another file, OSError if it can't be read."""
+    try:
+        lock = parse(path.read_bytes())
+    except ToolError as error:
+        raise ToolError(f"{path}: {error}") from error
+    version = lock.get("version") if isinstance(lock, dict) else None
+    if version != LOCK_VERSION:
+        raise ToolError(
+            f"{path}: its version is {version}, and this tool knows {LOCK_VERSION}; remove it to lock anew"
+        )
+    return dict(lock)
 
 
 def parse(data: bytes) -> Any:
