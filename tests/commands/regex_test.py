@@ -4,10 +4,11 @@ import os
 import re
 import subprocess
 
+import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from tests.commands.judge import argv, locale
+from tests.commands.judge import argv
 from tools.sysimage.commands.regex import PatternError, UnmodelledPatternError, compile_pattern
 
 _EXAMPLES = int(os.environ.get("REGEX_EXAMPLES", "300"))
@@ -98,7 +99,7 @@ def _judge(pattern: str, extended: bool, text: str) -> tuple[int, list[str]]:
         [*argv("usr/bin/grep"), "-o", "-E" if extended else "-G", "-e", pattern],
         input=text.encode(),
         capture_output=True,
-        env=locale(),
+        env={"LC_ALL": "C.UTF-8"},
         check=False,
     )
     return done.returncode, done.stdout.decode().split("\n")[:-1]
@@ -149,3 +150,38 @@ def test_python_would_read_a_set_as_its_own() -> None:
         ("[^[:alpha:]1]", "_"),
     ):
         assert compile_pattern(pattern).search(text), pattern
+
+
+def test_subexpressions_would_be_others_than_sed_has() -> None:
+    # As trixie's sed 4.9 had them.
+    for pattern, text, wanted in (
+        ("((a|)*)", "abbb", ("a", "a")),
+        ("((a|){0,2})", "abbb", ("a", "")),
+        ("((ab|)*)|c", "abbb", ("ab", "ab")),
+        ("(b|a*)*()", "abbb", ("b", "")),
+        ("(a|ab)(c|bcd)(d*)", "abcd", ("a", "bcd")),
+        ("(|a)+()", "aab", ("a", "")),
+    ):
+        match = compile_pattern(pattern, extended=True).search(text)
+        assert match and (match[1], match[2]) == wanted, pattern
+
+
+def test_a_repetition_within_another_would_take_for_ever() -> None:
+    assert not compile_pattern("^(a*)*(a|aa)*b$", extended=True).matches("a" * 60)
+
+
+def test_a_back_reference_would_be_to_another_alternative() -> None:
+    for pattern in (r"(a)|\1", r"\1(a)", r"(a\1)"):
+        with pytest.raises(PatternError):
+            compile_pattern(pattern, extended=True)
+
+
+@pytest.mark.parametrize("sed", [False, True])
+def test_an_operator_with_nothing_to_repeat_would_be_read_as_the_other_program_does(sed: bool) -> None:
+    if sed:
+        for pattern, extended in (("*a", True), ("a|*b", True), ("a**", False), (r"\{1\}", False)):
+            with pytest.raises(PatternError):
+                compile_pattern(pattern, extended=extended, sed=True)
+    else:
+        match = compile_pattern("*a", extended=True).search("b*a")
+        assert match and match[0] == "a"

@@ -2,15 +2,15 @@
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.options import Given
 from tools.sysimage.commands.regex import Pattern, PatternError, UnmodelledPatternError, compile_pattern
+from tools.sysimage.commands.regex_sets import WORD
 from tools.sysimage.core.tree import Kind
 
-type Match = Callable[[str], Iterator[tuple[int, int]]]  # line → begins and ends of matches
-_WORD = re.compile(r"\w")
+_WORD = re.compile(WORD)
 _OPTIONS = (
     "-E --extended-regexp",
     "-F --fixed-strings",
@@ -82,10 +82,47 @@ def _patterns(call: Call, given: Given, operands: list[str]) -> list[str]:
     return [line for text in texts for line in text.split("\n")]
 
 
-def _matcher(call: Call, given: Given, patterns: Sequence[str]) -> Match:
+class _Matcher:
+    """All patterns of a call."""
+
+    def __init__(self, patterns: Sequence[Pattern | re.Pattern[str]], given: Given) -> None:
+        self._patterns = patterns
+        self._word, self._whole = "word-regexp" in given, "line-regexp" in given
+
+    def selects(self, line: str) -> bool:
+        """Whether a line has a match."""
+        if self._whole:
+            return any(_fills(pattern, line) for pattern in self._patterns)
+        if self._word:
+            return any(_word(pattern, line, 0) for pattern in self._patterns)
+        return any(_has(pattern, line) for pattern in self._patterns)
+
+    def spans(self, line: str) -> Iterator[tuple[int, int]]:
+        """Yields where matches begin and end."""
+        if self._whole:
+            if self.selects(line):
+                yield 0, len(line)
+            return
+        at = 0
+        while at <= len(line):
+            found = [span for pattern in self._patterns if (span := self._next(pattern, line, at))]
+            if not found:
+                return
+            begin, end = min(found, key=lambda span: (span[0], -span[1]))
+            yield begin, end
+            at = end if end > begin else end + 1
+
+    def _next(self, pattern: Pattern | re.Pattern[str], line: str, at: int) -> tuple[int, int] | None:
+        if self._word:
+            return _word(pattern, line, at)
+        match = pattern.search(line, at)
+        return match.span() if match else None
+
+
+def _matcher(call: Call, given: Given, patterns: Sequence[str]) -> _Matcher:
     ignore_case = "ignore-case" in given
     kind = given.last("extended-regexp", "fixed-strings", "basic-regexp", "perl-regexp")
-    kind = {"egrep": "extended-regexp", "fgrep": "fixed-strings"}.get(call.name, kind)
+    kind = kind or {"egrep": "extended-regexp", "fgrep": "fixed-strings"}.get(call.name, "")
     compiled: list[Pattern | re.Pattern[str]] = []
     for text in patterns:
         if kind == "fixed-strings":
@@ -96,55 +133,41 @@ def _matcher(call: Call, given: Given, patterns: Sequence[str]) -> Match:
             compiled.append(
                 compile_pattern(text, extended=kind == "extended-regexp", ignore_case=ignore_case)
             )
-    word, whole = "word-regexp" in given, "line-regexp" in given
-
-    def matches(line: str) -> Iterator[tuple[int, int]]:
-        at = 0
-        while at <= len(line):
-            found = [match for pattern in compiled if (match := _match(pattern, line, at, word, whole))]
-            if not found:
-                return
-            begin, end = min(found, key=lambda span: (span[0], -span[1]))
-            yield begin, end
-            at = end if end > begin else end + 1
-
-    return matches
+    return _Matcher(compiled, given)
 
 
-def _match(
-    pattern: Pattern | re.Pattern[str], line: str, at: int, word: bool, whole: bool
-) -> tuple[int, int] | None:
-    if whole:
-        # The longest match from the line's begin need not be the one that ends with it.
-        match = pattern.search(line, 0)
-        if match is None or at > 0:
-            return None
-        if match.span() == (0, len(line)):
-            return match.span()
-        return (0, len(line)) if _fills(pattern, line) else None
+def _word(pattern: Pattern | re.Pattern[str], line: str, at: int) -> tuple[int, int] | None:
+    """The first match that is a word: shorter ones are tried, too, but for empty ones."""
     while match := pattern.search(line, at):
         begin, end = match.span()
-        if not word or _is_word(line, begin, end):
-            return begin, end
-        shorter = next(
-            (
-                stop
-                for stop in range(end - 1, begin, -1)
-                if _is_word(line, begin, stop) and _fills(pattern, line[begin:stop])
-            ),
-            None,
-        )
-        if shorter is not None:
-            return begin, shorter
+        while True:
+            if _is_word(line, begin, end):
+                return begin, end
+            end = _shorter(pattern, line, begin, end)
+            if end <= begin:
+                break
         at = begin + 1
         if at > len(line):
             return None
     return None
 
 
+def _shorter(pattern: Pattern | re.Pattern[str], line: str, begin: int, end: int) -> int:
+    """Where the longest match ends that begins at the same place, and ends before; -1 if there is none."""
+    if isinstance(pattern, Pattern):
+        return pattern.longest(line[: end - 1], begin) if end > begin else -1
+    for stop in range(end - 1, begin, -1):
+        if pattern.fullmatch(line[:stop], begin):
+            return stop
+    return -1
+
+
+def _has(pattern: Pattern | re.Pattern[str], line: str) -> bool:
+    return pattern.matches(line) if isinstance(pattern, Pattern) else pattern.search(line) is not None
+
+
 def _fills(pattern: Pattern | re.Pattern[str], text: str) -> bool:
-    compiled = pattern.compiled if isinstance(pattern, Pattern) else pattern
-    return compiled.fullmatch(text) is not None
+    return pattern.fills(text) if isinstance(pattern, Pattern) else pattern.fullmatch(text) is not None
 
 
 def _is_word(line: str, begin: int, end: int) -> bool:
@@ -186,7 +209,7 @@ def _wanted(given: Given, path: str) -> bool:
     return not any(fnmatch.fnmatchcase(name, glob) for glob in excluded)
 
 
-def _search(call: Call, given: Given, operands: Sequence[str], matches: Match) -> int:
+def _search(call: Call, given: Given, operands: Sequence[str], matches: _Matcher) -> int:
     recursive = "recursive" in given or "dereference-recursive" in given
     named = given.last("no-filename", "with-filename") or (
         "with-filename" if len(operands) > 1 or (recursive and operands != ["-"]) else ""
@@ -217,7 +240,7 @@ def _search(call: Call, given: Given, operands: Sequence[str], matches: Match) -
 class _File:
     """The search of one file; `prefix` is its name, if lines are to have it."""
 
-    def __init__(self, call: Call, given: Given, matches: Match, prefix: str) -> None:
+    def __init__(self, call: Call, given: Given, matches: _Matcher, prefix: str) -> None:
         self._call, self._given, self._matches = call, given, matches
         self._prefix = prefix
         context = given.value("context", "0")
@@ -242,9 +265,7 @@ class _File:
         for number, line in enumerate(lines):
             if most >= 0 and count >= most and number > until:
                 break
-            selected = (most < 0 or count < most) and (next(self._matches(line), None) is None) == (
-                "invert-match" in given
-            )
+            selected = (most < 0 or count < most) and self._matches.selects(line) != ("invert-match" in given)
             if selected:
                 count += 1
                 if quiet:
@@ -279,7 +300,7 @@ class _File:
         if "only-matching" in self._given:
             if "invert-match" in self._given:
                 return
-            for begin, end in self._matches(lines[number]):
+            for begin, end in self._matches.spans(lines[number]):
                 if end > begin:
                     self._call.out(f"{self._head(number, ':')}{lines[number][begin:end]}{self._end}")
             return

@@ -1,25 +1,49 @@
 """sed(1) (GNU): its options, and the files that it edits."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 
 from tools.sysimage.commands.call import Call
 from tools.sysimage.commands.call import Command as Program
 from tools.sysimage.commands.options import Given
-from tools.sysimage.commands.regex import PatternError, UnmodelledPatternError
-from tools.sysimage.commands.sed_parse import (
-    MissingLabelError,
-    Script,
-    SedError,
-    parse,
-)
+from tools.sysimage.commands.regex import ColonError, PatternError, UnmodelledPatternError
+from tools.sysimage.commands.sed_parse import parse
 from tools.sysimage.commands.sed_run import Run
+from tools.sysimage.commands.sed_stream import Source
+from tools.sysimage.commands.sed_tree import MissingLabelError, Script, SedError
 from tools.sysimage.core.tree import Kind, file
+from tools.sysimage.scripts.files import Access
+from tools.sysimage.scripts.streams import Null, OpenFile, Stream
 
 
-@cache
-def _parsed(texts: tuple[str, ...], extended: bool) -> Script:
-    return parse(texts, extended=extended)
+@lru_cache(maxsize=1 << 10)
+def _parsed(
+    texts: tuple[str, ...], extended: bool, null: bool
+) -> tuple[Script | SedError | PatternError | UnmodelledPatternError, Sequence[str]]:
+    """A script, or what is wrong with it, and the files that it writes."""
+    files: list[str] = []
+    try:
+        return parse(texts, files, extended=extended, null=null), files
+    except (SedError, PatternError, UnmodelledPatternError) as error:
+        return error, files
+
+
+def _opened(call: Call, names: Sequence[str]) -> dict[str, Stream]:
+    """Makes the files that a script writes. Raises OSError with the name as the script has it."""
+    found: dict[str, Stream] = {}
+    access = Access(read=False, write=True, create=True, truncate=True, mode=call.umask(0o666))
+    for name in names:
+        if name in found or name in ("/dev/stdout", "/dev/stderr"):
+            continue
+        if name == "/dev/null":
+            found[name] = Null()
+            continue
+        try:
+            content = call.files.open(call.path(name), access)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, name) from None
+        found[name] = OpenFile(content, call.machine.meter, read=False, write=True, append=False)
+    return found
 
 
 def sed(call: Call) -> int:
@@ -34,7 +58,6 @@ def sed(call: Call) -> int:
         "-u --unbuffered",
         "-z --null-data",
         "--follow-symlinks",
-        "--posix",
         "-b --binary",
     )
     operands = list(given.operands)
@@ -48,46 +71,52 @@ def sed(call: Call) -> int:
         if not operands:
             return call.complain("no script specified")
         texts.append(operands.pop(0))
+    script, files = _parsed(tuple(texts), "regexp-extended" in given, "null-data" in given)
+    if isinstance(script, UnmodelledPatternError):
+        call.refuse(f"sed: the pattern {str(script)!r} is not modelled")
+    if isinstance(script, SedError) and "not modelled" in str(script):
+        call.refuse(f"sed: {script}")
     try:
-        script = _parsed(tuple(texts), "regexp-extended" in given)
-    except (SedError, PatternError) as error:
-        if "not modelled" in str(error):
-            call.refuse(f"sed: {error}")
-        call.complain(f"-e expression #1: {error}")
-        return 4 if isinstance(error, MissingLabelError) else 1
-    except UnmodelledPatternError as error:
-        call.refuse(f"sed: the pattern {str(error)!r} is not modelled")
-    return _edit(call, given, script, operands)
+        written = _opened(call, files)
+    except OSError as error:
+        call.complain(f"couldn't open file {error.filename}: {error.strerror}")
+        return 4
+    if not isinstance(script, Script):
+        call.complain(f"-e expression #1: {script}")
+        return 4 if isinstance(script, ColonError | MissingLabelError) else 1
+    return _edit(call, given, script, operands, written)
 
 
-def _edit(call: Call, given: Given, script: Script, operands: Sequence[str]) -> int:
-    status = 0
-    sources: list[tuple[str, bytes]] = []
-    for name in operands or ("-",):
+def _edit(
+    call: Call, given: Given, script: Script, operands: Sequence[str], written: dict[str, Stream]
+) -> int:
+    names = operands or ("-",)
+    sources: list[Source] = []
+    for name in names:
         inode = call.files.find(call.path(name)) if name != "-" else None
         if inode is not None and inode.kind is Kind.DIRECTORY:
-            call.complain(f"{name}: not a regular file" if "in-place" in given else f"{name}: Is a directory")
-            status = 4
+            text = (
+                "couldn't edit {}: not a regular file"
+                if "in-place" in given
+                else "read error on {}: Is a directory"
+            )
+            sources.append(Source(name, b"", text.format(name), 4))
             continue
         try:
-            sources.append((name, call.input(name)))
+            sources.append(Source(name, call.input(name)))
         except OSError as error:
-            call.complain(f"can't read {name}: {error.strerror}")
-            status = 2
+            sources.append(Source(name, b"", f"can't read {name}: {error.strerror}", 2))
     apart = "separate" in given or "in-place" in given
-    groups = [[source] for source in sources] if apart else [sources]
-    for group in groups:
-        if not group:
-            continue
-        run = Run(call, given, script, [data for _, data in group], group[0][0])
-        ended = run.run()
-        if "in-place" in given:
-            _replace(call, given, group[0][0], run.output())
-        else:
+    run = Run(call, given, script, written)
+    for group in [[source] for source in sources] if apart else [sources]:
+        ended = run.run(group)
+        if "in-place" not in given:
             call.out(run.output())
+        elif not group[0].complaint:
+            _replace(call, given, group[0].name, run.output())
         if ended is not None:
-            return ended
-    return status
+            return run.status(ended)
+    return run.status(None)
 
 
 def _replace(call: Call, given: Given, name: str, data: bytes) -> None:
@@ -108,3 +137,4 @@ def _replace(call: Call, given: Given, name: str, data: bytes) -> None:
 
 
 COMMANDS: Mapping[str, Program] = {"sed": sed}
+"""This family's commands by name."""

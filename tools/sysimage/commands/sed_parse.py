@@ -2,87 +2,37 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from tools.sysimage.commands.regex import Pattern, compile_pattern
+from tools.sysimage.commands.sed_tree import Address, Command, MissingLabelError, Script, SedError
+from tools.sysimage.commands.sed_words import ESCAPES, plain, replacement
 
-_ESCAPES = {"n": "\n", "t": "\t", "f": "\f", "v": "\v", "a": "\a", "r": "\r"}
 _TEXT = "aic"
 _LABEL = "btT:"
 _FILE = "rRwW"
 _PLAIN = "=dDgGhHnNpPxzF"
 _NUMBER = "lqQL"
+_DIGITS = "0123456789"
+_MAX_DIGITS = 18
 _BRACKET = re.compile(r"\[\^?\]?(?:\[:\w+:\]|\[\..\.\]|\[=.=\]|[^\]\n])*\]")
 
 
-class SedError(Exception):
-    """A script that sed refuses; the message is its."""
+def parse(texts: Sequence[str], files: list[str], *, extended: bool = False, null: bool = False) -> Script:
+    """Reads the parts of a script, from -e and -f, each of which ends a line; `null` is the option -z.
 
-
-class MissingLabelError(SedError):
-    """A jump to a label that is not there: sed ends with 4."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """`kind` is "line", "last", "regex" (no pattern: the last one used), "step", "plus" or "multiple"."""
-
-    kind: str
-    number: int = 0
-    step: int = 0
-    pattern: Pattern | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a replacement: text, a group's number, or a change of case."""
-
-    text: str = ""
-    group: int = -1
-    case: str = ""  # "U", "L", "u", "l" or "E" for what follows
-
-
-@dataclass(slots=True)
-class Command:
-    """A command with its addresses. `jump` is the place of a block's end, or of a label, in the list."""
-
-    name: str
-    line: int
-    first: Address | None = None
-    second: Address | None = None
-    negated: bool = False
-    text: str = ""  # of a, i, c; a label; a file's name; of y, what is replaced
-    pattern: Pattern | None = None  # of s; None: the last one used
-    replacement: Sequence[Part] = ()
-    table: dict[str, str] = field(default_factory=dict)  # of y
-    number: int = 0  # of s: which match; of q, Q: the status; of l: the width
-    flags: frozenset[str] = frozenset()  # of s: "g", "p", "w"
-    jump: int = -1
-    active: bool = False  # whether a range has begun
-    until: int = -1  # the line on which the range ends
-
-
-@dataclass(slots=True)
-class Script:
-    """Commands in their order; `#n` as the first line is the option -n."""
-
-    commands: list[Command]
-    quiet: bool = False
-
-
-def parse(texts: Sequence[str], *, extended: bool = False) -> Script:
-    """Reads the parts of a script, from -e and -f, each of which ends a line.
-
-    Raises SedError, PatternError and UnmodelledPatternError.
+    The files that it writes are added to `files`, up to an error. Raises SedError, PatternError and
+    UnmodelledPatternError.
     """
-    reader = _Reader("\n".join(texts), extended)
+    reader = _Reader("\n".join(texts), extended, null, files)
     commands = reader.commands()
     return Script(commands, quiet=bool(re.match("#n(\n|$)", texts[0] if texts else "")))
 
 
 class _Reader:
-    def __init__(self, text: str, extended: bool) -> None:
+    def __init__(self, text: str, extended: bool, null: bool, files: list[str]) -> None:
         self._text = text
+        self._null = null
+        self._files = files
         self._at = 0
         self._extended = extended
         self._blocks: list[int] = []
@@ -124,8 +74,11 @@ class _Reader:
                     raise SedError("unexpected `,'")
         self._skip(" \t")
         negated = self._peek() == "!"
-        while self._peek() and self._peek() in "! \t":
+        if negated:
             self._at += 1
+            self._skip(" \t")
+            if self._peek() == "!":
+                raise SedError("multiple `!'s")
         name = self._peek()
         if not name or name == "\n":
             raise SedError("missing command")
@@ -135,6 +88,11 @@ class _Reader:
 
     def _arguments(self, command: Command) -> None:
         name = command.name
+        _check_addresses(command)
+        if name == "v":
+            if self._rest().strip(" \t;"):
+                raise SedError("expected newer version of sed")
+            return
         if name == "#":
             self._rest()
             return
@@ -146,24 +104,15 @@ class _Reader:
             self._made[self._blocks.pop()].jump = len(self._made)
             self._end()
         elif name in _TEXT:
-            command.text = self._inserted()
+            command.text, ended = self._inserted()
+            command.flags = frozenset() if ended else frozenset({"open"})
         elif name in _LABEL:
-            self._skip(" \t")
-            command.text = self._label(name)
-            if name == ":":
-                if not command.text:
-                    raise SedError('":" lacks a label')
-                self._labels[command.text] = len(self._made)
+            self._jump(command)
         elif name in _FILE:
-            self._skip(" \t")
-            command.text = self._rest()
-            if not command.text:
-                raise SedError("missing filename in r/R/w/W commands")
+            command.text = self._file_name(writes=name in "wW")
         elif name in _NUMBER:
             self._skip(" \t")
-            match = re.compile(r"\d*").match(self._text, self._at)
-            command.number = int(match[0] or -1) if match else -1
-            self._at = match.end() if match else self._at
+            command.number = self._integer() if self._peek() in _DIGITS and self._peek() else -1
             self._end()
         elif name == "s":
             self._substitute(command)
@@ -171,9 +120,31 @@ class _Reader:
             self._transliterate(command)
         elif name in _PLAIN:
             self._end()
+        elif name == "e":
+            raise SedError("the command e is not modelled")
         else:
             raise SedError(f"unknown command: `{name}'")
         self._made.append(command)
+
+    def _file_name(self, *, writes: bool) -> str:
+        self._skip(" \t")
+        name = self._rest()
+        if not name:
+            raise SedError("missing filename in r/R/w/W commands")
+        if writes:
+            self._files.append(name)
+        return name
+
+    def _jump(self, command: Command) -> None:
+        name = command.name
+        self._skip(" \t")
+        command.text = self._label(name)
+        if name == ":":
+            if not command.text:
+                raise SedError('":" lacks a label')
+            if command.text in self._labels:
+                raise SedError("a label that is there twice is not modelled")
+            self._labels[command.text] = len(self._made)
 
     def _end(self) -> None:
         """Nothing but the end of a command may follow."""
@@ -192,7 +163,7 @@ class _Reader:
 
     def _label(self, name: str) -> str:
         # Of ":", a label ends at a blank, and a command may follow.
-        match = re.compile(r"[^\s;]*" if name == ":" else r"[^;\n}]*").match(self._text, self._at)
+        match = re.compile(r"[^\s;]*" if name == ":" else r"[^\s;}#]*").match(self._text, self._at)
         text = match[0] if match else ""
         self._at += len(text)
         if name != ":":
@@ -201,12 +172,13 @@ class _Reader:
 
     def _address(self, *, second: bool = False) -> Address | None:
         char = self._peek()
-        if char.isdigit():
+        if char and char in _DIGITS:
             number = self._integer()
             self._skip(" \t")
-            if self._peek() == "~" and not second:
+            if self._peek() == "~":
                 self._at += 1
-                return Address("step", number, self._integer())
+                step = self._integer()
+                return Address("step", number, step) if step else Address("line", number)
             return Address("line", number)
         if char == "$":
             self._at += 1
@@ -221,33 +193,43 @@ class _Reader:
             letters = flags[0] if flags else ""
             self._at += len(letters)
             return Address("regex", pattern=self._pattern(text, "I" in letters, "M" in letters))
-        if second and char in ("+", "~"):
+        if char and char in "+~":
+            if not second:
+                raise SedError("an address of this form is not modelled")
             self._at += 1
             return Address("plus" if char == "+" else "multiple", self._integer())
         return None
 
     def _integer(self) -> int:
-        match = re.compile(r"\d+").match(self._text, self._at)
+        match = re.compile(r"[0-9]+").match(self._text, self._at)
         if match is None:
             raise SedError("expected number")
         self._at = match.end()
+        if len(match[0]) > _MAX_DIGITS:
+            raise SedError("so large a number is not modelled")
         return int(match[0])
 
     def _pattern(self, text: str, ignore_case: bool, multiline: bool) -> Pattern | None:
         if not text:
+            if ignore_case or multiline:
+                raise SedError("cannot specify modifiers on empty regexp")
             return None
+        if multiline and self._null:
+            raise SedError("the flag M with -z is not modelled")
         return compile_pattern(
             text, extended=self._extended, ignore_case=ignore_case, multiline=multiline, sed=True
         )
 
-    def _inserted(self) -> str:
+    def _inserted(self) -> tuple[str, bool]:
         """The text of a, i, c: after `\\` and a newline, or in one line."""
         self._skip(" \t")
+        below = False
         if self._peek() == "\\":
             # One line, of which the backslash keeps the blanks at its begin; or the lines that follow.
             self._at += 1
             newline = re.compile(r"[ \t]*\n").match(self._text, self._at)
             self._at = newline.end() if newline else self._at
+            below = newline is not None
         elif self._peek() in ("", "\n"):
             raise SedError("expected \\ after `a', `c' or `i'")
         out: list[str] = []
@@ -255,13 +237,17 @@ class _Reader:
             char = self._text[self._at]
             self._at += 1
             if char == "\\":
-                out.append(self._text[self._at : self._at + 1])
+                following = self._text[self._at : self._at + 1]
+                if following in ("c", "d", "o", "x"):
+                    raise SedError(f"the escape \\{following} is not modelled")
+                # At the begin of a line with the command, a backslash only keeps what follows.
+                out.append(ESCAPES.get(following, following) if out or below else following)
                 self._at += 1
             elif char == "\n":
-                break
+                return "".join(out) + char, True
             else:
                 out.append(char)
-        return "".join(out) + "\n"
+        return "".join(out), False
 
     def _substitute(self, command: Command) -> None:
         delimiter = self._peek()
@@ -269,7 +255,7 @@ class _Reader:
         if delimiter in ("", "\n", "\\"):
             raise SedError("unterminated `s' command")
         text = self._expression(delimiter, regex=True)
-        replacement = self._expression(delimiter)
+        new = self._expression(delimiter)
         flags: set[str] = set()
         ignore_case = multiline = False
         while True:
@@ -281,14 +267,13 @@ class _Reader:
                 ignore_case = True
             elif char in ("m", "M"):
                 multiline = True
-            elif char.isdigit():
+            elif char and char in _DIGITS:
                 self._at -= 1
                 command.number = self._integer()
                 if not command.number:
                     raise SedError("number option to `s' command may not be zero")
             elif char == "w":
-                self._skip(" \t")
-                command.text = self._rest()
+                command.text = self._file_name(writes=True)
                 flags.add("w")
                 break
             elif char == "e":
@@ -299,7 +284,7 @@ class _Reader:
                 break
         command.flags = frozenset(flags)
         command.pattern = self._pattern(text, ignore_case, multiline)
-        command.replacement = _replacement(replacement, delimiter)
+        command.replacement = replacement(new, delimiter)
         groups = max((part.group for part in command.replacement), default=0)
         if command.pattern is not None and groups > command.pattern.groups:
             raise SedError(f"invalid reference \\{groups} on `s' command's RHS")
@@ -325,9 +310,8 @@ class _Reader:
             elif char == "\\":
                 following = self._peek()
                 self._at += 1
-                if following == delimiter and delimiter not in "&123456789nt":
-                    # What is special in an expression is plain by its backslash.
-                    out.append(f"\\{delimiter}" if delimiter in ".*[]^$+?(){}|" else delimiter)
+                if following == delimiter and (regex or delimiter != "&"):
+                    out.append(delimiter)
                 else:
                     out.append(f"\\{following}")
             else:
@@ -336,7 +320,7 @@ class _Reader:
     def _transliterate(self, command: Command) -> None:
         delimiter = self._peek()
         self._at += 1
-        sides = [_plain(self._expression(delimiter)) for _ in range(2)]
+        sides = [plain(self._expression(delimiter)) for _ in range(2)]
         if len(sides[0]) != len(sides[1]):
             raise SedError("strings for `y' command are different lengths")
         for old, new in zip(*sides, strict=True):
@@ -344,50 +328,15 @@ class _Reader:
         self._end()
 
 
-def _plain(text: str) -> str:
-    out, at = [], 0
-    while at < len(text):
-        char = text[at]
-        at += 1
-        if char == "\\" and at < len(text):
-            char = _ESCAPES.get(text[at], text[at] if text[at] == "\\" else f"\\{text[at]}")
-            at += 1
-        out.append(char)
-    return "".join(out)
-
-
-def _replacement(text: str, delimiter: str) -> list[Part]:
-    parts: list[Part] = []
-    literal: list[str] = []
-
-    def flush() -> None:
-        if literal:
-            parts.append(Part("".join(literal)))
-            literal.clear()
-
-    at = 0
-    while at < len(text):
-        char = text[at]
-        at += 1
-        if char == "&":
-            flush()
-            parts.append(Part(group=0))
-        elif char == "\\" and at < len(text):
-            following = text[at]
-            at += 1
-            if following.isdigit():
-                flush()
-                parts.append(Part(group=int(following)))
-            elif following in "ULulE":
-                flush()
-                parts.append(Part(case=following))
-            elif following in _ESCAPES:
-                literal.append(_ESCAPES[following])
-            elif following in "cdox" and following != delimiter:
-                raise SedError(f"the escape \\{following} is not modelled")
-            else:
-                literal.append(following)
-        else:
-            literal.append(char)
-    flush()
-    return parts
+def _check_addresses(command: Command) -> None:
+    name, first, second = command.name, command.first, command.second
+    if first is None:
+        return
+    if name in ":}#":
+        raise SedError("comments and labels take no addresses")
+    if name in "qQ" and second is not None:
+        raise SedError("command only uses one address")
+    if first == Address("line", 0) and (second is None or second.kind != "regex"):
+        raise SedError("invalid usage of line address 0")
+    if second is not None and second.kind == "step":
+        raise SedError("an address of this form is not modelled")

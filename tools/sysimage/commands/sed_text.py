@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from tools.sysimage.commands.sed_parse import (
-    Part,
-)
+from tools.sysimage.commands.regex import Match
+from tools.sysimage.commands.sed_tree import Part
 
 
-def replacement(parts: Sequence[Part], match: re.Match[str]) -> str:
+def replacement(parts: Sequence[Part], match: Match | re.Match[str]) -> str:
     """Returns what stands in the place of a match."""
     out: list[str] = []
     case = once = ""

@@ -1,5 +1,7 @@
 """The bounds of a run: a script is someone else's, and a build has to end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tools.sysimage.scripts.failures import Refused
@@ -10,7 +12,10 @@ class Limits:
     """How much a script may do.
 
     Steps are commands and expansions; sizes are bytes. `word` is of one word after expansion, `expanded` of
-    all words together, `variables` of what variables hold, `output` of all that is written.
+    all words together, `variables` of what variables hold, `output` of all that is written. Of commands,
+    `work` counts what they do, each unit less than a microsecond; `text` is the size of one text of theirs,
+    `held` of all that one holds, `items` the lines or words that one is given, `stored` the size of files
+    that they make (a file counts for more than its bytes).
     """
 
     steps: int = 400_000
@@ -20,6 +25,11 @@ class Limits:
     fields: int = 200_000
     variables: int = 32 << 20
     output: int = 32 << 20
+    work: int = 12_000_000
+    text: int = 8 << 20
+    held: int = 32 << 20
+    items: int = 400_000
+    stored: int = 64 << 20
 
 
 class Meter:
@@ -34,6 +44,8 @@ class Meter:
         self._expanded = 0
         self._variables = 0
         self._output = 0
+        self._work = 0
+        self._stored = 0
 
     def refused(self, what: str, remedy: str) -> Refused:
         """Returns the one line that ends a script, with what was executed last."""
@@ -69,6 +81,35 @@ class Meter:
         if self._output > self.limits.output:
             raise self._beyond("bytes of output", self.limits.output)
 
+    def work(self, count: int) -> None:
+        """Counts what a command does."""
+        self._work += count
+        if self._work > self.limits.work:
+            raise self._beyond("units of work of commands", self.limits.work)
+
+    def text(self, size: int) -> None:
+        """Checks how large a text of a command becomes."""
+        if size > self.limits.text:
+            raise self._beyond("bytes in one text of a command", self.limits.text)
+        self.work(size >> 6)
+
+    def held(self, size: int) -> None:
+        """Checks how much a command holds."""
+        if size > self.limits.held:
+            raise self._beyond("bytes that a command holds", self.limits.held)
+
+    def items(self, count: int) -> None:
+        """Checks how many lines or words a command is given."""
+        if count > self.limits.items:
+            raise self._beyond("lines or words for one command", self.limits.items)
+        self.work(count)
+
+    def store(self, size: int) -> None:
+        """Counts what commands put into files."""
+        self._stored += size
+        if self._stored > self.limits.stored:
+            raise self._beyond("bytes in files that commands make", self.limits.stored)
+
     def nest(self, depth: int) -> None:
         """Checks how deep commands are within each other."""
         if depth > self.limits.depth:
@@ -81,3 +122,28 @@ class Meter:
 
     def _beyond(self, what: str, limit: int) -> Refused:
         return self.refused(f"more than {limit} {what}", "end the loop or recursion, or raise the limit")
+
+
+_RUNNING: list[Meter] = []
+
+
+@contextmanager
+def charged(meter: Meter) -> Iterator[None]:
+    """Has a meter count what is spent."""
+    _RUNNING.append(meter)
+    try:
+        yield
+    finally:
+        _RUNNING.pop()
+
+
+def spend(count: int) -> None:
+    """Counts work of whatever is deep within a command, on the script that runs; without one, nothing."""
+    if _RUNNING:
+        _RUNNING[-1].work(count)
+
+
+def store(size: int) -> None:
+    """Counts bytes of a file that a command makes, in the same way."""
+    if _RUNNING:
+        _RUNNING[-1].store(size)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tools.sysimage.scripts.execute import evaluate
 from tools.sysimage.scripts.failures import Refused, deep
 from tools.sysimage.scripts.files import Files
-from tools.sysimage.scripts.limits import Limits, Meter
+from tools.sysimage.scripts.limits import Limits, Meter, charged
 from tools.sysimage.scripts.machine import Machine, Programs
 from tools.sysimage.scripts.marked import inward, outward
 from tools.sysimage.scripts.streams import Sink, Stream
@@ -48,7 +48,7 @@ def run(machine: Machine, script: bytes, name: str, arguments: Sequence[str] = (
     machine.name = machine.meter.file = inward(name)
     machine.arguments = [inward(argument) for argument in arguments]
     try:
-        with deep():
+        with deep(), charged(machine.meter):
             return machine.conclude(lambda: machine.run_file(script.decode("latin-1")))
     except Refused as error:
         if error.placed:
