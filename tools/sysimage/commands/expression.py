@@ -99,12 +99,12 @@ class _Reader:
 
     def _match(self, text: str, pattern: str) -> str:
         try:
-            compiled = compile_pattern(f"^{pattern}" if not pattern.startswith("^") else pattern)
+            compiled = compile_pattern(pattern)
         except PatternError as error:
             raise _ExpressionError(str(error)) from error
         except UnmodelledPatternError as error:
             self._call.refuse(f"expr: the pattern {str(error)!r} is not modelled")
-        match = compiled.search(text)
+        match = compiled.match(text)
         if compiled.groups:
             return match[1] or "" if match else ""
         return str(match.end()) if match else "0"
