@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from tools.sysimage.commands.awk_data import JumpError, Value
 
-MAX_STEPS = 5_000_000
-
 
 class BreakError(JumpError):
     """The end of a loop."""
@@ -36,7 +34,26 @@ def inserted(text: str) -> Callable[[re.Match[str]], str]:
 
 
 def calculate(operator: str, left: float, right: float) -> float:
-    """Returns what an operator of arithmetic makes of two numbers."""
+    """Returns what an operator of arithmetic makes of two numbers.
+
+    What is no number has the sign that an operand has, or else that of x86-64.
+    """
+    try:
+        result = _calculated(operator, left, right)
+    except OverflowError:
+        # Of `^` alone: negative for an odd power of a negative number.
+        return -math.inf if left < 0 and math.fmod(right, 2) else math.inf
+    except ValueError:
+        # Of `^`: zero to a negative power, or a negative number to a broken one.
+        result = math.nan
+        if operator == "^" and not left:
+            return math.copysign(math.inf, left) if math.fmod(right, 2) else math.inf
+    if math.isnan(result):
+        return left if math.isnan(left) else right if math.isnan(right) else -math.nan
+    return result
+
+
+def _calculated(operator: str, left: float, right: float) -> float:
     if operator == "/" and not right:
         return math.copysign(math.inf, left) if left else math.nan
     if operator == "%" and not right:

@@ -1,5 +1,7 @@
 """The expressions of an awk program."""
 
+import math
+
 from tools.sysimage.commands.awk_tokens import Tokens
 from tools.sysimage.commands.awk_tree import AwkError, Node, unescape
 from tools.sysimage.commands.awk_words import ARITY, BUILTINS
@@ -155,6 +157,8 @@ class Expressions(Tokens):
         kind, value = self._kind, self._value
         if kind == "number":
             self._advance()
+            if math.isinf(float(value)):
+                raise AwkError(f"the number {value} is too large")
             return Node("number", (float(value),))
         if kind == "string":
             self._advance()

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.sysimage.commands.awk_calculation import MAX_STEPS, BreakError, ContinueError, ReturnError
+from tools.sysimage.commands.awk_calculation import BreakError, ContinueError, ReturnError
 from tools.sysimage.commands.awk_data import (
     ExitError,
     JumpError,
     Text,
     as_node,
-    as_number,
     decode,
     inward,
     outward,
@@ -130,9 +129,7 @@ class _Machine(Orders):
 
     def _execute(self, part: object) -> None:
         node = as_node(part)
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            self._call.refuse("awk: the program does not end")
+        self._meter.work(6)
         _STATEMENTS[node.kind](self, *node.parts)
 
     def _block(self, *statements: object) -> None:
@@ -195,7 +192,7 @@ class _Machine(Orders):
 
     def _exit(self, value: object) -> None:
         if value is not None:
-            self._status = int(as_number(self._value(value))) & 0xFF
+            self._status = self._whole(self._value(value)) & 0xFF
         raise ExitError
 
     def _return(self, value: object) -> None:

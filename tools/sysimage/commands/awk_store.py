@@ -25,6 +25,8 @@ from tools.sysimage.commands.awk_tree import AwkError, Function, Node, Program, 
 from tools.sysimage.commands.call import Call
 from tools.sysimage.commands.regex import Pattern, compile_pattern
 
+ELEMENT = 150  # bytes of an element of an array, beside its characters
+
 
 class Store:
     """What a program has: its input's records, fields, and variables."""
@@ -60,7 +62,8 @@ class Store:
         self._fields: list[Value] | None = []
         self._active: set[int] = set()  # ranges that have begun, by their rule
         self._status = 0
-        self._steps = 0
+        self._meter = call.machine.meter
+        self._size = 0  # of what variables hold
         self._records: list[str] = []
         self._argument = 1
         self._used_file = False
@@ -153,6 +156,7 @@ class Store:
         return self._fields
 
     def _split(self, text: str, separator: str) -> list[str]:
+        self._meter.work(len(text) >> 2)
         if separator == " ":
             return text.split()
         if not text:
@@ -193,15 +197,32 @@ class Store:
             self._set_record(self._text(value))
             return
         fields = self._all_fields()
+        self._meter.items(number)
         fields += [""] * (number - len(fields))
         fields[number - 1] = value
         self._join()
 
     def _join(self) -> None:
         fields = self._all_fields()
-        self._record = self._text(self.globals["OFS"]).join(self._text(part) for part in fields)
+        texts = [self._text(part) for part in fields]
+        separator = self._text(self.globals["OFS"])
+        self._meter.text(sum(map(len, texts)) + len(separator) * len(texts))
+        self._record = separator.join(texts)
         self._fields = fields
         self._joined = True
+
+    def _whole(self, value: Value | None) -> int:
+        """A number without its fraction; one that has no end, or is none, is beyond what is modelled."""
+        number = as_number(value)
+        if not math.isfinite(number):
+            self._call.refuse(f"awk: the number {self._text(number)} is not modelled here")
+        return math.trunc(number)
+
+    def _hold(self, new: Value | None, old: object) -> None:
+        """Counts what variables hold."""
+        self._size += len(new) if isinstance(new, str) else 0
+        self._size -= len(old) if isinstance(old, str) else 0
+        self._meter.held(self._size)
 
     def _place(self, name: str) -> dict[str, Value | Array | None]:
         if self._frames and name in self._frames[-1].values:
@@ -232,15 +253,24 @@ class Store:
             name = str(target.parts[0])
             if name == "NF":
                 fields = self._all_fields()
-                count = int(as_number(value))
+                count = self._whole(value)
+                self._meter.items(count)
                 fields[count:] = [""] * (count - len(fields)) if count > len(fields) else []
                 self._join()
                 return
-            self._place(name)[name] = value
+            place = self._place(name)
+            self._hold(value, place.get(name))
+            place[name] = value
         elif target.kind == "index":
-            self._array(str(target.parts[0]))[self._key(target.parts[1])] = value
+            array, key = self._array(str(target.parts[0])), self._key(target.parts[1])
+            if key in array:
+                self._hold(value, array[key])
+            else:
+                self._size += ELEMENT + len(key)
+                self._hold(value, "")
+            array[key] = value
         elif target.kind == "field":
-            self._set_field(int(as_number(self._value(target.parts[0]))), value)
+            self._set_field(self._whole(self._value(target.parts[0])), value)
         elif target.kind == "grouping":
             self._assign(as_node(target.parts[0]), value)
         else:
@@ -248,7 +278,12 @@ class Store:
 
     def _key(self, subscript: object) -> str:
         parts = as_node(subscript).parts
-        return self._text(self.globals["SUBSEP"]).join(self._text(self._value(part)) for part in parts)
+        return self._text(self.globals["SUBSEP"]).join(self._key_text(self._value(part)) for part in parts)
+
+    def _key_text(self, value: Value | None) -> str:
+        if isinstance(value, float) and math.isinf(value):
+            self._call.refuse("awk: an infinite number as a subscript is not modelled")
+        return self._text(value)
 
     def _text(self, value: Value | Array | None, form: str = "CONVFMT") -> str:
         if value is None:
@@ -258,7 +293,7 @@ class Store:
         if isinstance(value, dict):
             raise AwkError("an array where a value should be")
         if math.isnan(value):
-            self._call.refuse("awk: what is not a number is not modelled")
+            return "-nan" if math.copysign(1, value) < 0 else "+nan"
         if math.isinf(value):
             return "+inf" if value > 0 else "-inf"
         if value == int(value) and -(2.0**63) <= value < 2.0**64:
@@ -307,13 +342,14 @@ class Store:
             if len(rest) < 1 + (width == "*") + (precision == "*"):
                 # mawk writes what comes before, and fails.
                 self._call.refuse(f"awk: the format {form!r} with too few arguments is not modelled")
-            numbers = [
-                str(int(as_number(rest.pop(0)))) if part == "*" else part for part in (width, precision)
-            ]
+            numbers = [str(self._whole(rest.pop(0))) if part == "*" else part for part in (width, precision)]
             value = rest.pop(0)
             if any(int(part or 0) > MAX_WIDTH for part in numbers):
                 self._call.refuse("awk: so wide a field is not modelled")
             spec = f"%{flags}{numbers[0] or ''}" + (f".{numbers[1] or 0}" if "." in match[0] else "")
+            number = as_number(value) if letter in "diouxXeEfFgG" or not isinstance(value, str) else 0.0
+            if letter != "s" and not math.isfinite(number):
+                return self._text(number)
             if letter == "c":
                 numeric = not isinstance(value, str) or looks_numeric(value)
                 text = byte(int(as_number(value))) if numeric else self._text(value)[:1] or "\0"
@@ -321,12 +357,14 @@ class Store:
             if letter == "s":
                 return (spec + "s") % self._text(value)
             if letter in "di":
-                return (spec + "d") % math.trunc(as_number(value))
+                return (spec + "d") % math.trunc(number)
             if letter in "ouxX":
-                whole = math.trunc(as_number(value)) & ((1 << 64) - 1)
+                whole = math.trunc(number) & ((1 << 64) - 1)
                 return (spec + ("d" if letter == "u" else letter)) % whole
             if letter in "eEfFgG":
                 return (spec + letter) % as_number(value)
             raise AwkError(f"bad conversion {match[0]!r}")
 
-        return FORMAT.sub(piece, form)
+        made = FORMAT.sub(piece, form)
+        self._meter.text(len(made))
+        return made

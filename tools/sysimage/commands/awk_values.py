@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable
 
-from tools.sysimage.commands.awk_calculation import MAX_STEPS, ReturnError, calculate, inserted
+from tools.sysimage.commands.awk_calculation import ReturnError, calculate, inserted
 from tools.sysimage.commands.awk_data import (
     Frame,
     Text,
@@ -12,8 +12,11 @@ from tools.sysimage.commands.awk_data import (
     as_node,
     as_number,
 )
+from tools.sysimage.commands.awk_store import ELEMENT
 from tools.sysimage.commands.awk_streams import Streams
 from tools.sysimage.commands.awk_tree import AwkError, Node
+
+_PART = 120  # bytes of two pieces of a text, beside their characters
 
 
 class Values(Streams):
@@ -21,9 +24,7 @@ class Values(Streams):
 
     def _value(self, part: object) -> Value | None:
         node = as_node(part)
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            self._call.refuse("awk: the program does not end")
+        self._meter.work(5)
         return _VALUES[node.kind](self, *node.parts)
 
     def _constant(self, value: Value) -> Value:
@@ -38,10 +39,15 @@ class Values(Streams):
     def _index_value(self, name: str, subscript: object) -> Value | None:
         array = self._array(name)
         # To ask for an element makes it.
-        return array.setdefault(self._key(subscript), Text(""))
+        key = self._key(subscript)
+        if key not in array:
+            self._size += ELEMENT + len(key)
+            self._hold(None, None)
+            array[key] = Text("")
+        return array[key]
 
     def _field_value(self, number: object) -> Value | None:
-        return self._get_field(int(as_number(self._value(number))))
+        return self._get_field(self._whole(self._value(number)))
 
     def _grouping(self, *parts: object) -> Value | None:
         return self._value(parts[0])
@@ -70,7 +76,9 @@ class Values(Streams):
         return float(self._compare(operator, self._value(left), self._value(right)))
 
     def _concat(self, left: object, right: object) -> str:
-        return self._text(self._value(left)) + self._text(self._value(right))
+        first, second = self._text(self._value(left)), self._text(self._value(right))
+        self._meter.text(len(first) + len(second))
+        return first + second
 
     def _arithmetic(self, operator: str, left: object, right: object) -> float:
         return calculate(operator, as_number(self._value(left)), as_number(self._value(right)))
@@ -161,6 +169,8 @@ class Values(Streams):
         if name == "length":
             return float(len(texts[0] if texts else self._record))
         if name == "substr":
+            if any(not math.isfinite(as_number(value)) for value in values[1:]):
+                self._call.refuse("awk: substr at an infinite number is not modelled")
             return _part(texts[0], *map(as_number, values[1:]))
         if name == "sprintf":
             return self._format(texts[0], values[1:])
@@ -180,6 +190,7 @@ class Values(Streams):
             parts = self._split(text, separator)
         array = self._array(str(as_node(arguments[1]).parts[0]))
         array.clear()
+        self._meter.items(len(parts))
         array.update({str(at): Text(part) for at, part in enumerate(parts, 1)})
         return float(len(parts))
 
@@ -189,7 +200,7 @@ class Values(Streams):
         new = self._text(self._value(arguments[1]))
         text = self._text(self._value(target))
         out: list[str] = []
-        at = count = done = 0
+        at = count = done = size = 0
         before = -1
         while at <= len(text) and (match := pattern.search(text, at)):
             begin, end = match.span()
@@ -198,7 +209,10 @@ class Values(Streams):
                 continue
             before = end
             count += 1
-            out += [text[done:begin], re.sub(r"(\\*)&", inserted(match[0]), new)]
+            made = re.sub(r"(\\*)&", inserted(match[0]), new)
+            size += len(made) + _PART
+            self._meter.text(size)
+            out += [text[done:begin], made]
             done = end
             if not every:
                 break
@@ -218,6 +232,23 @@ def _part(text: str, start: float, count: float | None = None) -> str:
     return text[begin - 1 : max(begin - 1 + length, 0)]
 
 
+def _exponential(number: float) -> float:
+    try:
+        return math.exp(number)
+    except OverflowError:
+        return math.inf
+
+
+def _logarithm(number: float) -> float:
+    if not number:
+        return -math.inf
+    return math.log(number) if number > 0 else -math.nan
+
+
+def _root(number: float) -> float:
+    return -math.nan if number < 0 else math.sqrt(number)
+
+
 _OF_TEXTS: dict[str, Callable[..., Value]] = {
     "index": lambda text, part: float(text.find(part) + 1),
     "tolower": str.lower,
@@ -225,12 +256,12 @@ _OF_TEXTS: dict[str, Callable[..., Value]] = {
 }
 _OF_NUMBERS: dict[str, Callable[..., float]] = {
     "atan2": math.atan2,
-    "cos": math.cos,
-    "exp": math.exp,
-    "int": math.trunc,
-    "log": math.log,
-    "sin": math.sin,
-    "sqrt": math.sqrt,
+    "cos": lambda number: math.cos(number) if math.isfinite(number) else -math.nan,
+    "exp": _exponential,
+    "int": lambda number: math.trunc(number) if math.isfinite(number) else number,
+    "log": _logarithm,
+    "sin": lambda number: math.sin(number) if math.isfinite(number) else -math.nan,
+    "sqrt": _root,
 }
 _VALUES: dict[str, Callable[..., Value | None]] = {
     "&&": Values._both,

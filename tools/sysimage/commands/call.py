@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from tools.sysimage.commands.options import BadOptionError, Given, parse
+from tools.sysimage.commands.regex_parse import UnmodelledPatternError
 from tools.sysimage.commands.tree_files import TreeFiles
 from tools.sysimage.commands.world import Left, World
 from tools.sysimage.core.tree import file
@@ -92,7 +93,7 @@ class Call:
 
     def stdin(self) -> bytes:
         """Reads all that is left of the input."""
-        return read_all(self.machine.stream(0))
+        return self._counted(read_all(self.machine.stream(0)))
 
     def input(self, name: str) -> bytes:
         """Returns the bytes of a file, of the input for "-". Raises OSError."""
@@ -102,7 +103,14 @@ class Call:
             return b""
         if name in RANDOM:
             return read_all(self.machine.random(self.machine, name))
-        return self.files.read(self.path(name))
+        return self._counted(self.files.read(self.path(name)))
+
+    def _counted(self, data: bytes) -> bytes:
+        """Counts what is read as work: lines are held one by one, mostly."""
+        meter = self.machine.meter
+        meter.work(len(data) >> 6)
+        meter.items(data.count(b"\n"))
+        return data
 
     def out(self, text: str | bytes) -> None:
         """Writes to the output."""
@@ -135,6 +143,8 @@ class Call:
         self.world.called[self.name] += 1
         try:
             status = command(self)
+        except UnmodelledPatternError as error:
+            self.refuse(f"{self.name}: the pattern {str(error)!r} is not modelled")
         except OSError as error:
             if error.filename is None:
                 raise

@@ -339,6 +339,7 @@ def truncate(call: Call) -> int:
                 if text[0] in "+-":
                     size = max(0, inode.content.size + (size if text[0] == "+" else -size))
             data = writable(inode).data
+            call.machine.meter.store(max(size - len(data), 0))
             del data[size:]
             data.extend(bytes(size - len(data)))
         except OSError as error:

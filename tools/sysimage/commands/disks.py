@@ -164,6 +164,7 @@ def _source(call: Call, name: str, size: int, count: int | None, skip: int) -> b
     if name == "/dev/zero":
         if count is None:
             not_modelled(call, "an endless input")
+        call.machine.meter.held(size * count)
         return bytes(size * count)
     if name in RANDOM:
         if count is None:
@@ -183,6 +184,7 @@ def _put(call: Call, name: str, data: bytes, offset: int, conversions: set[str])
         call.files.add(where, inode)
     elif inode.kind is not Kind.FILE:
         raise OSError(errno.EISDIR, "Is a directory")
+    call.machine.meter.held(offset)
     old = inode.read()
     tail = old[offset + len(data) :] if "notrunc" in conversions else b""
     inode.content = Buffer(old[:offset].ljust(offset, b"\0") + data + tail)

@@ -7,14 +7,23 @@ from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.regex import PatternError, UnmodelledPatternError, compile_pattern
 
 _LEVELS = (("|",), ("&",), ("<", "<=", "=", "==", "!=", ">=", ">"), ("+", "-"), ("*", "/", "%"), (":",))
+_MAX_DIGITS = 1_000
 
 
 class _ExpressionError(Exception):
     pass
 
 
+class _TooLargeError(Exception):
+    """A number that takes long to calculate with."""
+
+
 def _integer(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"-?[0-9]+", text) else None
+    if re.fullmatch(r"-?[0-9]+", text) is None:
+        return None
+    if len(text) > _MAX_DIGITS:
+        raise _TooLargeError
+    return int(text)
 
 
 def _is_null(text: str) -> bool:
@@ -117,6 +126,8 @@ def expr(call: Call) -> int:
         words.pop(0)
     try:
         value = _Reader(call, words).value()
+    except _TooLargeError:
+        call.refuse(f"expr: a number of more than {_MAX_DIGITS} digits is not modelled")
     except _ExpressionError as error:
         call.complain(str(error))
         return 2

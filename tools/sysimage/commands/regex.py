@@ -96,14 +96,18 @@ class Pattern:
         size = (len(text) - start) // _STEP + 1
         cost = self._costs.get(size)
         if cost is None:
-            each = ways(self._node, size * _STEP)
-            # One that can be tried in one way alone takes no longer than the text is.
-            cost = each if self._anchored or each == 1 else each * (size * _STEP + 1)
-            self._costs[size] = cost
-        if cost > MANY:
+            cost = self._costs[size] = self._cost(size * _STEP)
+        if not cost:
             return False
-        spend(1 + (cost >> 8) + (size >> 2))
+        spend(cost)
         return True
+
+    def _cost(self, size: int) -> int:
+        """How much work it is for Python at most, on so many characters; 0 if that is too much."""
+        each = ways(self._node, size)
+        # One that can be tried in one way alone takes no longer than the text is.
+        cost = each if self._anchored or each == 1 else each * (size + 1)
+        return 0 if cost > MANY else 1 + (cost >> 10) + (size >> 7)
 
     def search(self, text: str, start: int = 0) -> Match | re.Match[str] | None:
         """Finds the leftmost match from `start` on, and of those the longest."""

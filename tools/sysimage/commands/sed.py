@@ -131,6 +131,7 @@ def _replace(call: Call, given: Given, name: str, data: bytes) -> None:
         folder, _, last = path.rpartition("/")
         backup = suffix.replace("*", last) if "*" in suffix else last + suffix
         call.files.rename(path, backup if "/" in backup else f"{folder}/{backup}")
+    call.machine.meter.store(len(data))
     made = file(data, inode.mode, inode.uid, inode.gid, origin=call.world.who)
     made.xattrs = inode.xattrs
     call.files.tree.put(where, made)

@@ -48,6 +48,8 @@ class _Reader:
         if self._blocks:
             raise SedError("unmatched `{'")
         for command in self._made:
+            if command.name in "rR" and command.text in self._files:
+                raise SedError("a file that a script reads and writes is not modelled")
             if command.name in "btT":
                 if command.text and command.text not in self._labels:
                     raise MissingLabelError(f"can't find label for jump to `{command.text}'")
@@ -229,6 +231,9 @@ class _Reader:
             self._at += 1
             newline = re.compile(r"[ \t]*\n").match(self._text, self._at)
             self._at = newline.end() if newline else self._at
+            if self._at >= len(self._text) and newline is None:
+                # Nothing comes: not even the newline that ends a text.
+                return "", True
             below = newline is not None
         elif self._peek() in ("", "\n"):
             raise SedError("expected \\ after `a', `c' or `i'")
@@ -285,9 +290,9 @@ class _Reader:
         command.flags = frozenset(flags)
         command.pattern = self._pattern(text, ignore_case, multiline)
         command.replacement = replacement(new, delimiter)
-        groups = max((part.group for part in command.replacement), default=0)
-        if command.pattern is not None and groups > command.pattern.groups:
-            raise SedError(f"invalid reference \\{groups} on `s' command's RHS")
+        command.groups = max((part.group for part in command.replacement), default=0)
+        if command.pattern is not None and command.groups > command.pattern.groups:
+            raise SedError(f"invalid reference \\{command.groups} on `s' command's RHS")
 
     def _expression(self, delimiter: str, *, regex: bool = False) -> str:
         """Reads up to a delimiter, and past it; escapes are left as they are but those of the delimiter.

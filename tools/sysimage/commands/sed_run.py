@@ -1,7 +1,9 @@
 """What sed's commands do with lines."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
+from tools.sysimage.commands.regex import Match, Pattern
 from tools.sysimage.commands.sed_ranges import Selection
 from tools.sysimage.commands.sed_stream import Source
 from tools.sysimage.commands.sed_text import replacement, visible
@@ -9,7 +11,7 @@ from tools.sysimage.commands.sed_tree import Command
 
 _DELETED, _AGAIN = -1, -2
 _PART = 60  # bytes of a piece of a text, beside its characters
-_STEP = 6  # units of work of one command
+_STEP = 2  # units of work of one command
 
 
 class _EndError(Exception):
@@ -209,25 +211,22 @@ class Run(Selection):
 
     def _substitute(self, command: Command) -> None:
         pattern = self._regex(command.pattern)
-        if pattern.groups < max((part.group for part in command.replacement), default=0):
+        if pattern.groups < command.groups:
             self._call.refuse("sed: an empty expression lacks the subexpression of a replacement")
         space = self._space
+        first = pattern.search(space, 0)
+        if first is None:
+            return
         out: list[str] = []
-        at = count = size = 0
+        count = size = 0
         done = 0  # up to where the text is in `out`
-        before = -1  # where the last match ended
         replaced = False
         wanted = command.number or 1
-        while at <= len(space) and (match := pattern.search(space, at)):
+        for match in _matches(pattern, space, first):
             begin, end = match.span()
-            at = end if end > begin else end + 1
-            if begin == end == before:
-                # Nothing, right behind another match, is none.
-                continue
             more = "g" in command.flags or count + 1 < wanted
             if more and begin == end and not space[begin : begin + 1].isascii():
                 self._call.refuse("sed: an empty match before a character of several bytes is not modelled")
-            before = end
             count += 1
             if count < wanted:
                 continue
@@ -249,3 +248,17 @@ class Run(Selection):
             self._print(self._space, self._space_end)
         if "w" in command.flags:
             self._to_file(command.text, self._space, self._space_end)
+
+
+def _matches(
+    pattern: Pattern, space: str, first: Match | re.Match[str] | None
+) -> Iterator[Match | re.Match[str]]:
+    """Yields the matches from the first on; nothing, right behind another match, is none."""
+    match, before = first, -1
+    while match is not None:
+        begin, end = match.span()
+        if not begin == end == before:
+            yield match
+        before = end
+        at = end if end > begin else end + 1
+        match = pattern.search(space, at) if at <= len(space) else None

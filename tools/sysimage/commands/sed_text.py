@@ -21,12 +21,19 @@ def replacement(parts: Sequence[Part], match: Match | re.Match[str]) -> str:
         text = part.text if part.group < 0 else (match[part.group] or "")
         if not text:
             continue
-        text = text.upper() if case == "U" else text.lower() if case == "L" else text
+        if case:
+            text = "".join(_cased(char, case) for char in text)
         if once:
-            text = (text[0].upper() if once == "u" else text[0].lower()) + text[1:]
+            text = _cased(text[0], once.upper()) + text[1:]
             once = ""
         out.append(text)
     return "".join(out)
+
+
+def _cased(char: str, case: str) -> str:
+    """A character in another case; one that would become two stays."""
+    made = char.upper() if case == "U" else char.lower()
+    return made if len(made) == 1 else char
 
 
 def visible(text: str, width: int) -> str:

@@ -45,6 +45,7 @@ class Command:
     text: str = ""  # of a, i, c; a label; a file's name; of y, what is replaced
     pattern: Pattern | None = None  # of s; None: the last one used
     replacement: Sequence[Part] = ()
+    groups: int = 0  # the last subexpression that the replacement has
     table: dict[str, str] = field(default_factory=dict)  # of y
     number: int = 0  # of s: which match; of q, Q: the status; of l: the width
     flags: frozenset[str] = frozenset()  # of s: "g", "p", "w"

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file, symlink
 from tools.sysimage.scripts.files import Access, Content, Status
 from tools.sysimage.scripts.files import Kind as ShellKind
+from tools.sysimage.scripts.limits import spend, store
 
 _MAX_LINKS = 40
 _MAX_NAME = 255
+_MAX_PATH = 4096
 NULL = (1, 3)  # the device /dev/null
 _WRITTEN = 10**18  # nanoseconds: what a script has written is newer than what was unpacked
+_INODE = 1 << 10  # bytes for which a file counts, however short it is
+_WORK = 150  # units of work of making a file
 _CAPABILITY = "security.capability"
 _KINDS = {
     Kind.FILE: ShellKind.FILE,
@@ -30,6 +34,7 @@ class Buffer:
     __slots__ = ("data",)
 
     def __init__(self, data: bytes | bytearray = b"") -> None:
+        store(len(data))
         self.data = bytearray(data)
 
     @property
@@ -64,6 +69,7 @@ class _Open:
     def write(self, offset: int, data: bytes) -> None:
         content = writable(self._inode)
         if len(content.data) < offset:
+            store(offset - len(content.data))
             content.data.extend(bytes(offset - len(content.data)))
         content.data[offset : offset + len(data)] = data
 
@@ -163,9 +169,11 @@ class TreeFiles:
 
         Raises OSError: ENOENT if a directory above is missing, ENOTDIR if it is none, ELOOP, ENAMETOOLONG.
         """
-        todo = [part for part in reversed(path.split("/")) if part]
         if not path:
             raise failure(errno.ENOENT, path)
+        if len(path) >= _MAX_PATH:
+            raise failure(errno.ENAMETOOLONG, path)
+        todo = [part for part in reversed(path.split("/")) if part]
         done: list[str] = []
         links = 0
         inode: Inode | None = self.tree[""]
@@ -235,6 +243,8 @@ class TreeFiles:
 
     def add(self, where: str, inode: Inode) -> None:
         """Puts a new inode at a path of the tree's; S_ISGID of its directory gives it a group (inode(7))."""
+        store(_INODE)
+        spend(_WORK)
         above = self.tree[where.rpartition("/")[0]]
         if self.uid or self.gid:
             inode.uid, inode.gid = self.uid, self.gid
@@ -271,6 +281,7 @@ class TreeFiles:
         where = self.new(path)
         if path.endswith("/"):
             raise failure(errno.ENOENT, path)
+        store(_INODE)
         self.tree.put(where, inode)
 
     def unlink(self, path: str) -> None:

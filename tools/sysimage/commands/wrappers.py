@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from tools.sysimage.commands.call import Call, Command
 
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)[smhd]?")
+_ENDLESS = re.compile(r"[-+]?inf(inity)?[smhd]?", re.IGNORECASE)
 
 
 def env(call: Call) -> int:
@@ -91,6 +92,8 @@ def sleep(call: Call) -> int:
     words = call.options().operands
     if not words:
         return call.complain("missing operand")
+    if any(_ENDLESS.fullmatch(word) for word in words):
+        call.refuse("sleep: it would not end")
     bad = [word for word in words if not _DURATION.fullmatch(word)]
     return call.complain(f"invalid time interval '{bad[0]}'") if bad else 0
 

@@ -33,6 +33,7 @@ def xargs(call: Call) -> int:
     )  # fmt: skip
     data = call.input(call.path(given.value("arg-file"))) if "arg-file" in given else call.stdin()
     text = data.decode("utf-8", "surrogateescape")
+    call.machine.meter.work(len(text))
     command = list(given.operands) or ["echo"]
     delimiter = (
         "\0" if given.last("null", "delimiter") == "null" else _delimiter(call, given.value("delimiter"))
@@ -54,6 +55,7 @@ def xargs(call: Call) -> int:
         what = "by default quotes are special to xargs unless you use the -0 option"
         call.complain(f"unmatched {error} quote; {what}")
         return 1
+    call.machine.meter.items(sum(map(len, items)))
     each = 1 if token else lines or int(given.value("max-args", "0")) or len(items) or 1
     groups = [[*chain(*items[at : at + each])] for at in range(0, len(items), each)]
     if not groups and not token and "no-run-if-empty" not in given:

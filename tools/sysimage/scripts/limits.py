@@ -25,7 +25,7 @@ class Limits:
     fields: int = 200_000
     variables: int = 32 << 20
     output: int = 32 << 20
-    work: int = 12_000_000
+    work: int = 20_000_000
     text: int = 8 << 20
     held: int = 32 << 20
     items: int = 400_000

@@ -257,7 +257,7 @@ class Machine:
 
     def subshell(self) -> Machine:
         """Returns a copy whose changes stay its own; files and what is counted are shared."""
-        self.meter.step(2 + (len(self.functions) >> 4))
+        self.meter.step(4 + (len(self.functions) >> 4))
         child = copy.copy(self)
         child.flow = copy.copy(self.flow)
         child.getopts = copy.copy(self.getopts)

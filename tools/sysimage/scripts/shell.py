@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.scripts.execute import evaluate
 from tools.sysimage.scripts.failures import Refused, deep
 from tools.sysimage.scripts.files import Files
@@ -9,6 +10,8 @@ from tools.sysimage.scripts.limits import Limits, Meter, charged
 from tools.sysimage.scripts.machine import Machine, Programs
 from tools.sysimage.scripts.marked import inward, outward
 from tools.sysimage.scripts.streams import Sink, Stream
+
+_LONGEST = 120  # characters of an error that is none of a script
 
 
 def shell(
@@ -54,6 +57,19 @@ def run(machine: Machine, script: bytes, name: str, arguments: Sequence[str] = (
         if error.placed:
             raise
         raise machine.meter.refused(*str(error).rsplit("; ", 1)) from None
+    except ToolError:
+        raise
+    except Exception as error:
+        raise machine.meter.refused(
+            f"the interpreter has failed ({_described(error)})", "this is a defect: report it with the script"
+        ) from error
+
+
+def _described(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said[:_LONGEST]}"
 
 
 def run_program(machine: Machine, script: bytes, argv: Sequence[str], *, bash: bool = False) -> int:
@@ -62,6 +78,7 @@ def run_program(machine: Machine, script: bytes, argv: Sequence[str], *, bash: b
     It has the exported variables, the directory, the umask and the open files of its caller, and counts
     with it.
     """
+    machine.meter.step(8)
     child = Machine(
         machine.files,
         machine.programs,
