@@ -9,6 +9,7 @@ from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file
 from tools.sysimage.debian.unpack import Unpacker
 from tools.sysimage.effects.root import Root
 from tools.sysimage.scripts import shell as shells
+from tools.sysimage.scripts.limits import Limits
 from tools.sysimage.scripts.machine import Machine
 
 
@@ -34,24 +35,38 @@ def world(files: dict[str, bytes] | None = None) -> World:
     return made
 
 
-def run(made: World, script: bytes, directory: str = "/", *, bash: bool = False) -> tuple[int, bytes, bytes]:
+def run(
+    made: World,
+    script: bytes,
+    directory: str = "/",
+    limits: Limits | None = None,
+    *,
+    bash: bool = False,
+) -> tuple[int, bytes, bytes]:
     """Runs a script in a world. Returns its status, its output and its complaints."""
-    machine = machine_of(made, directory)
+    machine = machine_of(made, directory, limits)
     machine.bash, machine.search = bash, search
     status = shells.run(machine, script, "script")
     return status, shells.output(machine, 1), shells.output(machine, 2)
 
 
-def machine_of(made: World, directory: str = "/") -> Machine:
+def machine_of(made: World, directory: str = "/", limits: Limits | None = None) -> Machine:
     """A shell in a world."""
     variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-    return shells.shell(made.files, Programs(made).find, variables=variables, directory=directory)
+    find = Programs(made).find
+    return shells.shell(made.files, find, variables=variables, directory=directory, limits=limits)
 
 
-def interpret(script: bytes, files: dict[str, bytes] | None = None, *, bash: bool = False) -> Outcome:
+def interpret(
+    script: bytes,
+    files: dict[str, bytes] | None = None,
+    limits: Limits | None = None,
+    *,
+    bash: bool = False,
+) -> Outcome:
     """Runs a script in /work, which has these files."""
     made = world({f"work/{name}": data for name, data in (files or {}).items()})
-    status, stdout, _ = run(made, script, "/work", bash=bash)
+    status, stdout, _ = run(made, script, "/work", limits, bash=bash)
     return Outcome(stdout, status, _snapshot(made.root.tree))
 
 

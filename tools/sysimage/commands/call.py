@@ -17,6 +17,8 @@ from tools.sysimage.scripts.streams import read_all
 # What scripts do with a file that a program has just made.
 _FOLLOWING = ("cat", "chgrp", "chmod", "chown", "cp", "install", "ln", "mv", "restorecon")
 
+_ENDLESS = ("/dev/zero", "/dev/full")
+
 type Command = Callable[[Call], int]
 """Does what a program does, and returns its status. Raises OSError for what the program would complain of."""
 
@@ -101,6 +103,8 @@ class Call:
             return self.stdin()
         if name == "/dev/null":
             return b""
+        if name in _ENDLESS:
+            self.refuse(f"{self.name}: {name} has no end")
         if name in RANDOM:
             return read_all(self.machine.random(self.machine, name))
         return self._counted(self.files.read(self.path(name)))

@@ -16,6 +16,7 @@ from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.scripts.marked import inward
 from tools.sysimage.scripts.patterns import matches
 
+_WORK = 40  # units of work of looking at a file
 _UNITS = {"c": 1, "w": 2, "b": 512, "k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -61,6 +62,7 @@ class _Search:
         return Found(name, start, where, inode or link, depth, link)
 
     def _visit(self, found: Found, test: Test) -> None:
+        self.call.machine.meter.work(_WORK + found.depth)
         self.pruned = False
         within = self.least <= found.depth
         if within and not self.depth_first:

@@ -16,6 +16,7 @@ _MAX_PATH = 4096
 NULL = (1, 3)  # the device /dev/null
 _WRITTEN = 10**18  # nanoseconds: what a script has written is newer than what was unpacked
 _INODE = 1 << 10  # bytes for which a file counts, however short it is
+_DEEP = 12  # components of a path, from which on it counts as work
 _WORK = 150  # units of work of making a file
 _CAPABILITY = "security.capability"
 _KINDS = {
@@ -174,6 +175,8 @@ class TreeFiles:
         if len(path) >= _MAX_PATH:
             raise failure(errno.ENAMETOOLONG, path)
         todo = [part for part in reversed(path.split("/")) if part]
+        if len(todo) > _DEEP:
+            spend(len(todo) ** 2 >> 2)
         done: list[str] = []
         links = 0
         inode: Inode | None = self.tree[""]
