@@ -8,6 +8,7 @@ from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.options import Given
 from tools.sysimage.commands.regex import Pattern, PatternError, UnmodelledPatternError, compile_pattern
 from tools.sysimage.commands.regex_sets import WORD
+from tools.sysimage.commands.timed import in_time
 from tools.sysimage.core.tree import Kind
 
 _WORD = re.compile(WORD)
@@ -69,7 +70,10 @@ def grep(call: Call) -> int:
     except (OSError, IndexError) as error:
         call.complain(str(error))
         return 2
-    return _search(call, given, operands, matches)
+    if "perl-regexp" not in given:
+        return _search(call, given, operands, matches)
+    with in_time(call):
+        return _search(call, given, operands, matches)
 
 
 def _patterns(call: Call, given: Given, operands: list[str]) -> list[str]:

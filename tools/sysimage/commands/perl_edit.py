@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tools.sysimage.commands.call import Call
+from tools.sysimage.commands.timed import in_time
 from tools.sysimage.core.tree import Kind, file
 
 _OPTIONS = re.compile(r"-(?P<flags>[npwl]*)(?:i(?P<suffix>[^e\s]*))?(?P<program>e?)")
@@ -27,7 +28,6 @@ _CLASSES = {
     "word": r"\w",
 }
 _ESCAPE = re.compile(r"\\(?:[dDsSwWbBtnrfae0-9]|[^A-Za-z0-9])", re.DOTALL)
-_NESTED = re.compile(r"\([^()]*[*+}][^()]*\)[*+{]")  # may take time that grows with the power of the length
 _REFERENCE = re.compile(r"\$(?:\{(\d)\}|(\d)|(&))|\\([1-9])")
 _VARIABLE = re.compile(r"\$(?:ENV\{['\"]?(\w+)['\"]?\}|\{ENV\{['\"]?(\w+)['\"]?\}\})")
 _STATEMENT = re.compile(r"\s*(?:;\s*)*")
@@ -180,8 +180,6 @@ class _Reader:
             source = self._variables(source)
             if re.search(r"(?<!\\)(?:\\\\)*(?:\$(?!$|[)|/])|@\w)", source):
                 raise UnknownPerlError(f"a variable in the pattern {source}")
-        if _NESTED.search(source):
-            raise UnknownPerlError(f"the pattern {source}")
         wanted = re.NOFLAG
         for letter in flags:
             wanted |= {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}.get(letter, 0)
@@ -288,6 +286,11 @@ def _class(text: str) -> str:
 
 def run(call: Call, edit: Edit) -> int:
     """Edits. Returns perl's status."""
+    with in_time(call):
+        return _run(call, edit)
+
+
+def _run(call: Call, edit: Edit) -> int:
     if not edit.names:
         call.out(_edited(edit, call.stdin())[0])
         return 0

@@ -49,7 +49,8 @@ class Meter:
 
     def refused(self, what: str, remedy: str) -> Refused:
         """Returns the one line that ends a script, with what was executed last."""
-        last = self.last if len(self.last) <= 200 else self.last[:200] + "…"
+        last = self.last.replace("\n", "\\n")
+        last = last if len(last) <= 200 else last[:200] + "…"
         executed = f" (last command: {last})" if last else ""
         error = Refused(f"{self.file}: line {self.line}: {what}{executed}; {remedy}")
         error.placed = True
