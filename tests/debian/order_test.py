@@ -4,13 +4,18 @@ from pathlib import Path
 
 from tests.testing.debs import Deb
 from tools.sysimage.debian import order
+from tools.sysimage.debian.configure_queue import Steps
 
 
 def batches(folder: Path, *debs: Deb) -> list[tuple[list[str], list[str]]]:
-    return [
-        ([package.name for package in batch.unpack], [package.name for package in batch.configure])
-        for batch in order.batches([deb.load(folder) for deb in debs])
-    ]
+    """For each batch what is unpacked, and what is configured, in their orders."""
+    found = []
+    for batch in order.batches([deb.load(folder) for deb in debs]):
+        names = [package.name for package in batch.unpack]
+        configured: list[str] = []
+        batch.configure(Steps(configured.append))
+        found.append((names, configured))
+    return found
 
 
 def test_what_is_essential_comes_first_with_what_it_needs(tmp_path: Path) -> None:
@@ -84,5 +89,71 @@ def test_of_what_is_essential_those_that_pre_depend_would_not_be_first(tmp_path:
     )
     ((unpacked, configured),) = batches(tmp_path, *debs)
     assert unpacked == ["lib", "zz", "late", "aa"]
-    # In the order of unpacking, and cycles last.
-    assert configured == ["late", "aa", "lib", "zz"]
+    # In the order of unpacking, and cycles last: dpkg breaks them at the end that it reaches last.
+    assert configured == ["late", "aa", "zz", "lib"]
+
+
+def test_of_two_that_provide_the_same_apt_would_take_the_one_of_lower_priority(tmp_path: Path) -> None:
+    debs = (
+        Deb("base", fields={"Essential": "yes", "Depends": "awk"}),
+        Deb("gawk", fields={"Provides": "awk", "Priority": "optional"}),
+        Deb("mawk", fields={"Provides": "awk", "Priority": "required"}),
+    )
+    assert batches(tmp_path, *debs)[0][0] == ["mawk", "base"]
+
+
+def _queue(
+    folder: Path, debs: tuple[Deb, ...], awaited: dict[str, str], pending: tuple[str, ...]
+) -> list[str]:
+    """What is configured, and, with a "!", whose triggers run. A package can await the triggers of others."""
+    done: list[str] = []
+    triggered = set(pending)
+
+    def configure(name: str) -> None:
+        done.append(name)
+        triggered.update(awaited.get(name, "").split())
+
+    def process(name: str) -> None:
+        done.append(f"{name}!")
+        triggered.remove(name)
+
+    steps = Steps(
+        configure,
+        process,
+        lambda name: name in triggered,
+        lambda name: [other for other in awaited.get(name, "").split() if other in triggered],
+    )
+    packages = [deb.load(folder) for deb in debs]
+    [batch] = [one for one in order.batches(packages) if not set(pending) & {p.name for p in one.unpack}][-1:]
+    batch.configure(steps, pending)
+    return done
+
+
+def test_a_package_would_not_wait_for_the_triggers_of_what_it_depends_on(tmp_path: Path) -> None:
+    debs = (
+        Deb("early", fields={"Essential": "yes"}),
+        Deb("libx"),
+        Deb("tool", fields={"Depends": "libx"}),
+        Deb("zed"),
+    )
+    # As dpkg 1.22 has it, where libx activates a trigger of early.
+    assert _queue(tmp_path, debs, {}, ()) == ["libx", "zed", "tool"]
+    assert _queue(tmp_path, debs, {"libx": "early"}, ()) == ["libx", "zed", "early!", "tool"]
+
+
+def test_packages_would_be_processed_in_an_order_that_dpkgs_queue_does_not_have(tmp_path: Path) -> None:
+    # As dpkg 1.22.22 had it: unpacked with --no-triggers, then configured by --configure --pending.
+    early = tuple(Deb(name, fields={"Essential": "yes"}) for name in ("gnu", "elk", "cat", "aa"))
+    debs = (*early, Deb("bee"), Deb("ibis"), Deb("jay"))
+    done = _queue(tmp_path, debs, {}, ("gnu", "elk", "cat", "aa"))
+    assert done == ["bee", "jay", "ibis", "elk!", "aa!", "cat!", "gnu!"]
+
+
+def test_a_cycle_would_be_broken_at_a_package_with_a_postinst(tmp_path: Path) -> None:
+    script = {"postinst": "#!/bin/sh\n"}
+    debs = (
+        Deb("a", fields={"Depends": "b"}, control=script),
+        Deb("b", fields={"Depends": "c"}),
+        Deb("c", fields={"Depends": "a"}, control=script),
+    )
+    assert _queue(tmp_path, debs, {}, ()) == ["b", "a", "c"]

@@ -6,7 +6,7 @@ before its postinst, `script_ended` after each script and `new_run` where apt st
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tools.sysimage.commands.call import Call, Command
@@ -14,8 +14,6 @@ from tools.sysimage.commands.world import World
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
 
-_BINS = 65521  # of dpkg's table of packages
-_TRIGGERS_ATTEMPT, _LAST_ATTEMPT = 3, 7  # from which dpkg processes triggers, and at which it gives up
 _HELP = "\n\nType dpkg-trigger --help for help about this utility."
 
 
@@ -139,35 +137,16 @@ def script_ended(world: World) -> None:
         activate(world, name, by)
 
 
-def new_run(world: World, configure: Sequence[str] = ()) -> None:
-    """When dpkg is started again, to configure packages in this order.
+def new_run(world: World) -> list[str]:
+    """When dpkg is started again to configure packages. Returns those with pending triggers.
 
-    It has read its database, by which the names of each package turn round. Packages with pending triggers
-    stand in its queue among those to configure, by its table, and go to the end until nothing else can be
-    done: which is then the first comes from that.
+    It has read its database, by which the names of each package turn round; and its queue of triggers is
+    that of packages from now on, which its caller has.
     """
     for names in world.triggered.values():
         names.reverse()
-    state = _state(world)
-    pending_now = [name for name in state.queue if world.triggered.get(name)]
-    queue = sorted({*pending_now, *configure}, key=lambda name: (dpkg.fnv(name) % _BINS, name))
-    todo = list(reversed(configure))
-    state.queue.clear()
-    since, attempt = 0, 1
-    while queue and attempt < _LAST_ATTEMPT:
-        name = queue.pop(0)
-        since += 1
-        if since - 1 > len(queue) * 3 + 2 or since > len(queue) * 2 + 2:
-            attempt, since = attempt + 1, 0
-        if name in pending_now and attempt >= _TRIGGERS_ATTEMPT:
-            state.queue.append(name)
-            since = 0
-        elif name not in pending_now and todo and name == todo[-1]:
-            todo.pop()
-            since = 0
-        else:
-            queue.append(name)
-    state.queue += [name for name in queue if name in pending_now]
+    _state(world).queue.clear()
+    return [name for name, names in world.triggered.items() if names]
 
 
 def pending(world: World) -> list[tuple[str, list[str]]]:

@@ -7,10 +7,10 @@ diversion came first.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.sysimage.debian import dpkg
+from tools.sysimage.debian import configure_queue
+from tools.sysimage.debian.configure_queue import Group, Steps
 from tools.sysimage.debian.dpkg import Package
 
-_BINS = 65521  # of dpkg's hash table of packages
 _PRIORITIES = {"required": 5, "important": 4, "standard": 3, "optional": 1}
 
 
@@ -19,20 +19,51 @@ class Batch:
     """Packages that are unpacked one after the other, and then configured."""
 
     unpack: list[Package]
-    configure: list[Package]
+    before: frozenset[str]  # the names of those that are configured already
+    have: PackageNames
+    by_table: bool  # whether dpkg finds them in its table, as none is named to it
+
+    def configure(self, steps: Steps, pending: Collection[str] = ()) -> None:
+        """Configures them as one run of dpkg does; `pending` have triggers from before."""
+        queue = [package.name for package in self.unpack]
+        if self.by_table:
+            queue = configure_queue.by_table({*queue, *pending})
+        configure_queue.run(self.have.groups, self.have.has_postinst, queue, self.before, steps)
 
 
-class _Set:
+class PackageNames:
     """The packages of a set by name, with what they provide."""
 
     def __init__(self, packages: Iterable[Package]) -> None:
         self.by_name = {package.name: package for package in packages}
         self.names = sorted(self.by_name)
+        self._groups: dict[str, list[Group]] = {}
         self.providers: dict[str, list[str]] = {}
-        for name in self.names:
+        # apt takes what has a higher priority.
+        for name in sorted(self.names, key=lambda name: -_priority(self.by_name[name])):
             for group in self.by_name[name].relation("Provides"):
                 for alternative in group:
                     self.providers.setdefault(alternative.name, []).append(name)
+
+    def has_postinst(self, name: str) -> bool:
+        """Whether a package has a postinst."""
+        return "postinst" in self.by_name[name].deb.control
+
+    def groups(self, name: str) -> list[Group]:
+        """What a package depends on: for each group its alternatives, each with what satisfies it."""
+        found = self._groups.get(name)
+        if found is None:
+            found = [
+                alternatives
+                for key in ("Depends", "Pre-Depends")
+                for group in self.by_name[name].relation(key)
+                if any(alternatives := [self._candidates(alternative.name) for alternative in group])
+            ]
+            self._groups[name] = found
+        return found
+
+    def _candidates(self, name: str) -> list[str]:
+        return [name] * (name in self.by_name) + self.providers.get(name, [])
 
     def needs(self, name: str, key: str) -> Iterator[list[str]]:
         """For each group of a relation the packages of the set that can satisfy it, if any can."""
@@ -58,8 +89,9 @@ def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Bat
     packages = list(packages)
     first = [package for package in packages if package.name in base]
     found = batches(first) if first else []
-    have = _Set(packages)
-    seen = {package.name for batch in found for package in batch.configure}
+    have = PackageNames(packages)
+    seen = {package.name for batch in found for package in batch.unpack}
+    before = frozenset(seen)
     essential = _closure(
         have, [name for name in _by_score(have, have.names) if have.by_name[name].essential], seen
     )
@@ -71,16 +103,14 @@ def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Bat
         if not seen & set(group)
     ]
     # mmdebstrap names the files of all of them to one run of dpkg, in apt's order.
-    found.append(Batch(essential, _configured(have, essential, [p for b in found for p in b.configure])))
+    found.append(Batch(essential, before, have, by_table=False))
     for names in (early, _by_score(have, have.names)):
-        unpack = _closure(have, names, seen)
-        # apt has dpkg configure all that is pending, which goes by its hash table.
-        queue = sorted(unpack, key=lambda package: (dpkg.fnv(package.name) % _BINS, package.name))
-        found.append(Batch(unpack, _configured(have, queue, [p for b in found for p in b.configure])))
+        before = frozenset(seen)
+        found.append(Batch(_closure(have, names, seen), before, have, by_table=True))
     return [batch for batch in found if batch.unpack]
 
 
-def _by_score(have: _Set, names: Sequence[str]) -> list[str]:
+def _by_score(have: PackageNames, names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: (-_score(have.by_name[name]), name))
 
 
@@ -88,10 +118,14 @@ def _score(package: Package) -> int:
     """How early apt unpacks a package (its orderlist.cc), beside what it depends on."""
     fields = package.deb.fields
     important = "yes" in (fields.get("Protected"), fields.get("Important"))
-    return 100 * important + 50 * ("Pre-Depends" in fields) + _PRIORITIES.get(fields.get("Priority", ""), 0)
+    return 100 * important + 50 * ("Pre-Depends" in fields) + _priority(package)
 
 
-def _closure(have: _Set, roots: Sequence[str], seen: set[str]) -> list[Package]:
+def _priority(package: Package) -> int:
+    return _PRIORITIES.get(package.deb.fields.get("Priority", ""), 0)
+
+
+def _closure(have: PackageNames, roots: Sequence[str], seen: set[str]) -> list[Package]:
     """The roots in their order with what they need, a package after what it depends on, Pre-Depends first.
 
     Cycles are broken where they close. Adds to `seen`, and leaves out what is there already.
@@ -117,29 +151,4 @@ def _closure(have: _Set, roots: Sequence[str], seen: set[str]) -> list[Package]:
             else:
                 seen.add(following)
                 stack.append((following, needs(following)))
-    return order
-
-
-def _configured(have: _Set, queue: Sequence[Package], before: Sequence[Package]) -> list[Package]:
-    """The order in which dpkg configures its queue: what can't be done yet waits."""
-    done = {package.name for package in before}
-    queue = list(queue)
-    wanted = {
-        package.name: [
-            set(group) for key in ("Pre-Depends", "Depends") for group in have.needs(package.name, key)
-        ]
-        for package in queue
-    }
-    order: list[Package] = []
-    deferred = 0
-    while queue:
-        package = queue.pop(0)
-        # After a round without any progress the rest are cycles.
-        if deferred <= len(queue) and not all(group & done for group in wanted[package.name]):
-            queue.append(package)
-            deferred += 1
-            continue
-        deferred = 0
-        done.add(package.name)
-        order.append(package)
     return order

@@ -13,6 +13,7 @@ from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Inode, Kind, Tree, file
 from tools.sysimage.debian import dpkg, order, unpack
+from tools.sysimage.debian.configure_queue import Steps
 from tools.sysimage.debian.dpkg import Package
 from tools.sysimage.debian.unpack import Unpacker
 from tools.sysimage.effects import ledger, tmpfiles
@@ -32,6 +33,7 @@ class Installation:
     world: World
     book: Ledger
     failures: list[maintainer.ScriptError] = field(default_factory=list)
+    processed: int = 0  # calls of triggers
 
     def install(
         self, batch: order.Batch, places: Mapping[str, tuple[BinaryIO, int]], *, bootstrap: bool
@@ -58,28 +60,41 @@ class Installation:
             root.packages[package.name] = package
             dpkg.write_info(root.tree, [package])
             triggers.unpacked(world, package)
-        if not bootstrap:
+        if bootstrap:
+            batch.configure(Steps(self._configure))
+        else:
             # apt unpacks in one run of dpkg, and configures in another.
-            triggers.new_run(world, [package.name for package in batch.configure])
-        for package in batch.configure:
-            root.unpacker.place(package)
-            triggers.configuring(world, package)
-            self._run(package, "postinst", "configure", "")
-            # From now on it can be triggered, by what its own script has asked for first.
-            world.configured.add(package.name)
-            triggers.script_ended(world)
+            steps = Steps(
+                self._configure,
+                self._process,
+                lambda name: bool(world.triggered.get(name)),
+                lambda name: triggers.awaited(world, name),
+            )
+            batch.configure(steps, triggers.new_run(world))
         self._process_triggers()
         world.bootstrap = False
 
+    def _configure(self, name: str) -> None:
+        world = self.world
+        package = world.root.packages[name]
+        world.root.unpacker.place(package)
+        triggers.configuring(world, package)
+        self._run(package, "postinst", "configure", "")
+        # From now on it can be triggered, by what its own script has asked for first.
+        world.configured.add(name)
+        triggers.script_ended(world)
+
+    def _process(self, name: str) -> None:
+        self.processed += 1
+        if self.processed > _MAX_TRIGGERS:
+            raise ToolError(f"the triggers of {name} activate each other without end; leave it out")
+        names = self.world.triggered[name]
+        triggers.processing(self.world, name)
+        self._run(self.world.root.packages[name], "postinst", "triggered", " ".join(names))
+
     def _process_triggers(self) -> None:
-        for _ in range(_MAX_TRIGGERS):
-            waiting = triggers.pending(self.world)
-            if not waiting:
-                return
-            name, names = waiting[0]
-            triggers.processing(self.world, name)
-            self._run(self.world.root.packages[name], "postinst", "triggered", " ".join(names))
-        raise ToolError(f"the triggers of {waiting[0][0]} activate each other without end; leave it out")
+        while waiting := triggers.pending(self.world):
+            self._process(waiting[0][0])
 
     def _run(self, package: Package, script: str, *arguments: str) -> None:
         if script not in package.deb.control:
