@@ -5,7 +5,7 @@ where nothing else can be done: cycles of dependencies are broken in the second,
 processed from the third on (dpkg's packages.c and depcon.c).
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +36,7 @@ class _Queue:
     done: set[str]
     queue: deque[str]
     broken: set[tuple[str, int, int]] = field(default_factory=set)  # package, group, alternative
+    acyclic: set[str] = field(default_factory=set)  # packages from which no cycle can be reached
     attempt: int = 1
     idle: int = 0  # packages since something was done
     helper: str = ""  # whose triggers would help a package that waits
@@ -111,27 +112,29 @@ class _Queue:
         """
         names, links = [start], [self._links(start)]
         through: list[tuple[str, int, int]] = [("", 0, 0)]
-        finished: set[str] = set()
+        above: Counter[str] = Counter()  # all names but the last, which can depend on itself
         while names:
             for link, candidate in links[-1]:
-                if link in self.broken:
+                if candidate in self.acyclic or link in self.broken:
                     continue
                 through[-1] = link
-                if candidate in names[:-1]:
+                if above[candidate]:
                     at = len(names) - 1
                     while self.has_postinst(names[at]) and (at == len(names) - 1 or names[at] != candidate):
                         at -= 1
                     self.broken.add(through[at])
                     return True
-                if candidate not in finished:
-                    names.append(candidate)
-                    links.append(self._links(candidate))
-                    through.append(("", 0, 0))
-                    break
+                above[names[-1]] += 1
+                names.append(candidate)
+                links.append(self._links(candidate))
+                through.append(("", 0, 0))
+                break
             else:
-                finished.add(names.pop())
+                self.acyclic.add(names.pop())
                 links.pop()
                 through.pop()
+                if names:
+                    above[names[-1]] -= 1
         return False
 
 
