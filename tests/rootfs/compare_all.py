@@ -28,7 +28,7 @@ from tools.sysimage.rootfs.compare import compare
 _HERE = Path(__file__).parent
 MORE = _HERE / "more_sets.lock.json"
 LOCKS = (_HERE.parents[1] / "system_image/debian.lock.json", _HERE / "sets.lock.json", MORE)
-"""The first that has a set counts: vanilla is the image's own."""
+"""Vanilla is the image's own, whose other sets are no root filesystems; of the rest the first lock counts."""
 ARCHITECTURE = "amd64"
 _HEAD = "set             packages    paths   differ  unexplained  families  seconds"
 
@@ -76,6 +76,16 @@ def total(lines: Iterable[Line]) -> Line:
     )
 
 
+def locks_of_sets() -> dict[str, Path]:
+    """The lock of each set that is compared."""
+    found = {"vanilla": LOCKS[0]}
+    for path in LOCKS[1:]:
+        for name, entry in download.read_lock(path)["sets"].items():
+            if ARCHITECTURE in entry["packages"]:
+                found.setdefault(name, path)
+    return found
+
+
 def one(name: str, path: Path, cache: Path, keep: Path | None) -> Line:
     """Compares a set of a lock."""
     started = time.monotonic()
@@ -106,13 +116,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--cache", type=_path, default=Path("/var/tmp/compare_all"), help="(%(default)s)")
     parser.add_argument("--show", type=int, default=20, help="lines of unexplained paths of a set")
     arguments = parser.parse_args(argv)
-    where = {name: path for path in reversed(LOCKS) for name in download.read_lock(path)["sets"]}
-    wanted = arguments.sets or [
-        name
-        for path in LOCKS
-        for name, entry in download.read_lock(path)["sets"].items()
-        if where[name] == path and ARCHITECTURE in entry["packages"]
-    ]
+    where = locks_of_sets()
+    wanted = arguments.sets or list(where)
     for folder in filter(None, (arguments.cache, arguments.keep)):
         folder.mkdir(parents=True, exist_ok=True)
     print(_HEAD, flush=True)

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-from tests.rootfs.compare_all import Line, families, total
+from tests.rootfs.compare_all import LOCKS, MORE, Line, families, locks_of_sets, total
 from tests.testing.debs import Deb, Folder
 from tools.sysimage.core.tree import file
 from tools.sysimage.debian import dpkg
@@ -19,6 +19,15 @@ from tools.sysimage.rootfs.installation import install
 def test_a_family_would_count_as_called_by_none_of_its_commands() -> None:
     found = families(Counter({"sed": 2, "adduser": 1, "addgroup": 3, "nosuch": 1}))
     assert found == {"sed": 2, "accounts_adduser": 4}
+
+
+def test_packages_that_are_no_root_filesystem_would_be_compared_for_a_set_of_their_name() -> None:
+    # The image's own lock has a set "kernel", too: two packages that nothing installs.
+    where = locks_of_sets()
+    assert where["kernel"] == MORE
+    assert where["vanilla"] == LOCKS[0]
+    assert LOCKS[1] in where.values()
+    assert "qemu_x86" not in where
 
 
 def test_the_total_would_lose_what_a_set_says() -> None:
