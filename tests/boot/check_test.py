@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ def test_a_good_boot_has_no_problem_with_and_without_an_end() -> None:
             ),
             Expectations(),
             "systemd says 'degraded' instead of 'running', failed units: a.service, b.mount",
+        ),
+        (
+            boot(GOOD.replace("@jobs", "@unloaded a.timer masked\n@jobs")),
+            Expectations(),
+            "^a.timer is enabled, and masked; mend, unmask or disable it$",
+        ),
+        (
+            boot(
+                GOOD.replace(
+                    "@jobs",
+                    "@unloaded a.service bad-setting\n 1 systemd[1]: a.service: It has no ExecStart=.\n@jobs",
+                )
+            ),
+            Expectations(),
+            "^a.service is enabled, and bad-setting .It has no ExecStart=..; mend",
         ),
         (
             boot(NOT_READY, "/usr/bin/orchestrator: error while loading libx.so", status=127, ended=None),
@@ -119,6 +135,27 @@ def test_a_status_is_what_a_shell_would_say(text: str, status: int | None) -> No
 def test_a_status_that_is_none_is_an_error() -> None:
     with pytest.raises(ToolError, match="that is no status"):
         guest.exit_status("what is this")
+
+
+def test_a_unit_that_a_link_enables_would_not_be_asked_for(tmp_path: Path) -> None:
+    links = {
+        "a.target.wants/x.service": "/usr/lib/systemd/system/x.service",
+        "b.target.requires/y\\x2dz.mount": "../y",
+        "c.service.upholds/t@i.timer": "/usr/lib/systemd/system/t@.timer",
+        "alias.service": "/usr/lib/systemd/system/x.service",
+        # No units, or none that is enabled.
+        "masked.service": "/dev/null",
+        "w@.target.wants/t@.service": "/x",
+        "a.target.wants/README": "/x",
+        "a.service.d/x.service": "/x",
+    }
+    for path, target in links.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).symlink_to(target)
+    (tmp_path / "file.service").write_text("[Unit]\n")
+    script = Path(guest.__file__).parent / "guest/enabled"
+    done = subprocess.run(["sh", script, tmp_path], capture_output=True, text=True, check=True)
+    assert sorted(done.stdout.splitlines()) == ["alias.service", "t@i.timer", "x.service", "y\\x2dz.mount"]
 
 
 NO_KVM = 'case "$*" in *"-accel kvm"*) exit 1 ;; esac'

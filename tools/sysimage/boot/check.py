@@ -169,6 +169,12 @@ def _of_report(boot: Boot) -> Iterator[str]:
     if boot.value("state") != "running":
         units = f", failed units: {', '.join(failed)}" if failed else ""
         yield f"systemd says {boot.value('state')!r} instead of 'running'{units}"
+    for section in boot.report:
+        if section.name == "unloaded":
+            unit, _, state = section.value.partition(" ")
+            why = next((line for line in reversed(section.lines) if f"{unit}: " in line), "")
+            said = f" ({why.partition(f'{unit}: ')[2]})" if why else ""
+            yield f"{unit} is enabled, and {state}{said}; mend, unmask or disable it"
     if boot.value("ready") in ("", "0"):
         ended = "" if boot.status is None else f", and ended with status {boot.status}"
         yield f"the orchestrator never said that it is ready{ended} ({_about_orchestrator(boot)})"
@@ -196,7 +202,7 @@ def details(boot: Boot) -> str:
     """Everything that helps to find out why a boot failed, the longest part first."""
     parts = [("the end of the console", boot.console[-_TAIL:])]
     for section in reversed(boot.report):
-        if section.name in ("failed", "jobs", "command", "journal") and section.lines:
+        if section.name in ("failed", "unloaded", "jobs", "command", "journal") and section.lines:
             parts.append((f"{section.name} {section.value}".strip(), section.lines))
     return "\n".join(line for title, lines in parts for line in (f"--- {title}", *lines))
 

@@ -58,6 +58,7 @@ def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False
         unit.append(f"RequiresMountsFor={BUNDLE}")
     if probe:
         script("probe")
+        script("enabled")
         put(f"{_OWN}/seconds", f"{probe.seconds}\n")
         service.append("TimeoutStopSec=infinity")
         put(f"{_UNITS}/probe.service", (_SCRIPTS / "probe.service").read_text("utf-8"))
