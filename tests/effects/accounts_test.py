@@ -5,6 +5,7 @@ import pytest
 from tests.testing.roots import GROUP, PASSWD, make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import accounts
+from tools.sysimage.rootfs import configure
 
 
 def test_numbers_go_down_from_999_groups_before_users() -> None:
@@ -70,3 +71,30 @@ def test_no_number_left_is_one_line_and_no_loop() -> None:
     root = make({"usr/lib/sysusers.d/a.conf": "".join(f"g g{i} -\n" for i in range(901))})
     with pytest.raises(ToolError, match="no number from 100 to 999 is free for g900"):
         accounts.sysusers(root, "a", names=["a.conf"])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("u app 99999999999999999999", "99999999999999999999"),
+        ('u bob 1001 "Bob: admin" /home/bob /bin/sh', "Bob: admin"),
+        ("u al 1002:web", "web"),
+        ("u app eight", "eight"),
+        ('u app 800 "open', "open"),
+        ('u "" 800', "u"),
+        ("", "not a line"),
+    ],
+)
+def test_a_users_line_that_systemd_sysusers_refuses_would_break_etc_passwd(line: str, reason: str) -> None:
+    root = make({})
+    with pytest.raises(ToolError, match=rf"^users: .*{reason}") as caught:
+        configure.users(root, [line])
+    assert "\n" not in str(caught.value)
+    assert (root.text("etc/passwd"), root.text("etc/group")) == (PASSWD, GROUP)
+
+
+def test_numbers_would_not_be_from_the_range_from_its_end() -> None:
+    root = make({})
+    configure.users(root, ["r - 500-600", "u dyn -", "u next -"])
+    assert "dyn:x:600:600:" in root.text("etc/passwd")
+    assert "next:x:599:599:" in root.text("etc/passwd")

@@ -116,3 +116,29 @@ def test_what_a_script_makes_in_tmp_would_be_in_the_image() -> None:
     root = make({"tmp/.X11-unix": Folder(0o1777), "tmp/x/y": ""})
     tmpfiles.clean(root)
     assert (root.tree.below("tmp"), "tmp" in root.tree) == ([], True)
+
+
+def test_what_is_closed_would_be_opened_by_a_line_that_gives_no_mode() -> None:
+    paths: dict[str, str | File | Folder | Link] = {
+        "var/dir": Folder(0o700),
+        "etc/a": File("old", 0o600),
+        "opt": Folder(0o711),
+    }
+    tree = applied("d /var/dir\nf /etc/a\nv /opt - - - -\n", paths).tree
+    assert [tree[path].mode for path in ("var/dir", "etc/a", "opt")] == [0o700, 0o600, 0o711]
+    assert tree["etc/a"].read() == b"old"
+
+
+@pytest.mark.parametrize("who", ["nosuchuser -", "- nosuchgroup"])
+def test_a_secret_of_nobody_would_be_roots_and_readable(who: str) -> None:
+    assert "etc/secret" not in applied(f"f /etc/secret 0600 {who} - key\n").tree
+
+
+def test_a_folder_in_a_folder_of_a_group_would_hand_its_group_on() -> None:
+    tree = applied("d /srv/new/x\nd= /srv/other/x\n", {"srv": Folder(0o2775)}).tree
+    assert (tree["srv/new"].mode, tree["srv/new/x"].mode) == (0o755, 0o755)
+    assert (tree["srv/other"].mode, tree["srv/other/x"].mode) == (0o2755, 0o2755)
+
+
+def test_a_folder_below_a_file_would_be_an_error_that_systemd_does_not_make() -> None:
+    applied("d /etc/passwd/x\ne /var/../srv 0700\n", {"srv": Folder(0o755), "var": Folder()})

@@ -17,6 +17,8 @@ from tools.sysimage.effects.root import Root
 
 _ROOT = os.geteuid() == 0
 _MACHINE = "%[bHlqv]"
+# systemd-tmpfiles does not sort what a pattern finds, and trusts no path through a directory of a user.
+_ORDER = r"[ez]\S*\s+\S*[*?{]\S*\s+\S+\s+:*(bob|1000)"
 _TYPES = "fFdDvqQpLCewmzZxXrR"
 _MODIFIERS = ("", "", "", "", "+", "-", "=", "+=", "~", "?", "!", "^", "$", "++", "+-", "@")
 _PATHS = (
@@ -255,6 +257,8 @@ def excepted(made: Case, theirs: Outcome, mine: Outcome) -> str:
         return "device nodes are the boot's"
     if any(re.search(_MACHINE, text) for text in made.given):
         return "a specifier of the machine that runs"
+    if any(re.match(_ORDER, text) for text in made.given):
+        return "the order in which a pattern finds paths, of which one becomes a user's"
     return ""
 
 

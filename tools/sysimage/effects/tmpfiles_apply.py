@@ -27,6 +27,10 @@ class _MissingError(FailedError):
     """A path that leads to nothing."""
 
 
+class _NoFolderError(FailedError):
+    """A path whose parent is no directory."""
+
+
 def apply(root: Root, who: str, line: Line) -> None:
     """Applies a line. Raises FailedError."""
     try:
@@ -131,14 +135,19 @@ def _place(root: Root, path: str) -> str:
     above, _, name = path.rpartition("/")
     above = _opened(root, above)
     if root.tree[above].kind is not Kind.DIRECTORY:
-        raise FailedError(f"/{above}: Not a directory")
+        raise _NoFolderError(f"/{above}: Not a directory")
     return f"{above}/{name}" if above else name
 
 
 def _make(root: Root, who: str, line: Line) -> None:
     if line.type == "L" and "?" in line.modifiers and not _there(root, _target(line)):
         return
-    path = _place(root, line.path)
+    try:
+        path = _place(root, line.path)
+    except _NoFolderError:
+        if _KINDS.get(line.type) is Kind.DIRECTORY:
+            return  # It counts as something else that is there.
+        raise
     if line.type == "C":
         _copy(root, line, path, who)
         return
@@ -222,7 +231,7 @@ def _change(root: Root, line: Line, path: str) -> None:
     if line.type == "w":
         _write(root, line, path)
         return
-    if any(part == ".." for part in path.split("/")):
+    if line.type != "e" and any(part == ".." for part in path.split("/")):
         raise FailedError(f"/{path}: path not normalized")
     try:
         inode = root.tree[_opened(root, path, last=line.type == "e")]
