@@ -84,6 +84,63 @@ _CASES: dict[str, tuple[str, dict[str, str | None]]] = {
         "systemctl mask a b; systemctl is-enabled a b; systemctl enable a; echo $?; systemctl unmask a b",
         _units("a.service", _PLAIN),
     ),
+    "mask of an alias": (
+        "systemctl enable a; systemctl mask b; echo $?; systemctl mask a;"
+        "systemctl disable b; systemctl disable a",
+        _units("a.service", "[Install]\nAlias=b.service\nWantedBy=m.target\n"),
+    ),
+    "also that is emptied": (
+        "systemctl enable a; echo $?",
+        _units(
+            "a.service",
+            "[Install]\nAlso=b.service\nAlso=\nAlso=c.socket\nWantedBy=m.target\n",
+            "b.service",
+            _PLAIN,
+            "c.socket",
+            _PLAIN,
+        ),
+    ),
+    "also that is a link": (
+        "systemctl enable a; echo $?",
+        _units("a.service", "[Install]\nAlso=b.service\nWantedBy=m.target\n", "c.service", _PLAIN)
+        | {"etc/systemd/system/b.service": "-> /usr/lib/systemd/system/c.service"},
+    ),
+    "alias of another type": (
+        "systemctl enable a; echo $?; systemctl enable t@x; echo $?; systemctl enable t@; echo $?",
+        _units(
+            "a.service",
+            "[Install]\nAlias=a.socket\nWantedBy=m.target\n",
+            "t@.service",
+            "[Install]\nAlias=b.service\nDefaultInstance=y\nWantedBy=m.target\n",
+        ),
+    ),
+    "wanted by another name": (
+        "systemctl is-enabled a b t@.service t@x",
+        _units("a.service", _PLAIN, "b.service", _PLAIN, "t@.service", _PLAIN)
+        | {
+            "etc/systemd/system/m.target.wants/a.service": "-> /usr/lib/systemd/system/b.service",
+            "etc/systemd/system/m.target.wants/t@x.service": "-> /usr/lib/systemd/system/t@.service",
+        },
+    ),
+    "unmask leaves links": (
+        "systemctl unmask a; echo $?",
+        {
+            "etc/systemd/system/a.service": "-> /dev/null",
+            "etc/systemd/system/m.target.wants/c.service": "-> /etc/systemd/system/a.service",
+        },
+    ),
+    "preset with more words": (
+        "systemctl preset a; echo $?; systemctl preset b; echo $?",
+        _units("a.service", _PLAIN, "b.service", _PLAIN)
+        | {
+            "usr/lib/systemd/system-preset/90.preset": "disable a.service x\nenable b.service x\n"
+            "disable b.*\n"
+        },
+    ),
+    "linked": (
+        "systemctl is-enabled a; echo $?",
+        {"opt/a.service": _PLAIN, "etc/systemd/system/a.service": "-> /opt/a.service"},
+    ),
     "mask file": (
         "systemctl mask a; echo $?; systemctl unmask a; systemctl is-enabled a",
         {"etc/systemd/system/a.service": _PLAIN},

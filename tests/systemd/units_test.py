@@ -133,3 +133,25 @@ def test_preset_of_the_first_file_and_line_decides(name: str, wanted: str) -> No
         }
     )
     assert unit_state.preset(root, name) == (wanted, [])
+
+
+def test_disable_of_another_name_would_leave_both_links() -> None:
+    root = rooted(ssh_service="[Install]\nWantedBy=multi-user.target\nAlias=sshd.service\n")
+    enabled(root, "ssh.service")
+    units.disable(root, "services.disable", names=["sshd.service"])
+    assert links(root, ETC) == {}
+
+
+def test_mask_of_another_name_would_do_nothing() -> None:
+    root = rooted(ssh_service="[Install]\nWantedBy=multi-user.target\nAlias=sshd.service\n")
+    enabled(root, "ssh.service")
+    with pytest.raises(ToolError, match=r"mask ssh\.service, of which it is another name"):
+        units.mask(root, "services.mask", names=["sshd.service"])
+
+
+def test_a_comment_between_continued_lines_would_be_a_target() -> None:
+    root = rooted(x_service="[Install]\nWantedBy=a.target \\\n# also this\n  b.target\n")
+    assert sorted(enabled(root, "x.service")) == [
+        f"{ETC}/a.target.wants/x.service",
+        f"{ETC}/b.target.wants/x.service",
+    ]

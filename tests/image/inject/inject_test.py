@@ -319,6 +319,36 @@ def test_each_command_of_a_unit_is_looked_for(run: Inject, text: str) -> None:
         run(files=[run.file(f"{_ETC}/o.service", text.encode())])
 
 
+def test_a_semicolon_in_quotes_would_end_a_command(run: Inject) -> None:
+    started(run, 'ExecStart=/usr/bin/agetty -c "echo hello ; echo world"')
+    with pytest.raises(ToolError, match="none is neither"):
+        started(run, "Type=oneshot\nExecStart=/usr/bin/agetty ; /usr/bin/none")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("o.service", "[Service]\nExecStrat=/usr/bin/agetty\n", "no ExecStart=.*ExecStart= may be meant"),
+        ("o.service", "[Service]\nType=oneshot\n", "has no ExecStart="),
+        ("o.service", "[Service]\nExecStart=/usr/bin/agetty\nExecStart=/usr/bin/agetty\n", "2 commands"),
+        ("o.service", '[Service]\nExecStart=/usr/bin/agetty "open\n', "mend the line"),
+        ("o.socket", "[Socket]\nListenSteam=/x\n", "ListenStream= may be meant"),
+        ("o.timer", "[Timer]\nOnCalender=daily\n", "OnCalendar= may be meant"),
+        ("o.path", "[Path]\nUnit=static.service\n", "PathExists="),
+        ("o.mount", "[Mount]\nWhere=/o\n", "no What="),
+    ],
+)
+def test_a_unit_that_systemd_would_not_load_would_be_in_an_image(
+    run: Inject, name: str, text: str, reason: str
+) -> None:
+    text += "[Install]\nWantedBy=multi-user.target\n"
+    run.refused(
+        rf"^{name}: systemd would not load it: /{_ETC}/{name}.*{reason}",
+        files=[run.file(f"{_ETC}/{name}", text.encode())],
+        services={"enable": [name]},
+    )
+
+
 def test_disabling_a_unit_disables_those_that_it_names_in_also(run: Inject) -> None:
     wants = f"{_ETC}/multi-user.target.wants"
     base = (

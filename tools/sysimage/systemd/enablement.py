@@ -99,7 +99,8 @@ def carry_out(context: Context, who: str, *, force: bool, preset: bool = False) 
         name, unit = next(iter(context.todo.items()))
         context.done[name] = context.todo.pop(name)
         try:
-            context.traverse(unit)
+            # What the caller named was followed before; a link of an Also= unit is refused.
+            context.traverse(unit, follow_config=False)
         except (NotThereError, DanglingError, InvalidUnitError) as error:
             if unit.auxiliary:
                 done.messages.append(f"Failed to enable auxiliary unit {name}, ignoring.")
@@ -265,9 +266,9 @@ def mask(files: Files, who: str, names: Sequence[str], scope: str = "system", *,
 
 
 def unmask(files: Files, names: Sequence[str], scope: str = "system") -> Done:
-    """Removes links to /dev/null and empty files, and what leads to those."""
+    """Removes links to /dev/null and empty files. Raises InvalidUnitError, before anything is changed."""
     done = Done()
-    gone = set[str]()
+    masks: list[str] = []
     config = files.tree.resolve(f"etc/systemd/{scope}")
     for name in dict.fromkeys(names):
         if sort_of(name) is None:
@@ -277,18 +278,20 @@ def unmask(files: Files, names: Sequence[str], scope: str = "system") -> Done:
             continue
         try:
             real = files.tree.resolve(path)
-        except ToolError as error:
-            raise InvalidUnitError(str(error)) from error
+        except ToolError:
+            continue
         inode = files.tree.get(real)
         empty = inode is not None and (
             inode.kind is Kind.CHARACTER or (inode.kind is Kind.FILE and not inode.content.size)
         )
         if empty or real == "dev/null":
-            files.tree.remove(path)
-            done.messages.append(f"Removed '/{path}'.")
-            gone.add(f"/{path}")
-    if gone:
-        done.messages += _remove(files, gone, scope, done)
+            masks.append(path)
+    for path in masks:
+        files.tree.remove(path)
+        done.messages.append(f"Removed '/{path}'.")
+    if masks:
+        # systemctl looks for links to what it removed, finds none, and fails at loops of links.
+        done.messages += _remove(files, set(), scope, done)
     return done
 
 

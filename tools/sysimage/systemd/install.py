@@ -119,14 +119,15 @@ class Context:
     def traverse(self, unit: Unit, *, load: bool = True, follow_config: bool = True) -> Unit:
         """Finds a unit's file, by all links. Returns the unit that it is a name of, or itself.
 
-        Without `follow_config`, links in /etc and /run are refused.
+        Without `follow_config`, links in the folders that systemctl changes are refused.
         Raises NotThereError, DanglingError, InvalidUnitError, BeyondError.
         """
         self.search(unit, load=load)
         for _ in range(_MAX_HOPS):
             if unit.mode not in (Mode.ALIAS, Mode.LINKED):
                 return unit
-            if not follow_config and unit.path.startswith(("etc/", "run/")):
+            above = posixpath.dirname(unit.path)
+            if not follow_config and above in (f"etc/systemd/{self.scope}", f"run/systemd/{self.scope}"):
                 raise InvalidUnitError(f"/{unit.path} is a link")
             name = posixpath.basename(unit.target)
             if unit.mode is Mode.LINKED or name == unit.name:

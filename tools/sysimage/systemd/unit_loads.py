@@ -35,6 +35,10 @@ _NEEDED = {
     "timer": ("On", "OnCalendar=, or another of its times"),
     "path": ("", "PathExists=, or another of the paths that it is about"),
 }
+_SOCKETS = (
+    *("ListenStream", "ListenDatagram", "ListenSequentialPacket", "ListenFIFO", "ListenSpecial"),
+    *("ListenNetlink", "ListenMessageQueue", "ListenUSBFunction"),
+)
 _PATHS = ("PathExists", "PathExistsGlob", "PathChanged", "PathModified", "DirectoryNotEmpty")
 _TIMES = (
     *("OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec", "OnCalendar"),
@@ -116,9 +120,7 @@ def problem(name: str, sources: Sequence[Source]) -> Problem | None:
     if kind == "mount" and not any(line.key == "What" and line.value for line in _of(lines, "Mount")):
         return Problem(where, 0, "it has no What=", "say what it mounts")
     if kind in _NEEDED and not _has_needed(kind, lines):
-        near = _near(
-            _of(lines, kind.title()), (*_PATHS, *_TIMES, "ListenStream", "ListenDatagram", "ListenFIFO")
-        )
+        near = _near(_of(lines, kind.title()), (*_PATHS, *_TIMES, *_SOCKETS))
         return Problem(where, 0, f"it has no {_NEEDED[kind][1]}{near}", "add one")
     return None
 
@@ -131,7 +133,7 @@ def _has_needed(kind: str, lines: Iterable[Assignment]) -> bool:
     there = False
     for line in _of(lines, kind.title()):
         wanted = {
-            "socket": line.key.startswith("Listen"),
+            "socket": line.key in _SOCKETS,
             "timer": line.key in _TIMES,
             "path": line.key in _PATHS,
         }

@@ -14,7 +14,7 @@ from tools.sysimage.systemd.install import (
     Unit,
     specifiers,
 )
-from tools.sysimage.systemd.unit_names import Sort, sort_of, template_of, with_instance
+from tools.sysimage.systemd.unit_names import Sort, is_instance, sort_of, template_of, with_instance
 
 _ON = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
@@ -32,13 +32,18 @@ def preset(files: Files, name: str, scope: str = "system") -> tuple[str, list[st
             found.setdefault(entry, f"{folder}/{entry}")
     for _, path in sorted(found.items()):
         for line in files.text(path).splitlines():
-            words = line.split()
-            if len(words) < 2 or words[0] not in ("enable", "disable", "ignore"):
+            wish, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
+            # Words behind a name are instances of it, and only where something is enabled.
+            pattern, *instances = (rest.split() if wish == "enable" else [rest.strip()]) or [""]
+            if not pattern or wish not in ("enable", "disable", "ignore"):
                 continue
-            instances = words[2:] if "@." in words[1] and words[0] == "enable" else []
-            if fnmatch.fnmatchcase(name, words[1]):
-                return words[0], instances
-            if any(name == with_instance(words[1], instance) for instance in instances):
+            if instances and not (
+                sort_of(pattern) is Sort.TEMPLATE and all(is_instance(one) for one in instances)
+            ):
+                continue
+            if fnmatch.fnmatchcase(name, pattern):
+                return wish, instances
+            if any(name == with_instance(pattern, instance) for instance in instances):
                 return "enable", []
     return "enable", []
 
@@ -65,6 +70,7 @@ def state(files: Files, name: str, scope: str = "system") -> str:
 def _enabled_in(files: Files, unit: Unit, scope: str, *, known: bool) -> str:
     names = {*unit.names, *_aliases(unit)}
     below = runtime = anywhere = False
+    linked = ""
     for folder in Context(files, scope).folders():
         real = folder
         if any(not known or name in names for name in _leading(files, unit, real, below=below)):
@@ -72,10 +78,19 @@ def _enabled_in(files: Files, unit: Unit, scope: str, *, known: bool) -> str:
                 return "enabled"
             runtime = runtime or folder == f"run/systemd/{scope}"
             anywhere = True
+        elif not below and not linked and _is_own_link(files, unit, folder):
+            states = {f"etc/systemd/{scope}": "linked", f"run/systemd/{scope}": "linked-runtime"}
+            linked = states.get(folder, "")
         below = below or unit.path.rpartition("/")[0] == real
     if runtime:
         return "enabled-runtime"
-    return "static" if anywhere and re.search(r"@.+\.", unit.name) else ""
+    return "static" if anywhere and re.search(r"@.+\.", unit.name) else linked
+
+
+def _is_own_link(files: Files, unit: Unit, folder: str) -> bool:
+    """Whether a folder has a link of the unit's name to a file of that name elsewhere."""
+    inode = files.tree.get(f"{folder}/{unit.name}")
+    return inode is not None and inode.kind is Kind.SYMLINK and inode.target.rpartition("/")[2] == unit.name
 
 
 def _aliases(unit: Unit) -> Iterator[str]:
