@@ -105,6 +105,20 @@ def failures_test_suite(name):
                 files = {"/etc/x": "BUILD.bazel"},
             ),
             _refused(
+                "inject_refuses_absolute_paths_of_links_test",
+                "symlinks: \"/etc/x\" must not start with a slash",
+                inject,
+                base = "base.tar",
+                symlinks = {"/etc/x": "y"},
+            ),
+            _refused(
+                "inject_refuses_absolute_paths_of_directories_test",
+                "directories: \"/srv/x\" must not start with a slash",
+                inject,
+                base = "base.tar",
+                directories = {"/srv/x": "0700"},
+            ),
+            _refused(
                 "inject_refuses_modes_of_unknown_paths_test",
                 "modes: \"etc/y\" is not among the paths",
                 inject,

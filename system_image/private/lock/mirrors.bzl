@@ -28,12 +28,58 @@ def mirrors(rctx, archive, snapshot):
     for item in _words(rctx.getenv(_VARIABLE, "")):
         name, _, url = item.partition("=")
         if not name or url.split("://")[0] not in _SCHEMES:
-            fail("{}: {} is not archive=URL, as in debian=http://mirror.example/debian".format(_VARIABLE, repr(item)))
+            fail("{}: {} is not archive=URL, as in debian=http://mirror.example/debian".format(
+                _VARIABLE,
+                repr(without_credentials(item)),
+            ))
         if name == archive:
             configured.append(url.rstrip("/"))
     if configured:
         return configured
     return serving(_apt_sources(rctx), archive) + [_SNAPSHOT.format(archive = archive, snapshot = snapshot)]
+
+def without_credentials(url):
+    """A URL as messages show it.
+
+    Args:
+      url: the URL.
+
+    Returns:
+      The same without user and password.
+    """
+    scheme, separator, rest = url.partition("://")
+    return scheme + separator + rest.rpartition("@")[2]
+
+def credentials(url):
+    """User and password of a URL, as curl and apt take them.
+
+    Args:
+      url: the URL.
+
+    Returns:
+      None, or an entry of the argument `auth` of repository_ctx.download.
+    """
+    userinfo = url.partition("://")[2].rpartition("@")[0]
+    if not userinfo:
+        return None
+    login, _, password = userinfo.partition(":")
+    return {"login": _decoded(login), "password": _decoded(password), "type": "basic"}
+
+def _decoded(text):
+    parts = text.split("%")
+    return parts[0] + "".join([_character(part) for part in parts[1:]])
+
+def _character(text):
+    # Bytes below 128: what a password holds that a URL can't.
+    code = text[:2]
+    if len(code) == 2 and all([digit in "0123456789abcdefABCDEF" for digit in code.elems()]) and int(code, 16) in _ASCII:
+        return _ASCII[int(code, 16)] + text[2:]
+    return "%" + text
+
+_ASCII = {
+    32 + index: character
+    for index, character in enumerate(" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~".elems())
+}
 
 def serving(sources, archive):
     """The base URLs of an archive among apt's sources, each once, in order.

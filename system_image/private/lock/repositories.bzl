@@ -1,7 +1,8 @@
 """The repositories that the extension `debian` makes: one for each package, and one hub for each lock."""
 
+load("@bazel_tools//tools/build_defs/repo:utils.bzl", "read_user_netrc", "use_netrc")
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
-load(":mirrors.bzl", "mirrors")
+load(":mirrors.bzl", "credentials", "mirrors", "without_credentials")
 
 _PACKAGE_BUILD = """\
 load({rules}, "debian_package")
@@ -22,8 +23,10 @@ def _package_impl(rctx):
     deb = "package.deb"
     failures = []
     for mirror in mirrors(rctx, attr.archive, attr.snapshot):
-        url = mirror + "/" + attr.pool_path
-        if rctx.download(url, deb, sha256 = attr.sha256, allow_fail = True).success:
+        url = without_credentials(mirror) + "/" + attr.pool_path
+        own = credentials(mirror)
+        auth = {url: own} if own else use_netrc(read_user_netrc(rctx), [url], {})
+        if rctx.download(url, deb, sha256 = attr.sha256, allow_fail = True, auth = auth).success:
             break
 
         # Bazel has said why in a line of its own, with both digests if they differ.

@@ -1,7 +1,9 @@
 """Downloads from an archive's mirrors, tried in turn, outside of build actions."""
 
+import email.utils
 import hashlib
 import http.client
+import os
 import shutil
 import ssl
 import sys
@@ -14,9 +16,11 @@ from typing import Any, BinaryIO, TextIO
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.credentials import access, shown
 
 _TIMEOUT = 30  # seconds without a byte
 _PAUSES = (0.5, 2.0)  # seconds before each further try of the same URL
+_LONGEST_WAIT = 60  # seconds that a mirror may ask for; then another one is asked
 _CHUNK = 1 << 16  # little enough that a slow line still moves
 _REFRESH = 0.1  # seconds between two states of a line on a terminal
 _AGENT = "rules_system_image"
@@ -46,7 +50,7 @@ class Mirrors:
                 try:
                     result = _get(f"{url}/{path}", accept)
                 except ToolError as error:
-                    reason = f"{url}/{path}: {error}"
+                    reason = shown(f"{url}/{path}: {error}")
                     if isinstance(error, _MissingError):
                         remedy = f"; {missing or _REMEDY}"
                         continue
@@ -70,12 +74,28 @@ class _MissingError(ToolError):
     """The mirror answers that it does not have the path."""
 
 
+class _SameHost(urllib.request.HTTPRedirectHandler):
+    """Follows a redirection; user and password go along to the same host alone, never in clear after TLS."""
+
+    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: Any) -> Any:
+        made = super().redirect_request(req, fp, code, msg, headers, newurl)
+        authorization = req.unredirected_hdrs.get("Authorization")
+        if made is not None and authorization and (made.type, made.host) == (req.type, req.host):
+            made.add_unredirected_header("Authorization", authorization)
+        return made
+
+
 def _get[T](url: str, accept: Callable[[BinaryIO], T]) -> T:
     """Opens `url` and hands it to `accept`; tries again after what may pass. Raises ToolError."""
-    request = urllib.request.Request(url, headers={"User-Agent": _AGENT})
+    asked = access(url, os.environ)
+    request = urllib.request.Request(asked.url, headers={"User-Agent": _AGENT})
+    if asked.authorization:
+        request.add_unredirected_header("Authorization", asked.authorization)
+    opener = urllib.request.build_opener(_SameHost)
     for pause in (*_PAUSES, None):
+        wait = pause
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+            with opener.open(request, timeout=_TIMEOUT) as response:
                 try:
                     return accept(response)
                 except ToolError:
@@ -83,7 +103,12 @@ def _get[T](url: str, accept: Callable[[BinaryIO], T]) -> T:
                         raise
             problem, passing = "the transfer broke off", True
         except urllib.error.HTTPError as error:
-            problem, passing = f"HTTP {error.code} {error.reason}", error.code >= 500
+            problem, passing = f"HTTP {error.code} {error.reason}", error.code >= 500 or error.code == 429
+            if error.code in (401, 407):
+                problem += ", it wants a user and a password: name them in ~/.netrc, or in the URL"
+            if passing and (later := _retry_after(error.headers.get("Retry-After", ""))) is not None:
+                problem += f", try again in {later:.0f} s"
+                passing, wait = later <= _LONGEST_WAIT, max(pause or 0, later)
             if error.code in (404, 410):
                 raise _MissingError(problem) from error
         except urllib.error.URLError as error:
@@ -94,8 +119,19 @@ def _get[T](url: str, accept: Callable[[BinaryIO], T]) -> T:
             problem, passing = _reason(error), True
         if pause is None or not passing:
             raise _UnreachableError(problem)
-        time.sleep(pause)
+        time.sleep(wait or pause)
     raise AssertionError("the last try returns or raises")
+
+
+def _retry_after(value: str) -> float | None:
+    """The seconds of a header Retry-After (RFC 9110, 10.2.3), a number or a time; None for neither."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError, OverflowError:
+        return None
 
 
 def _broke_off(response: Any) -> bool:

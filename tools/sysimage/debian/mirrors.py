@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.debian.credentials import shown
 from tools.sysimage.formats import deb822
 
 VARIABLE = "DEBIAN_MIRRORS"
@@ -38,7 +39,7 @@ def parse_variable(value: str) -> dict[str, list[str]]:
         archive, equals, url = word.partition("=")
         if not equals or not archive or urlsplit(url).scheme not in _SCHEMES:
             raise ToolError(
-                f"{VARIABLE}: '{word}' is not archive=URL, as in debian=http://mirror.example/debian"
+                f"{VARIABLE}: '{shown(word)}' is not archive=URL, as in debian=http://mirror.example/debian"
             )
         _add(mirrors, archive, url)
     return mirrors

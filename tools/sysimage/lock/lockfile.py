@@ -165,6 +165,9 @@ def same_packages(one: Lock, other: Lock) -> bool:
 
 
 def save(lock: Lock, path: Path) -> None:
-    """Writes the lock so that `path` is at any time the old or the new one, whole."""
-    with output(path) as stream:
+    """Writes the lock so that `path` is at any time the old or the new one, whole.
+
+    A symbolic link stays one: what it leads to is written.
+    """
+    with output(path.resolve() if path.is_symlink() else path) as stream:
         stream.write(json.dumps(lock, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
