@@ -180,27 +180,26 @@ def test_the_index_does_not_change_from_run_to_run(bench: Bench) -> None:
     assert bench.index.read_bytes() == before
 
 
-@pytest.mark.parametrize("place", range(0, 100, 21))
-def test_flipped_byte_of_the_compressed_base_would_be_in_the_image(bench: Bench, place: int) -> None:
+def test_flipped_byte_of_the_compressed_base_would_be_in_the_image(bench: Bench) -> None:
     """The bytes of blocks; what is around them, emit makes anew."""
-    whole = bench.emit((), spliced=False)[0]
-    data = bytearray(bench.image.read_bytes())
-    data[len(data) * place // 100] ^= 0x10
-    bench.image.write_bytes(data)
-    try:
-        assert bench.emit((), spliced=True)[0] == whole
-    except ToolError as error:
-        assert re.search("compressed base does not match its index.*; run compress again", str(error))
-        assert not (bench.folder / "image").exists() or (bench.folder / "image").read_bytes() == whole
+    whole = bench.image.read_bytes()
+    refused = 0
+    for place in range(0, len(whole), len(whole) // 40):
+        bench.image.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        try:
+            assert bench.emit((), spliced=True)[0] == whole
+        except ToolError as error:
+            assert re.search("compressed base does not match its index.*; run compress again", str(error))
+            refused += 1
+    assert refused > 30
 
 
-@pytest.mark.parametrize("place", range(0, 100, 21))
-def test_flipped_byte_of_the_index_would_be_in_the_image(bench: Bench, place: int) -> None:
-    data = bytearray(bench.index.read_bytes())
-    data[len(data) * place // 100] ^= 0x01
-    bench.index.write_bytes(data)
-    with pytest.raises(ToolError, match=r"index\.json: is (no|the) index of"):
-        bench.emit((), spliced=True)
+def test_flipped_byte_of_the_index_would_be_in_the_image(bench: Bench) -> None:
+    data = bench.index.read_bytes()
+    for place in range(0, len(data) - 1, len(data) // 60):
+        bench.index.write_bytes(data[:place] + bytes([data[place] ^ 0x01]) + data[place + 1 :])
+        with pytest.raises(ToolError, match=r"index\.json: is (no|the) index of"):
+            bench.emit((), spliced=True)
 
 
 # Each ends with status 0. A pipe takes what none of them reads.
@@ -218,12 +217,15 @@ EARLY = {
 
 
 @pytest.mark.parametrize("name", EARLY)
-def test_compressor_that_ends_early_with_status_0_would_leave_a_broken_image(bench: Bench, name: str) -> None:
-    bench.program = CompressionCommand(CODECS["xz"], (sys.executable, "-c", EARLY[name], str(bench.log)), 2)
-    before = bench.image.read_bytes()
+def test_compressor_that_ends_early_with_status_0_would_leave_a_broken_image(
+    tmp_path: Path, name: str
+) -> None:
+    base, out = tmp_path / "base.tar", tmp_path / "out"
+    base.write_bytes(tar(*BASE))
+    command = (sys.executable, "-c", EARLY[name], str(tmp_path / "log"))
     with pytest.raises(ToolError, match="xz ended with status 0, but what it wrote is not whole"):
-        bench.compress()
-    assert bench.image.read_bytes() == before
+        compress.compress(base, CompressionCommand(CODECS["xz"], command, 1), out, tmp_path / "index")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 65_791, 65_792, 1 << 18])
