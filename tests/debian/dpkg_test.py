@@ -87,7 +87,7 @@ def test_md5sums_are_made_for_a_package_without_them_conffiles_left_out(tmp_path
 
 def test_triggers_are_recorded_by_file_and_by_name(tmp_path: Path) -> None:
     tree = Tree()
-    text = "interest-noawait /usr/lib/x # why\ninterest ldconfig\nactivate other\n"
+    text = "# why\ninterest-noawait /usr/lib/x\ninterest ldconfig\nactivate other\n"
     dpkg.write_database(tree, [Deb("a", control={"triggers": text}).load(tmp_path)], "amd64", [], {})
     assert tree["var/lib/dpkg/triggers/File"].read() == b"/usr/lib/x a/noawait\n"
     assert tree["var/lib/dpkg/triggers/ldconfig"].read() == b"a\n"
@@ -200,3 +200,46 @@ def test_package_without_a_field_that_dpkg_needs_would_be_written_into_its_statu
 ) -> None:
     with pytest.raises(ToolError, match=f"its control file has no {field}, which dpkg refuses"):
         Deb("a", fields={field: ""}).load(tmp_path)
+
+
+# What dpkg 1.21.22 takes of a file of triggers, and what it refuses.
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("interest x\n", [("", "x")]),
+        (" interest-await x\n\n# c\n", [("", "x")]),
+        ("interest\tx\ninterest-noawait  /y/z  \n", [("", "x"), ("/noawait", "/y/z")]),
+        ("activate-noawait y\n", []),
+    ],
+)
+def test_triggers_would_be_read_otherwise_than_by_dpkg(
+    tmp_path: Path, text: str, found: list[tuple[str, str]]
+) -> None:
+    assert list(dpkg.interests(Deb("a", control={"triggers": text}).load(tmp_path))) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "interest x",
+            "interestfoo x\n",
+            "interest-foo x\n",
+            "interest x # c\n",
+            "interest x#c\n",
+            "interest\n",
+        ),
+        *(
+            "foo x\n",
+            "interest x y\n",
+            "interest /a b\n",
+            "interest \u00e4\n",
+            "interest X_y\n",
+            "interest /\u00e4\n",
+        ),
+        *("interest -x\n", "interest x\r\n", "interest a/b\n", "interest relative,x\n"),
+    ],
+)
+def test_triggers_that_dpkg_refuses_would_be_taken(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ToolError, match=r"triggers: .*which dpkg refuses"):
+        list(dpkg.interests(Deb("a", control={"triggers": text}).load(tmp_path)))

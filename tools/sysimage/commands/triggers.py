@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.world import World
-from tools.sysimage.debian import dpkg
+from tools.sysimage.debian import dpkg, trigger_lines
 from tools.sysimage.debian.dpkg import Package
 
 _HELP = "\n\nType dpkg-trigger --help for help about this utility."
@@ -37,11 +37,8 @@ def _state(world: World) -> _State:
 
 def directives(package: Package) -> Iterator[tuple[str, bool, str]]:
     """The directives of a package's `triggers`: "interest" or "activate", whether it awaits, the trigger."""
-    for line in package.text("triggers").split("\n"):
-        words = line.strip().split(maxsplit=1)
-        if len(words) == 2 and not words[0].startswith("#"):
-            kind, _, how = words[0].partition("-")
-            yield kind, how != "noawait", words[1]
+    for directive in trigger_lines.parse(package.text("triggers"), str(package.deb.path)):
+        yield directive.kind, directive.awaits, directive.trigger
 
 
 def interested(world: World, trigger: str) -> list[tuple[str, bool]]:

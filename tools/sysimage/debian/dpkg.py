@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file
+from tools.sysimage.debian import trigger_lines
 from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.formats.deb import Deb, open_deb
 
@@ -351,10 +352,9 @@ def write_database(
 
 def interests(package: Package) -> Iterator[tuple[str, str]]:
     """The triggers that a package declares interest in (deb-triggers(5)): ("" or "/noawait", trigger)."""
-    for line in package.text("triggers").splitlines():
-        words = line.split("#")[0].split()
-        if len(words) == 2 and words[0].startswith("interest"):
-            yield "/noawait" if words[0] == "interest-noawait" else "", words[1]
+    for directive in trigger_lines.parse(package.text("triggers"), str(package.deb.path)):
+        if directive.kind == "interest":
+            yield "" if directive.awaits else "/noawait", directive.trigger
 
 
 def md5(inode: Inode) -> str:
