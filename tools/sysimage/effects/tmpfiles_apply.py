@@ -344,4 +344,14 @@ def _matching(root: Root, above: str, part: str) -> list[str]:
         return [prefix + part] if there else []
     names = (path.rpartition("/")[2] for path in root.tree.children(folder))
     hidden = part.startswith((".", "\\."))
-    return [prefix + name for name in names if (hidden or name[0] != ".") and patterns.matches(part, name)]
+    wanted = _bytes_of(part)
+    return [
+        prefix + name
+        for name in names
+        if (hidden or name[0] != ".") and patterns.matches(wanted, _bytes_of(name))
+    ]
+
+
+def _bytes_of(text: str) -> str:
+    """The bytes of a name as characters, which patterns are matched by in the locale C."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
