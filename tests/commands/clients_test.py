@@ -116,6 +116,8 @@ def test_another_user_would_be_told_of_a_file_in_a_folder_of_root() -> None:
     [
         ("tr -dc '[:alnum:]' < /dev/urandom | dd bs=1 count=12 2>/dev/null", b"placeholder0"),
         ("head -c 11 /dev/urandom", b"placeholder"),
+        ("shuf -i 10-59 -n2", b"10\n11\n"),
+        ("shuf --input-range=7-7", b"7\n"),
         ("dd if=/dev/urandom bs=11 count=1 2>/dev/null", b"placeholder"),
         ("cut -c 1-8 /proc/sys/kernel/random/uuid", b"00000000\n"),
         ("cat /dev/random | tr -dc 0-9 | fold -w 4 | head -n 1", b"0123\n"),

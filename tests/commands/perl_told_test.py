@@ -8,6 +8,7 @@ from tests.commands import debconf_world
 from tests.commands.rooted import package, rooted
 from tests.commands.world import run
 from tools.sysimage.commands import maintainer, perl_scripts, told_programs
+from tools.sysimage.commands.postfix_questions import postfix_questions
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import file
 
@@ -114,6 +115,63 @@ def test_kerberos_would_have_another_realm_than_its_answer(monkeypatch: pytest.M
     assert _kerberos(monkeypatch, answers, text) == text.replace(
         "\tdefault_realm = A", "\tdefault_realm = B.X"
     ).replace("[realms]", "[realms]\n\tB.X = {\n\t\tkdc = k1\n\t\tkdc = k2\n\t\tadmin_server = k1\n\t}")
+
+
+_POSTFIX = {
+    "main_mailer_type": "Internet Site",
+    "mailname": "/etc/mailname",
+    **dict.fromkeys(("relayhost", "destinations", "root_address", "mynetworks", "protocols"), ""),
+    "procmail": "",
+    "mailbox_limit": "0",
+    "recipient_delim": "+",
+    "newaliases": "false",
+}
+_OF_POSTFIX = ("mailname", "relayhost", "destinations", "protocols")
+
+
+# Of postfix 3.10.13 in a chroot whose host has the name localhost and no domain.
+@pytest.mark.parametrize(
+    ("kind", "mailname", "values"),
+    [
+        (
+            "Internet Site",
+            "",
+            ("localhost", "", "$myhostname, localhost, localhost.localdomain, , localhost", "all"),
+        ),
+        (
+            "Internet Site",
+            "a.example",
+            ("a.example", "", "$myhostname, a.example, localhost, localhost.localdomain, localhost", "all"),
+        ),
+        (
+            "Satellite system",
+            "b",
+            ("b", "smtp.localdomain", "b, $myhostname, localhost, localhost.localdomain, localhost", "all"),
+        ),
+        ("No configuration", "b", ("/etc/mailname", "", "", "")),
+    ],
+)
+def test_postfix_would_take_mail_for_nobody(
+    kind: str, mailname: str, values: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = b"#!/usr/bin/perl\n1"
+    digest = hashlib.sha256(text).hexdigest()
+    monkeypatch.setattr(perl_scripts, "_SCRIPTS", {digest: postfix_questions})
+    made = debconf_world.make({"etc/mailname": f"{mailname}\n".encode()})
+    made.answers = {"postfix/main_mailer_type": kind}
+    templates = "\n".join(
+        f"Template: postfix/{name}\nType: string\nDefault: {default}\nDescription: x\n"
+        for name, default in _POSTFIX.items()
+    )
+    show = "".join(f'db_get postfix/{name}; echo "${{RET#0}}" >>/out\n' for name in _OF_POSTFIX)
+    control = {
+        "config": text.decode(),
+        "postinst": f"#!/bin/sh\n. /usr/share/debconf/confmodule\n{show}",
+        "templates": templates,
+    }
+    told = package("Package: postfix\nVersion: 1\nArchitecture: all\n", control, [])
+    maintainer.run(made, told, "postinst", ["configure", ""])
+    assert tuple(made.root.tree["out"].read().decode().split("\n")[:-1]) == values
 
 
 def test_a_program_that_nobody_told_would_do_nothing() -> None:

@@ -160,6 +160,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
         *("bootctl", "update-secureboot-policy"),
     ),
     "database": (
+        "rkhunter",
         "pg_createcluster",
         "mariadb-install-db",
         "mysql_install_db",

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.commands.postfix_questions import postfix_questions
 from tools.sysimage.commands.told_programs import talk
 from tools.sysimage.core.tree import Kind
 
@@ -82,6 +83,7 @@ def _krb5_configuration(call: Call) -> int:
 
 
 _SCRIPTS: Mapping[str, Command] = {
+    "243d72775b3a800c8bf8f4692b22279ff629f2ae501f85624c5d7892a46bf5f8": postfix_questions,
     "2b484985e7a3bf9f38bfe807fd195d7a2f55f2869f0e05bc587bf7606d022688": _krb5_questions,
     "a5735bd836a35cee23fc122908a81db91624d612f0f011a3007591759dca91d6": _krb5_configuration,
 }

@@ -182,6 +182,23 @@ def seq(call: Call) -> int:
     return 0
 
 
+def shuf(call: Call) -> int:
+    """shuf(1) --input-range: the first numbers stand for those that are drawn."""
+    given = call.options(
+        "-i --input-range=", "-n --head-count=", "-r --repeat", "-e --echo", "-z --zero-terminated"
+    )
+    found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", given.value("input-range"))
+    count = given.value("head-count", "1")
+    if not found or given.operands or len(given.options) > 2 or not re.fullmatch(r"\d{1,4}", count):
+        call.refuse(f"shuf: the words {' '.join(call.arguments)!r} are not modelled")
+    first, last = int(found[1]), int(found[2])
+    if "head-count" not in given and last > first:
+        call.refuse("shuf: an order by chance is not modelled")
+    call.world.random(call.machine, "shuf")
+    call.out("".join(f"{number}\n" for number in range(first, min(last, first + int(count) - 1) + 1)))
+    return 0
+
+
 def yes(call: Call) -> int:
     """yes(1): as many lines as any reader needs."""
     words = [word for at, word in enumerate(call.arguments) if word != "--" or at]
@@ -201,6 +218,7 @@ COMMANDS: Mapping[str, Command] = {
     "logger": _nothing(),
     "nproc": nproc,
     "seq": seq,
+    "shuf": shuf,
     "tput": tput,
     "true": _nothing(),
     "tty": tty,

@@ -30,13 +30,25 @@ _KINDS = {
 
 
 class Buffer:
-    """The bytes of a file that a script writes: a content of the tree that can change."""
+    """The bytes of a file that a script writes: a content of the tree that can change.
 
-    __slots__ = ("data",)
+    They count for what files of commands may take until nothing has them any more.
+    """
+
+    __slots__ = ("_counted", "data")
 
     def __init__(self, data: bytes | bytearray = b"") -> None:
-        store(len(data))
+        self._counted = 0
+        self.count(len(data))
         self.data = bytearray(data)
+
+    def count(self, size: int) -> None:
+        """Counts bytes that are added."""
+        store(size)
+        self._counted += size
+
+    def __del__(self) -> None:
+        store(-self._counted)
 
     @property
     def size(self) -> int:
@@ -70,7 +82,7 @@ class _Open:
     def write(self, offset: int, data: bytes) -> None:
         content = writable(self._inode)
         if len(content.data) < offset:
-            store(offset - len(content.data))
+            content.count(offset - len(content.data))
             content.data.extend(bytes(offset - len(content.data)))
         content.data[offset : offset + len(data)] = data
 

@@ -106,8 +106,9 @@ class Meter:
         self.work(count)
 
     def store(self, size: int) -> None:
-        """Counts what commands put into files."""
-        self._stored += size
+        """Counts what commands put into files; less than 0 is what they take away again."""
+        self.work(max(size, 0) >> 6)
+        self._stored = max(self._stored + size, 0)
         if self._stored > self.limits.stored:
             raise self._beyond("bytes in files that commands make", self.limits.stored)
 
