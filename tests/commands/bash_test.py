@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.commands.judge import judge
+from tests.commands.rooted import package
 from tests.commands.world import interpret, run, world
+from tools.sysimage.commands import maintainer
 from tools.sysimage.commands.shell_script import is_bash, shell_options
 from tools.sysimage.core.errors import ToolError
 
@@ -152,3 +154,21 @@ def test_a_script_of_bash_that_is_read_would_be_refused() -> None:
     assert shell_options(text) == "e"
     assert is_bash(text)
     assert not is_bash(b"#!/bin/sh\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("a=(1 2)", "a="),
+        ("if true; then shopt -s x; fi", "then shopt"),
+        ("echo ${!x}", "${!"),
+        ("x |& y", "|&"),
+    ],
+)
+def test_a_script_of_bash_would_be_said_to_be_none_of_the_shell(text: str, what: str) -> None:
+    made = world()
+    control = {"postinst": f"#!/bin/bash\n{text}\n"}
+    told = package("Package: p\nVersion: 1\nArchitecture: all\n", control, [])
+    with pytest.raises(ToolError, match="of bash, which is not modelled") as failure:
+        maintainer.run(made, told, "postinst", ["configure", ""])
+    assert what in str(failure.value)

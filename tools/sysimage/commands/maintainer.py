@@ -8,7 +8,7 @@ from tools.sysimage.commands import perl_scripts
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.journal import Change
 from tools.sysimage.commands.registry import COMMANDS
-from tools.sysimage.commands.shell_script import is_bash, search, shell_options, with_options
+from tools.sysimage.commands.shell_script import beyond, is_bash, search, shell_options, with_options
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian import dpkg
@@ -62,9 +62,10 @@ def run(world: World, package: Package, script: str, arguments: Sequence[str]) -
         options, data = "e", _WITH_DEBCONF
     if options is None:
         first = data.partition(b"\n")[0].decode("utf-8", "replace")
-        raise ScriptError(
-            package, script, f"{script} is no shell script ({first!r}); say by an entry what it does"
-        )
+        what = f"is no shell script ({first!r})"
+        if is_bash(data):
+            what = f"has {beyond(data)!r} of bash, which is not modelled"
+        raise ScriptError(package, script, f"{script} {what}; say by an entry what it does")
     name = f"/{dpkg.info_prefix(package)}.{script}" if script != "preinst" else _PREINST
     world.package, world.script, world.files.origin = package, script, package.name
     machine = shell.shell(world.files, Programs(world).find, variables=_environment(world, package, script))

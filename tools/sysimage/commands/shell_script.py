@@ -19,9 +19,15 @@ _BASH = re.compile(
 def shell_options(data: bytes) -> str | None:
     """The options in the first line of a script of the shell, None for a text that is none."""
     match = _SHELL.match(data)
-    if match is None or (match[1] == b"bash" and _BASH.search(re.sub(rb"(?m)^[ \t]*#.*", b"", data))):
+    if match is None or (match[1] == b"bash" and beyond(data)):
         return None
     return (match[2] or b"").decode()
+
+
+def beyond(data: bytes) -> str:
+    """What a script has of bash that is not modelled, "" if it has nothing of that."""
+    match = _BASH.search(re.sub(rb"(?m)^[ \t]*#.*", b"", data))
+    return match[0].decode("utf-8", "replace").strip(" \t\n;&|({") or match[0].decode() if match else ""
 
 
 def is_bash(data: bytes) -> bool:
