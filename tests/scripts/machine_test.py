@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from tests.scripts.world import Inode, Memory
 from tools.sysimage.scripts import shell as shells
-from tools.sysimage.scripts.files import Kind
+from tools.sysimage.scripts.files import FileType
 from tools.sysimage.scripts.machine import Machine
 
 
 def _machine(programs: dict[str, bytes], seen: list[Sequence[str]]) -> Machine:
     memory = Memory()
-    memory.root.entries["work"] = Inode(Kind.DIRECTORY, 0o755)
+    memory.root.entries["work"] = Inode(FileType.DIRECTORY, 0o755)
 
     def find(_: Machine, name: str) -> object:
         def run(machine: Machine, argv: Sequence[str]) -> int:

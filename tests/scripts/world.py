@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.sysimage.scripts import shell as shells
-from tools.sysimage.scripts.files import Access, Kind, Status
+from tools.sysimage.scripts.files import Access, FileType, Status
 from tools.sysimage.scripts.limits import Limits
 from tools.sysimage.scripts.machine import Machine
 from tools.sysimage.scripts.streams import Source, read_all
@@ -16,7 +16,7 @@ _LINKS = 40
 
 @dataclass(eq=False)
 class Inode:
-    kind: Kind
+    kind: FileType
     mode: int = 0o644
     data: bytearray = field(default_factory=bytearray)
     entries: dict[str, Inode] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Memory:
     """The tree."""
 
     def __init__(self) -> None:
-        self.root = Inode(Kind.DIRECTORY, 0o755)
+        self.root = Inode(FileType.DIRECTORY, 0o755)
 
     def find(self, path: str, follow: bool = True) -> Inode:
         return self._walk(path, follow)[0]
@@ -57,7 +57,7 @@ class Memory:
         nodes, names = [self.root], [""]
         while todo:
             name = todo.pop(0)
-            if nodes[-1].kind is not Kind.DIRECTORY:
+            if nodes[-1].kind is not FileType.DIRECTORY:
                 raise NotADirectoryError(errno.ENOTDIR, "Not a directory", path)
             if name in ("", "."):
                 continue
@@ -69,7 +69,7 @@ class Memory:
             inode = nodes[-1].entries.get(name)
             if inode is None:
                 raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
-            if inode.kind is Kind.SYMLINK and (follow or any(todo)):
+            if inode.kind is FileType.SYMLINK and (follow or any(todo)):
                 links += 1
                 if links > _LINKS:
                     raise OSError(errno.ELOOP, "Too many levels of symbolic links", path)
@@ -79,14 +79,14 @@ class Memory:
                 continue
             nodes.append(inode)
             names.append(name)
-        if path.endswith("/") and nodes[-1].kind is not Kind.DIRECTORY:
+        if path.endswith("/") and nodes[-1].kind is not FileType.DIRECTORY:
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory", path)
         return nodes[-1], names
 
     def parent(self, path: str) -> tuple[Inode, str]:
         folder, _, name = path.rstrip("/").rpartition("/")
         parent = self.find(folder or "/")
-        if parent.kind is not Kind.DIRECTORY:
+        if parent.kind is not FileType.DIRECTORY:
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory", path)
         return parent, name
 
@@ -99,11 +99,11 @@ class Memory:
             if not access.create or path.endswith("/"):
                 raise
             parent, name = self.parent(path)
-            inode = parent.entries[name] = Inode(Kind.FILE, access.mode)
-        if inode.kind is Kind.DIRECTORY:
+            inode = parent.entries[name] = Inode(FileType.FILE, access.mode)
+        if inode.kind is FileType.DIRECTORY:
             if access.write:
                 raise IsADirectoryError(errno.EISDIR, "Is a directory", path)
-            return Bytes(Inode(Kind.FILE))
+            return Bytes(Inode(FileType.FILE))
         if access.truncate:
             del inode.data[:]
         return Bytes(inode)
@@ -113,12 +113,12 @@ class Memory:
             inode = self.find(path, follow)
         except OSError:
             return None
-        size = len(inode.data) or int(inode.kind is Kind.DIRECTORY)
+        size = len(inode.data) or int(inode.kind is FileType.DIRECTORY)
         return Status(inode.kind, inode.mode, 0, 0, size, inode.mtime, id(inode))
 
     def names(self, path: str) -> Sequence[str]:
         inode = self.find(path)
-        if inode.kind is not Kind.DIRECTORY:
+        if inode.kind is not FileType.DIRECTORY:
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory", path)
         return list(inode.entries)
 
@@ -162,14 +162,14 @@ def _mkdir(machine: Machine, memory: Memory, argv: Sequence[str]) -> int:
         parent, last = memory.parent(machine.path(name))
         if last in parent.entries:
             return 1
-        parent.entries[last] = Inode(Kind.DIRECTORY, 0o777 & ~machine.umask)
+        parent.entries[last] = Inode(FileType.DIRECTORY, 0o777 & ~machine.umask)
     return 0
 
 
 def _ln(machine: Machine, memory: Memory, argv: Sequence[str]) -> int:
     """`ln -s TARGET NAME`."""
     parent, last = memory.parent(machine.path(argv[3]))
-    parent.entries[last] = Inode(Kind.SYMLINK, 0o777, target=argv[2])
+    parent.entries[last] = Inode(FileType.SYMLINK, 0o777, target=argv[2])
     return 0
 
 
@@ -215,7 +215,7 @@ class Outcome:
 def interpret(script: bytes, arguments: Sequence[str] = (), limits: Limits | None = None) -> Outcome:
     """Runs a script by the machine, in an empty tree of which /work is the directory."""
     memory = Memory()
-    memory.root.entries["work"] = Inode(Kind.DIRECTORY, 0o755)
+    memory.root.entries["work"] = Inode(FileType.DIRECTORY, 0o755)
 
     def programs(_machine: Machine, name: str) -> Callable[[Machine, Sequence[str]], int] | None:
         main = PROGRAMS.get(name)
@@ -236,7 +236,7 @@ def interpret(script: bytes, arguments: Sequence[str] = (), limits: Limits | Non
 def complaints(script: bytes) -> bytes:
     """Returns what a script writes to descriptor 2."""
     memory = Memory()
-    memory.root.entries["work"] = Inode(Kind.DIRECTORY, 0o755)
+    memory.root.entries["work"] = Inode(FileType.DIRECTORY, 0o755)
     machine = shells.shell(memory, lambda _machine, _name: None, variables={}, directory="/work")
     shells.run(machine, script, "script")
     return shells.output(machine, 2)
@@ -245,10 +245,10 @@ def complaints(script: bytes) -> bytes:
 def _snapshot(folder: Inode, prefix: str) -> list[tuple[str, str]]:
     result = []
     for name, inode in sorted(folder.entries.items()):
-        if inode.kind is Kind.DIRECTORY:
+        if inode.kind is FileType.DIRECTORY:
             result.append((prefix + name, "dir"))
             result += _snapshot(inode, f"{prefix}{name}/")
-        elif inode.kind is Kind.SYMLINK:
+        elif inode.kind is FileType.SYMLINK:
             result.append((prefix + name, "link " + inode.target))
         else:
             result.append((prefix + name, f"{inode.mode:o} {bytes(inode.data)!r}"))

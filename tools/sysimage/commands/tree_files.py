@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file, symlink
-from tools.sysimage.scripts.files import Access, Content, Status
-from tools.sysimage.scripts.files import Kind as ShellKind
+from tools.sysimage.scripts.files import Access, FileType, OpenContent, Status
 from tools.sysimage.scripts.limits import spend, store
 
 _MAX_LINKS = 40
@@ -20,12 +19,12 @@ _DEEP = 12  # components of a path, from which on it counts as work
 _WORK = 150  # units of work of making a file
 _CAPABILITY = "security.capability"
 _KINDS = {
-    Kind.FILE: ShellKind.FILE,
-    Kind.DIRECTORY: ShellKind.DIRECTORY,
-    Kind.SYMLINK: ShellKind.SYMLINK,
-    Kind.CHARACTER: ShellKind.CHARACTER,
-    Kind.BLOCK: ShellKind.BLOCK,
-    Kind.FIFO: ShellKind.FIFO,
+    Kind.FILE: FileType.FILE,
+    Kind.DIRECTORY: FileType.DIRECTORY,
+    Kind.SYMLINK: FileType.SYMLINK,
+    Kind.CHARACTER: FileType.CHARACTER,
+    Kind.BLOCK: FileType.BLOCK,
+    Kind.FIFO: FileType.FIFO,
 }
 
 
@@ -127,9 +126,9 @@ class TreeFiles:
     uid: int = 0  # whose new files are
     gid: int = 0
 
-    # What a shell asks (scripts.files.Files).
+    # What a shell asks (scripts.files.FileSystem).
 
-    def open(self, path: str, access: Access) -> Content:
+    def open(self, path: str, access: Access) -> OpenContent:
         """Opens a file, and makes it if `access` says so. Raises OSError with its errno."""
         where, inode = self.lookup(path)
         if inode is None:

@@ -1,7 +1,7 @@
 """Bash's `[[ … ]]`: how it is read. `bash_test` says what it is worth."""
 
 from tools.sysimage.scripts.lexer import Kind, Lexer
-from tools.sysimage.scripts.source import Source, fail
+from tools.sysimage.scripts.source import ScriptText, fail
 from tools.sysimage.scripts.syntax import Conditional, Word
 from tools.sysimage.scripts.words import BASE, WordReader
 
@@ -102,7 +102,7 @@ def _expression(lexer: Lexer) -> Word:
         raise fail(source, "a command in a regular expression is not supported")
     return (
         WordReader(
-            Source("".join(text), source.line),
+            ScriptText("".join(text), source.line),
             lexer.nesting,
             lambda _old, _double: None,
             syntax=BASE,

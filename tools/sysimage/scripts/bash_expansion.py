@@ -10,7 +10,7 @@ from tools.sysimage.scripts.failures import Refused, ShellError
 from tools.sysimage.scripts.limits import Meter
 from tools.sysimage.scripts.marked import MARK, plain
 from tools.sysimage.scripts.patterns import matches, pattern
-from tools.sysimage.scripts.source import Source, fail
+from tools.sysimage.scripts.source import ScriptText, fail
 from tools.sysimage.scripts.syntax import Part, Word
 
 _SIMPLE = {
@@ -54,7 +54,7 @@ def special(meter: Meter, name: str) -> str | None:
     return None
 
 
-def ansi_quoted(source: Source) -> str:
+def ansi_quoted(source: ScriptText) -> str:
     """Reads from after `$'` to the end of the quotation. Raises ShellSyntaxError."""
     text = []
     while (char := source.get()) != "'":

@@ -4,7 +4,7 @@ import re
 
 from tools.sysimage.scripts.arguments import options
 from tools.sysimage.scripts.failures import ShellError
-from tools.sysimage.scripts.files import Kind
+from tools.sysimage.scripts.files import FileType
 from tools.sysimage.scripts.machine import Machine
 from tools.sysimage.scripts.marked import inward
 
@@ -37,7 +37,7 @@ def _search(machine: Machine, target: str) -> tuple[str, bool]:
     for folder in (machine.value("CDPATH") or "").split(":"):
         candidate = f"{folder.rstrip('/')}/{target}" if folder else target
         status = machine.stat(candidate)
-        if status is not None and status.kind is Kind.DIRECTORY:
+        if status is not None and status.kind is FileType.DIRECTORY:
             return candidate, bool(folder)
     return target, False
 
@@ -45,7 +45,7 @@ def _search(machine: Machine, target: str) -> tuple[str, bool]:
 def _change(machine: Machine, target: str, physical: bool, shown: str) -> None:
     new = target if physical else _logical(machine.directory, target)
     status = machine.stat(new) if new else None
-    if status is None or status.kind is not Kind.DIRECTORY:
+    if status is None or status.kind is not FileType.DIRECTORY:
         raise ShellError(f"can't cd to {shown}")
     if physical:
         new = inward(machine.files.real_path(machine.path(new)))

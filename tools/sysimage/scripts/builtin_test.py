@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from tools.sysimage.scripts.arguments import integer
 from tools.sysimage.scripts.failures import ShellError
-from tools.sysimage.scripts.files import Kind, Status
+from tools.sysimage.scripts.files import FileType, Status
 from tools.sysimage.scripts.machine import Machine
 from tools.sysimage.scripts.marked import inward
 
-_KINDS = {kind.value: kind for kind in Kind} | {"h": Kind.SYMLINK}
+_KINDS = {kind.value: kind for kind in FileType} | {"h": FileType.SYMLINK}
 _BITS = {"u": 0o4000, "g": 0o2000, "k": 0o1000}
 _RIGHTS = {"r": 4, "w": 2, "x": 1}
 _UNARY = frozenset("-" + letter for letter in "rwxefdcbpugkhLSsOGtzn")
@@ -209,5 +209,5 @@ def _has(machine: Machine, status: Status, letter: str) -> bool:
     if letter in "rwx" and machine.uid:
         return _may(machine, status, _RIGHTS[letter])
     if letter == "x":
-        return status.kind is Kind.DIRECTORY or bool(status.mode & 0o111)
+        return status.kind is FileType.DIRECTORY or bool(status.mode & 0o111)
     return status.size > 0 or letter != "s"

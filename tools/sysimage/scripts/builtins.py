@@ -11,7 +11,7 @@ from tools.sysimage.scripts import (
 )
 from tools.sysimage.scripts.arguments import count, options, single_quoted
 from tools.sysimage.scripts.failures import ShellError, ShellExit
-from tools.sysimage.scripts.files import Access, Kind
+from tools.sysimage.scripts.files import Access, FileType
 from tools.sysimage.scripts.lexer import KEYWORDS
 from tools.sysimage.scripts.machine import Machine
 from tools.sysimage.scripts.parser import SPECIAL_BUILTINS
@@ -120,7 +120,7 @@ def _dot_file(machine: Machine, name: str) -> str:
     for folder in (machine.value("PATH") or "").split(":"):
         path = f"{folder}/{name}" if folder else name
         status = machine.stat(path)
-        if status is not None and status.kind is Kind.FILE:
+        if status is not None and status.kind is FileType.FILE:
             return path
     raise ShellError(f"{name}: not found")
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 
-class Kind(Enum):
+class FileType(Enum):
     """The type of a file; the value is the letter that `test` has for it."""
 
     FILE = "f"
@@ -22,7 +22,7 @@ class Kind(Enum):
 class Status:
     """What is known of a file. `identity` is equal for two names of one file; `mtime` is in nanoseconds."""
 
-    kind: Kind
+    kind: FileType
     mode: int
     uid: int
     gid: int
@@ -31,7 +31,7 @@ class Status:
     identity: object
 
 
-class Content(Protocol):
+class OpenContent(Protocol):
     """The bytes of an open file. They stay when its name is removed."""
 
     def read(self, offset: int, size: int) -> bytes:
@@ -56,10 +56,10 @@ class Access:
     mode: int = 0o644
 
 
-class Files(Protocol):
+class FileSystem(Protocol):
     """A tree of files. Paths are absolute, as text of the world (UTF-8 with surrogate escapes)."""
 
-    def open(self, path: str, access: Access) -> Content:
+    def open(self, path: str, access: Access) -> OpenContent:
         """Opens a file. Raises OSError with its errno."""
 
     def status(self, path: str, follow: bool) -> Status | None:

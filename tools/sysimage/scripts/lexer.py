@@ -4,7 +4,7 @@ import enum
 from collections.abc import Callable, Mapping
 
 from tools.sysimage.scripts.marked import plain
-from tools.sysimage.scripts.source import Nesting, Source, fail
+from tools.sysimage.scripts.source import Nesting, ScriptText, fail
 from tools.sysimage.scripts.syntax import HereDocument, Node, Redirect, Word
 from tools.sysimage.scripts.words import BASE, DOUBLE, SINGLE, WordReader
 
@@ -58,7 +58,7 @@ class Lexer:
 
     def __init__(
         self,
-        source: Source,
+        source: ScriptText,
         nesting: Nesting,
         substitute: Substitute,
         aliases: Mapping[str, str],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tools.sysimage.scripts.expand import Expander
 from tools.sysimage.scripts.failures import Refused, ShellError, ShellExit, ShellSyntaxError
-from tools.sysimage.scripts.files import Files, Kind, Status
+from tools.sysimage.scripts.files import FileSystem, FileType, Status
 from tools.sysimage.scripts.glob import Glob
 from tools.sysimage.scripts.limits import Limits, Meter
 from tools.sysimage.scripts.marked import inward, outward
@@ -68,7 +68,7 @@ class Machine:
 
     def __init__(
         self,
-        files: Files,
+        files: FileSystem,
         programs: Programs,
         execute: Execute,
         *,
@@ -160,7 +160,7 @@ class Machine:
         self.substituted = child.run(body, tested=False)
         return sink.getvalue().decode("latin-1")
 
-    # Files.
+    # FileSystem.
 
     def path(self, name: str) -> str:
         """Returns a path of the script as an absolute path of the world."""
@@ -193,7 +193,7 @@ class Machine:
 
     def _is_program(self, name: str) -> bool:
         status = self.stat(name)
-        return status is not None and status.kind is Kind.FILE and bool(status.mode & 0o111)
+        return status is not None and status.kind is FileType.FILE and bool(status.mode & 0o111)
 
     def environment(self) -> dict[str, str]:
         """Returns the exported variables, as a program gets them."""

@@ -8,7 +8,7 @@ from tools.sysimage.scripts.bash_conditional import conditional
 from tools.sysimage.scripts.failures import ShellSyntaxError, deep
 from tools.sysimage.scripts.lexer import LIST_ENDS, Kind, Lexer
 from tools.sysimage.scripts.marked import MARK
-from tools.sysimage.scripts.source import Nesting, Source, fail
+from tools.sysimage.scripts.source import Nesting, ScriptText, fail
 from tools.sysimage.scripts.syntax import (
     AndOr,
     Background,
@@ -49,7 +49,7 @@ class Parser:
         self, text: str, line: int = 1, aliases: Mapping[str, str] = _NO_ALIASES, *, bash: bool = False
     ) -> None:
         self._nesting = Nesting()
-        self._lexer = Lexer(Source(text, line), self._nesting, self._substitute, aliases, bash=bash)
+        self._lexer = Lexer(ScriptText(text, line), self._nesting, self._substitute, aliases, bash=bash)
 
     @property
     def line(self) -> int:
@@ -326,7 +326,7 @@ class Parser:
             lexer.read_documents()
         else:
             source = lexer.source
-            lexer.source = Source(_backquoted(source, double), source.line)
+            lexer.source = ScriptText(_backquoted(source, double), source.line)
             lexer.pushed = False
             node = self._list(empty=True)
             lexer.read_documents()
@@ -374,7 +374,7 @@ def _sequence(items: list[Node | None]) -> Node | None:
     return kept[0] if len(kept) == 1 else Sequence(tuple(kept))
 
 
-def _backquoted(source: Source, double: bool) -> str:
+def _backquoted(source: ScriptText, double: bool) -> str:
     """Reads up to the closing backquote and takes a level of backslashes away (XCU 2.6.3)."""
     text = []
     while (char := source.joined()) != "`":

@@ -4,7 +4,7 @@ import errno
 import os
 
 from tools.sysimage.scripts.failures import ShellError
-from tools.sysimage.scripts.files import Access, Kind
+from tools.sysimage.scripts.files import Access, FileType
 from tools.sysimage.scripts.machine import Machine
 from tools.sysimage.scripts.streams import Full, Null, OpenFile, Source, Stream
 from tools.sysimage.scripts.syntax import HereDocument, Redirect
@@ -84,7 +84,7 @@ def _open(machine: Machine, operator: str, name: str) -> Stream:
     create = write
     status = machine.stat(name)
     protected = operator == ">" and machine.option("C")
-    if protected and status is not None and status.kind is Kind.FILE:
+    if protected and status is not None and status.kind is FileType.FILE:
         raise ShellError(f"cannot create {name}: File exists")
     access = Access(
         read=read,

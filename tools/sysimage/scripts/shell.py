@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.scripts.execute import evaluate
 from tools.sysimage.scripts.failures import Refused, deep
-from tools.sysimage.scripts.files import Files
+from tools.sysimage.scripts.files import FileSystem
 from tools.sysimage.scripts.limits import Limits, Meter, charged
 from tools.sysimage.scripts.machine import Machine, Programs
 from tools.sysimage.scripts.marked import inward, outward
@@ -15,7 +15,7 @@ _LONGEST = 120  # characters of an error that is none of a script
 
 
 def shell(
-    files: Files,
+    files: FileSystem,
     programs: Programs,
     *,
     variables: Mapping[str, str],

@@ -7,7 +7,7 @@ from tools.sysimage.scripts.failures import Refused, ShellSyntaxError
 _NESTING = 500  # levels of commands, substitutions and parameters within each other
 
 
-class Source:
+class ScriptText:
     """Text that is read once; "" is its end."""
 
     __slots__ = ("aliases", "line", "position", "text")
@@ -89,7 +89,7 @@ class Nesting:
     def __init__(self) -> None:
         self.levels = 0
 
-    def enter(self, source: Source) -> None:
+    def enter(self, source: ScriptText) -> None:
         """Goes a level deeper. Raises Refused if it is one too many."""
         self.levels += 1
         if self.levels > _NESTING:
@@ -102,6 +102,6 @@ class Nesting:
         self.levels -= 1
 
 
-def fail(source: Source, message: str) -> ShellSyntaxError:
+def fail(source: ScriptText, message: str) -> ShellSyntaxError:
     """Returns the error of the line that is read."""
     return ShellSyntaxError(message, source.line)

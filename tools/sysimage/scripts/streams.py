@@ -3,7 +3,7 @@
 import errno
 from typing import Protocol
 
-from tools.sysimage.scripts.files import Content
+from tools.sysimage.scripts.files import OpenContent
 from tools.sysimage.scripts.limits import Meter
 
 _CHUNK = 1 << 12
@@ -33,7 +33,7 @@ def read_all(stream: Stream) -> bytes:
 class OpenFile:
     """An open file, with its offset."""
 
-    def __init__(self, content: Content, meter: Meter, *, read: bool, write: bool, append: bool) -> None:
+    def __init__(self, content: OpenContent, meter: Meter, *, read: bool, write: bool, append: bool) -> None:
         self._content = content
         self._meter = meter
         self._read = read

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tools.sysimage.scripts.bash_expansion import ansi_quoted
 from tools.sysimage.scripts.marked import MARK, quote
-from tools.sysimage.scripts.source import Nesting, Source, fail
+from tools.sysimage.scripts.source import Nesting, ScriptText, fail
 from tools.sysimage.scripts.syntax import Arithmetic, Command, Node, Parameter, Part, Word
 
 BASE, DOUBLE, SINGLE, ARITHMETIC = "base", "double", "single", "arithmetic"
@@ -63,7 +63,7 @@ class WordReader:
 
     def __init__(
         self,
-        source: Source,
+        source: ScriptText,
         nesting: Nesting,
         substitute: Substitution,
         *,
