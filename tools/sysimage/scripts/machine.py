@@ -160,7 +160,7 @@ class Machine:
         self.substituted = child.run(body, tested=False)
         return sink.getvalue().decode("latin-1")
 
-    # FileSystem.
+    # Files.
 
     def path(self, name: str) -> str:
         """Returns a path of the script as an absolute path of the world."""
