@@ -22,7 +22,7 @@ for ((run = 1; run <= runs; run++)); do
   tools/bazel run //tests/bench:rootfs -- --manifest "$work/manifest.json" --output "$work/ours.tar" 2>/dev/null |
     tee -a "$work/ours"
   start=$(date +%s.%N)
-  tests/rootfs/install.sh "$work" "$architecture"
+  sh "$work/install.sh"
   echo "$start $(date +%s.%N)" | awk '{ printf "mmdebstrap %.2f s\n", $2 - $1 }' | tee -a "$work/theirs"
 done
 sort -n -k2 "$work/ours" | head -n 1 >"$work/best"

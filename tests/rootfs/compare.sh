@@ -29,7 +29,7 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work" # apt reads the archive as its own user
 
 tools/bazel run //tests/rootfs:reference -- --set "$set" --architecture "$architecture" --work "$work"
-tests/rootfs/install.sh "$work" "$architecture"
+sh "$work/install.sh"
 tools/bazel run //tests/rootfs:compare -- --set "$set" --work "$work" "${golden[@]}"
 if [[ $architecture == "$(dpkg --print-architecture)" ]]; then
   tools/bazel run //tests/rootfs:answers -- --work "$work"

@@ -2,9 +2,9 @@
 
     tools/bazel run //tests/rootfs:reference -- --set vanilla --architecture amd64 --work DIR
 
-writes DIR/debs, DIR/repository with a sources.list, DIR/manifest.json (as rootfs reads it) and DIR/packages.
-install.sh then installs them with mmdebstrap on the host. For comparing and measuring: no test and no build
-action uses it.
+writes DIR/debs, DIR/repository with a sources.list, DIR/manifest.json (as rootfs reads it) and
+DIR/install.sh, which installs them with mmdebstrap on the host into DIR/real.tar. For comparing: no test and
+no build action uses it.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from tools.sysimage.core.errors import run
 from tools.sysimage.debian import download
 from tools.sysimage.debian.locked import LockedPackage
-from tools.sysimage.rootfs.compare import archive
+from tools.sysimage.rootfs.compare import prepare
 
 # The first that has a set counts: vanilla is the image's own.
 LOCKS = (
@@ -43,13 +43,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--work", type=Path, required=True, help="an absolute path")
     arguments = parser.parse_args(argv)
     packages = fetch(arguments.set, arguments.architecture, arguments.work / "debs")
-    archive(packages, arguments.architecture, arguments.work / "repository")
+    prepare(packages, arguments.architecture, arguments.work)
     manifest = {
         "architecture": arguments.architecture,
         "packages": [asdict(package) for package in packages],
     }
     (arguments.work / "manifest.json").write_text(json.dumps(manifest, default=str))
-    (arguments.work / "packages").write_text(",".join(package.name for package in packages))
     return 0
 
 
