@@ -20,7 +20,13 @@ _MACHINE = "%[bHlqv]"
 # systemd-tmpfiles does not sort what a pattern finds, and trusts no path through a directory of a user.
 _ORDER = r"[ez]\S*\s+\S*[*?{]\S*\s+\S+\s+:*(bob|1000)"
 _TYPES = "fFdDvqQpLCewmzZxXrR"
-_MODIFIERS = ("", "", "", "", "+", "-", "=", "+=", "~", "?", "!", "^", "$", "++", "+-", "@")
+# Where / is neither root's nor ours, as in a user namespace, "=" finds no path safe (chase(), CHASE_SAFE).
+_SAFE = Path("/").stat().st_uid in (0, os.geteuid())
+_MODIFIERS = tuple(
+    modifier
+    for modifier in ("", "", "", "", "+", "-", "=", "+=", "~", "?", "!", "^", "$", "++", "+-", "@")
+    if _SAFE or "=" not in modifier
+)
 _PATHS = (
     *(
         "/var/dir",
