@@ -147,3 +147,10 @@ def test_a_slave_whose_file_the_image_leaves_out_would_get_a_link() -> None:
         "etc/alternatives/edit",
         "etc/alternatives/view",
     ]
+
+
+def test_a_set_of_compilers_without_base_files_would_not_build() -> None:
+    made = rooted({"usr/bin/cpp": "", "usr/lib/x": ""})
+    assert run(made, b"update-alternatives --quiet --install /lib/cpp cpp /usr/bin/cpp 10")[0] == 0
+    assert made.root.tree["lib"].target == "usr/lib"
+    assert made.root.tree["usr/lib/cpp"].target == "/etc/alternatives/cpp"

@@ -48,6 +48,9 @@ class Group:
         self.link = link
 
 
+_MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
+
+
 @dataclass(slots=True)
 class Disk:
     """The files that it sees; paths are absolute. Raises Failure for what the system refuses."""
@@ -96,9 +99,16 @@ class Disk:
 
     def symlink(self, target: str, path: str) -> None:
         """Makes a link in the place of what is there."""
+        self._merge((self.instdir + path).strip("/").partition("/")[0])
         self.remove(path)
         where, _ = self._new(path, f"error creating symbolic link '{self.instdir}{path}'")
         self.root.tree.put(where, symlink(target, self.who))
+
+    def _merge(self, name: str) -> None:
+        """Makes the link /NAME of a merged /usr in a set without base-files, which would bring it."""
+        tree = self.root.tree
+        if name in _MERGED and name not in tree and f"usr/{name}" in tree:
+            tree.put(name, symlink(f"usr/{name}", self.who))
 
     def remove(self, path: str) -> None:
         """Removes a file, if it is there."""
