@@ -15,7 +15,8 @@ from tools.sysimage.debian.unpack import Unpacker
 from tools.sysimage.effects import tmpfiles
 from tools.sysimage.effects.root import Root
 
-_ROOT = os.geteuid() == 0
+# Root of a user namespace, as in a sandbox, gives files to nobody else.
+_ROOT = os.geteuid() == 0 and Path("/proc/self/uid_map").read_text("ascii").split()[2] == "4294967295"
 _MACHINE = "%[bHlqv]"
 # systemd-tmpfiles does not sort what a pattern finds, and trusts no path through a directory of a user.
 _ORDER = r"[ez]\S*\s+\S*[*?{]\S*\s+\S+\s+:*(bob|1000)"

@@ -181,11 +181,12 @@ def prepare(packages: Sequence[LockedPackage], architecture: str, folder: Path) 
     script.write_text(
         "# Installs the packages of repository/ with mmdebstrap, into real.tar.\n"
         'cd "$(dirname "$0")" || exit\n'
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
         "command -v mmdebstrap >/dev/null || {\n"
         '  echo "error: mmdebstrap is not installed; run apt-get install mmdebstrap" >&2\n'
         "  exit 1\n"
         "}\n"
-        f'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$HOME" TMPDIR="$PWD" {shlex.join(command)} &&\n'
+        f'env -i PATH="$PATH" HOME="$HOME" TMPDIR="$PWD" {shlex.join(command)} &&\n'
         "  mv unfinished.tar real.tar\n"
     )
     return script
