@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tools.sysimage.commands.call import Call
 from tools.sysimage.commands.timed import in_time
-from tools.sysimage.core.tree import Kind, file
+from tools.sysimage.core.tree import Kind
 
 _OPTIONS = re.compile(r"-(?P<flags>[npwl]*)(?:i(?P<suffix>[^e\s]*))?(?P<program>e?)")
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
@@ -106,12 +106,14 @@ class _Reader:
             self.place = match.end()
         return match
 
+    def _flags(self) -> str:
+        found = self._skip(re.compile("[a-z]*"))
+        return found[0] if found else ""
+
     def _statement(self) -> _Action:
-        if self._skip(re.compile(r"(?:print|next|last)\b(?:\s*\$_)?")):
-            verb = self.text[: self.place].rstrip(" $_")
-            verb = re.split(r"\W+", verb)[-1]
+        if word := self._skip(re.compile(r"(print|next|last)\b(?:\s*\$_)?")):
             condition, wanted = self._condition()
-            return _Action(verb, condition, wanted)
+            return _Action(word[1], condition, wanted)
         if not self._skip(re.compile(r"s(?=[^\w\s=,;]|\s*[{(\[<'/|!#,])")):
             raise UnknownPerlError(self.text[self.place :])
         source, quote = self._delimited()
@@ -120,8 +122,7 @@ class _Reader:
             put, other = self._delimited()
         else:
             put, other = self._until(quote), quote
-        flags = self._skip(re.compile(r"[a-z]*"))
-        letters = flags[0] if flags else ""
+        letters = self._flags()
         pattern = self._pattern(source, quote, letters)
         replacement = self._replacement(put, other, pattern.groups)
         condition, wanted = self._condition()
@@ -136,10 +137,10 @@ class _Reader:
         if not self._skip(re.compile(r"m(?=[^\w\s])")) and self.text[self.place : self.place + 1] != "/":
             raise UnknownPerlError(self.text[self.place :])
         source, quote = self._delimited()
-        flags = self._skip(re.compile(r"[a-z]*"))
+        flags = self._flags()
         if bracket and not self._skip(re.compile(r"\s*\)")):
             raise UnknownPerlError(self.text[self.place :])
-        pattern = self._pattern(source, quote, flags[0] if flags else "")
+        pattern = self._pattern(source, quote, flags)
         return pattern, (word[1] == "if") != bool(negated)
 
     def _delimited(self) -> tuple[str, str]:
@@ -305,22 +306,11 @@ def _run(call: Call, edit: Edit) -> int:
         if edit.suffix is None:
             call.out(data)
         else:
-            _replace(call, name, edit.suffix, data)
+            path = call.path(name)
+            call.files.exchange(path, data, path + edit.suffix if edit.suffix else "")
         if over:
             break
     return 0
-
-
-def _replace(call: Call, name: str, suffix: str, data: bytes) -> None:
-    """A new file in the place of the old one, which the suffix moves aside."""
-    path = call.path(name)
-    inode = call.files.get(path)
-    if suffix:
-        call.files.rename(path, path + suffix)
-    where, _ = call.files.lookup(path, follow=False)
-    made = file(data, inode.mode, inode.uid, inode.gid, origin=call.world.who)
-    made.xattrs = inode.xattrs
-    call.files.tree.put(where, made)
 
 
 def _edited(edit: Edit, data: bytes) -> tuple[bytes, bool]:

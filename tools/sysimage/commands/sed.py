@@ -11,7 +11,7 @@ from tools.sysimage.commands.sed_parse import parse
 from tools.sysimage.commands.sed_run import Run
 from tools.sysimage.commands.sed_stream import Source
 from tools.sysimage.commands.sed_tree import MissingLabelError, Script, SedError
-from tools.sysimage.core.tree import Kind, file
+from tools.sysimage.core.tree import Kind
 from tools.sysimage.scripts.files import Access
 from tools.sysimage.scripts.streams import Null, OpenFile, Stream
 
@@ -124,17 +124,12 @@ def _replace(call: Call, given: Given, name: str, data: bytes) -> None:
     path = call.path(name)
     if "follow-symlinks" in given:
         path = call.files.real_path(path)
-    inode = call.files.get(path)
-    where, _ = call.files.lookup(path, follow=False)
-    suffix = given.value("in-place")
-    if suffix:
+    backup = ""
+    if suffix := given.value("in-place"):
         folder, _, last = path.rpartition("/")
         backup = suffix.replace("*", last) if "*" in suffix else last + suffix
-        call.files.rename(path, backup if "/" in backup else f"{folder}/{backup}")
-    call.machine.meter.store(len(data))
-    made = file(data, inode.mode, inode.uid, inode.gid, origin=call.world.who)
-    made.xattrs = inode.xattrs
-    call.files.tree.put(where, made)
+        backup = backup if "/" in backup else f"{folder}/{backup}"
+    call.files.exchange(path, data, backup)
 
 
 COMMANDS: Mapping[str, Program] = {"sed": sed}

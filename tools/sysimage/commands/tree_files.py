@@ -255,6 +255,20 @@ class TreeFiles:
             return
         replace_content(inode, data)
 
+    def exchange(self, path: str, data: bytes, backup: str = "") -> None:
+        """Puts a new file in the place of one that was edited; its mode, owner and attributes stay.
+
+        `backup` is the path to which the old one moves. Raises OSError.
+        """
+        inode = self.get(path)
+        where, _ = self.lookup(path, follow=False)
+        if backup:
+            self.rename(path, backup)
+        store(len(data))
+        made = file(data, inode.mode, inode.uid, inode.gid, origin=self.origin)
+        made.xattrs = inode.xattrs
+        self.tree.put(where, made)
+
     def add(self, where: str, inode: Inode) -> None:
         """Puts a new inode at a path of the tree's; S_ISGID of its directory gives it a group (inode(7))."""
         store(_INODE)
