@@ -7,7 +7,7 @@ load(":flat_base.bzl", "FLAT_BASE")
 
 def _inject_impl(ctx):
     fields, inputs = content_manifest(ctx)
-    manifest = write_manifest(ctx, fields)
+    manifest = write_manifest(ctx, dict(fields, guest = ctx.attr.guest))
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
     args = ctx.actions.args()
     args.add("--manifest", manifest)
@@ -30,6 +30,7 @@ _inject = rule(
     attrs = dict(
         CONTENT_ATTRS,
         base = FLAT_BASE,
+        guest = attr.bool(doc = "Whether a guest boots of the base and the overlay: what it needs is checked."),
         _inject = tool_attr(Label("//tools/sysimage/image:inject")),
     ),
 )
@@ -47,6 +48,7 @@ def inject(
         disable = [],
         mask = [],
         unmask = [],
+        guest = False,
         **kwargs):
     """Makes `NAME.tar`, the overlay of a flat base: only what is added or changed.
 
@@ -67,6 +69,7 @@ def inject(
       disable: list of units to disable.
       mask: list of units to mask.
       unmask: list of units to unmask.
+      guest: whether a guest boots of the base and the overlay: what it needs is checked.
       **kwargs: attributes that every rule has.
     """
     _inject(
@@ -75,6 +78,7 @@ def inject(
         directories = directories,
         disable = disable,
         enable = enable,
+        guest = guest,
         mask = mask,
         unmask = unmask,
         **dict(kwargs, **content_attributes(files, modes, symlinks, replace))

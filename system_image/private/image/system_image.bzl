@@ -35,6 +35,9 @@ def system_image(
     The programs are built for the guest's platform, and so with the sysroot's toolchain, whatever the command
     line says; the test `NAME_elf_dependencies_test` proves that the image has the libraries that they need.
 
+    What a guest needs to boot is checked: /sbin/init, the unit orchestrator.service, the loader of its program, D-Bus
+    where an enabled unit asks for it.
+
     Beside the tarball stand its digests, `NAME.tar.xz.sha256` and `.sha384`, a manifest of what is in it,
     `NAME.mtree`, and `NAME.contents.json`, which has sizes and the package of each path; they are the output
     groups `digest`, `mtree` and `contents`. The image knows its name: it is `IMAGE_ID` in
@@ -90,6 +93,7 @@ def system_image(
         disable = disable,
         enable = enable,
         files = {_RELEASE: name + "_release"} | programs | files,
+        guest = True,
         mask = mask,
         modes = {path: "0755" for path in binaries} | modes,
         replace = replace,

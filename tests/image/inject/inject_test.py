@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.testing.elfs import linked
 from tests.testing.tars import Entry, entry, symlink, tar
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Inode, Kind, Tree
@@ -419,3 +420,53 @@ def test_of_drop_ins_of_one_name_the_one_counts_that_systemd_reads(
 def test_a_masked_unit_starts_nothing(run: Inject) -> None:
     base = (*BASE, entry(f"{_UNITS}/o.service", SERVICE))
     run(*base, services={"mask": ["o.service"]})
+
+
+_GUEST = {
+    "sbin/init": entry("sbin/init", b"#!", mode=0o755),
+    "loader": entry("lib64/ld-linux-x86-64.so.2", b"\x7fELF", mode=0o755),
+    "orchestrator.service": unit(
+        f"{_UNITS}/orchestrator.service", "[Service]\nExecStart=/usr/bin/orchestrator\n"
+    ),
+    "wants": symlink(
+        f"{_ETC}/multi-user.target.wants/orchestrator.service", f"/{_UNITS}/orchestrator.service"
+    ),
+    "dbus": unit(f"{_UNITS}/dbus.socket", "[Socket]\nListenStream=/run/dbus/socket\n"),
+    "asking": unit(
+        f"{_UNITS}/asking.service", "[Service]\nType=dbus\nBusName=a.b\nExecStart=/usr/bin/agetty\n"
+    ),
+    "asking.wants": symlink(f"{_ETC}/multi-user.target.wants/asking.service", f"/{_UNITS}/asking.service"),
+}
+_LACKS = {
+    "": "",
+    "sbin/init": "it has no /sbin/init, which the first-stage loader starts; lock systemd-sysv",
+    "loader": "is started by /lib64/ld-linux-x86-64.so.2, which it does not have; lock libc6 and base-files",
+    "orchestrator.service": "it has no unit orchestrator.service, which starts /usr/bin/orchestrator",
+    "wants": "nothing starts orchestrator.service; name it in `enable`",
+    "dbus": "asking.service is enabled and needs D-Bus; lock dbus for the base, or disable the unit",
+}
+
+
+@pytest.mark.parametrize("without", _LACKS)
+def test_image_that_no_guest_could_boot_is_refused_with_what_it_lacks(tmp_path: Path, without: str) -> None:
+    base = [item for name, item in _GUEST.items() if name != without]
+    folders = [entry(f"{name}/") for name in ("sbin", "lib64", f"{_ETC}/multi-user.target.wants")]
+    (tmp_path / "base.tar").write_bytes(tar(*BASE, *folders, *base))
+    program = tmp_path / "orchestrator"
+    program.write_bytes(linked(interpreter="/lib64/ld-linux-x86-64.so.2"))
+    files = [{"path": "usr/bin/orchestrator", "source": str(program), "mode": "0755"}]
+    manifest = tmp_path / "manifest.json"
+
+    def build(*, guest: bool) -> None:
+        manifest.write_text(json.dumps({"files": files, "guest": guest}))
+        inject.inject(inject.parse(manifest), tmp_path / "base.tar", tmp_path / "overlay.tar")
+
+    build(guest=False)
+    if not without:
+        build(guest=True)
+        return
+    with pytest.raises(ToolError) as caught:
+        build(guest=True)
+    assert str(caught.value).startswith("the image can't boot: ")
+    assert _LACKS[without] in str(caught.value)
+    assert str(caught.value).count("; ") == 1

@@ -14,6 +14,7 @@ from tools.sysimage.core.span import External
 from tools.sysimage.core.tree import Inode, Kind, Tree, canonical, check_path, symlink
 from tools.sysimage.debian import installed
 from tools.sysimage.formats import layer, tar
+from tools.sysimage.image import guest_check
 from tools.sysimage.systemd import unit_programs, units
 
 _NOBODY = (1 << 32) - 1  # for chown(2), this number means: leave the owner as it is
@@ -48,6 +49,7 @@ class InjectInput:
     directories: tuple[DirectoryInput, ...] = ()
     services: ServicesInput = field(default_factory=ServicesInput)
     default_target: str = ""
+    guest: bool = False  # whether a guest boots of the image
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Overlay:
     services: ServicesInput
     default_target: str
     directories: tuple[DirectoryInput, ...] = ()
+    guest: bool = False
 
 
 def parse(path: Path) -> Overlay:
@@ -67,7 +70,9 @@ def parse(path: Path) -> Overlay:
     given = json_manifest.read(InjectInput, path)
     additions = [_file(item, where) for item in given.files]
     additions += [_symlink(item, where) for item in given.symlinks]
-    return Overlay(where, tuple(additions), given.services, given.default_target, given.directories)
+    return Overlay(
+        where, tuple(additions), given.services, given.default_target, given.directories, given.guest
+    )
 
 
 def _file(item: FileInput, where: str) -> Addition:
@@ -92,8 +97,8 @@ def inject(overlay: Overlay, base: Path, output: Path) -> None:
 
     What is removed from the base (a unit's links) becomes a whiteout of OCI's layer.md. Symbolic links of the
     base are followed: a file for lib/x goes to usr/lib/x. Raises ToolError if the base has a path that
-    `replace` does not name, a unit is missing or can't be enabled, or a unit starts a program that neither
-    the base nor the overlay has.
+    `replace` does not name, a unit is missing or can't be enabled, a unit starts a program that neither the
+    base nor the overlay has, or no guest could boot of both.
     """
     with base.open("rb") as stream:
         before = tar.load(stream, str(base))
@@ -106,6 +111,8 @@ def inject(overlay: Overlay, base: Path, output: Path) -> None:
             units.set_default(files, who, target=overlay.default_target)
         own = [path for path, inode in tree.walk() if before.get(path) is not inode]
         unit_programs.check(tree, own, overlay.services.enable)
+        if overlay.guest:
+            guest_check.check(tree)
         installed.disown(tree, before, [path for path, inode in before.walk() if tree.get(path) is not inode])
         with atomic.output(output) as out:
             writer = tar.Writer(out)

@@ -35,13 +35,13 @@ def check(tree: Tree, own: Iterable[str], enabled: Iterable[str]) -> None:
         path.rpartition("/")[2] for folder in _UNITS for path in tree.children(tree.resolve(folder))
     }
     for name in sorted(name for name in owned | everything if name.endswith(_LOADED)):
-        sources = list(_sources(tree, name))
+        files = list(sources(tree, name))
         try:
-            if name in brought and (problem := unit_loads.problem(name, sources)):
+            if name in brought and (problem := unit_loads.problem(name, files)):
                 raise ToolError(f"{name}: systemd would not load it: {problem}")
-            if not name.endswith(".service") or (name not in owned and _has_conditions(sources)):
+            if not name.endswith(".service") or (name not in owned and _has_conditions(files)):
                 continue
-            commands = list(unit_loads.commands(name, sources))
+            commands = list(unit_loads.commands(name, files))
         except unit_file.UnitSyntaxError as error:
             raise ToolError(f"{name}: {error}; mend the unit") from error
         for key, value, command in commands:
@@ -77,7 +77,7 @@ def _has_conditions(sources: Iterable[Source]) -> bool:
     return any(line.section == "Unit" and line.key.startswith(("Condition", "Assert")) for line in lines)
 
 
-def _sources(tree: Tree, name: str) -> Iterator[Source]:
+def sources(tree: Tree, name: str) -> Iterator[Source]:
     """A unit's file and its drop-ins; nothing for a unit that is masked."""
     template = unit_names.template_of(name)
     for candidate in dict.fromkeys((name, template)):
