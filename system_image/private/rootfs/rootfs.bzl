@@ -44,13 +44,14 @@ def _fields(ctx):
         default_target = ctx.attr.default_target,
         dpkg_database = ctx.attr.dpkg_database,
         exclude = ctx.attr.exclude,
+        exclude_from = [file.path for file in ctx.files.exclude_from],
         files = [dict(item, owner = ctx.attr.owners.get(item["path"], "")) for item in fields["files"]],
         hostname = ctx.attr.hostname,
         include = ctx.attr.include,
         kernel_modules = ctx.attr.kernel_modules,
         ledger = [file.path for file in ctx.files.ledger],
         users = ctx.attr.users,
-    ), inputs + ctx.files.ledger
+    ), inputs + ctx.files.ledger + ctx.files.exclude_from
 
 def _extended(base, own):
     """The fields of a root filesystem that extends another one: the base's too, and its own first."""
@@ -67,7 +68,7 @@ def _extended(base, own):
     )
     for name in ("directories", "files", "symlinks"):
         fields[name] = [item for item in base.fields[name] if item["path"] not in paths] + own[name]
-    for name in ("exclude", "include", "kernel_modules", "ledger"):
+    for name in ("exclude", "exclude_from", "include", "kernel_modules", "ledger"):
         fields[name] = base.fields[name] + [value for value in own[name] if value not in base.fields[name]]
     for name in ("default_target", "dpkg_database", "hostname"):
         fields[name] = own[name] or base.fields[name]
@@ -112,6 +113,10 @@ _rootfs = rule(
             values = ["", "full", "status", "none"],
         ),
         exclude = attr.string_list(doc = "Patterns of paths to leave out."),
+        exclude_from = attr.label_list(
+            doc = "Policies: what of its packages the image has no use for.",
+            allow_files = [".toml"],
+        ),
         hostname = attr.string(doc = "What /etc/hostname says; \"\" leaves it alone."),
         include = attr.string_list(doc = "Patterns of paths to keep although `exclude` names them."),
         kernel_modules = attr.string_list(doc = "Modules of the kernel to load at boot."),
@@ -151,6 +156,7 @@ def rootfs(
         hostname = "",
         kernel_modules = [],
         exclude = [],
+        exclude_from = [],
         include = [],
         dpkg_database = "",
         ledger = [],
@@ -192,7 +198,12 @@ def rootfs(
       kernel_modules: list of modules of the kernel to load at boot, such as "virtio_net".
       exclude: list of patterns of paths to leave out: `*` matches within a name, `**` across names. A
         pattern that matches nothing is an error.
-      include: list of patterns of paths to keep although `exclude` names them.
+      exclude_from: list of labels of policies, TOML files that say what the image has no use for, line by line with
+        the reason: `paths`, `packages` whose files go once all scripts have run, `bits` such as "6000" that files lose.
+        What they name may be missing. Ours are `@rules_system_image//system_image:guest.toml`, for every guest, and
+        `:lean.toml`, for one without shell, package manager and setuid programs. The output group `effects` has what
+        each line has brought, in bytes.
+      include: list of patterns of paths to keep although `exclude` or `exclude_from` names them.
       dpkg_database: "full" lets dpkg know every file; "status" keeps the list of packages alone, which
         vulnerability scanners read; "none" keeps nothing. Without it, it is as the base has it, or "full".
       ledger: list of labels of TOML files that say what stands for maintainer scripts which the rules don't
@@ -209,6 +220,7 @@ def rootfs(
         dpkg_database = dpkg_database,
         enable = enable,
         exclude = exclude,
+        exclude_from = exclude_from,
         hostname = hostname,
         include = include,
         kernel_modules = kernel_modules,

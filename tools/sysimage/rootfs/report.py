@@ -10,6 +10,7 @@ from tools.sysimage.commands.left import LEFT
 from tools.sysimage.commands.maintainer import ScriptError
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.rootfs.policy import Excluded
 
 
 def check(failures: Sequence[ScriptError]) -> None:
@@ -36,10 +37,14 @@ def left(world: World) -> Iterator[str]:
         yield f"left for the guest: {kind} ({', '.join(packages)}): {LEFT[kind]}"
 
 
-def effects(world: World) -> bytes:
-    """Returns changes and what is left for the guest as JSON: {"changes": [Change…], "left": [Left…]}."""
+def effects(world: World, excluded: Sequence[Excluded] = ()) -> bytes:
+    """Returns changes, what is left for the guest, and what policies left out, as JSON.
+
+    {"changes": [Change…], "excluded": [Excluded…], "left": [Left…]}
+    """
     value = {
         "changes": [asdict(change) for change in world.journal.changes],
+        "excluded": [asdict(item) for item in excluded],
         "left": [asdict(item) for item in world.left],
     }
     return json.dumps(value, indent=1).encode() + b"\n"

@@ -25,6 +25,7 @@ from tools.sysimage.formats import layer, mtree, tar
 from tools.sysimage.rootfs import configure, report
 from tools.sysimage.rootfs.configure import OwnedFile
 from tools.sysimage.rootfs.installation import install
+from tools.sysimage.rootfs.policy import Excluded, Policy
 
 # What stays of /var/lib/dpkg.
 _DATABASES = {"": None, "full": None, "status": ("status",), "none": ()}
@@ -58,6 +59,7 @@ class RootfsInput:
     default_target: str = ""
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    exclude_from: tuple[Path, ...] = ()  # policies
     ledger: tuple[Path, ...] = ()  # further ledgers
     debconf: Mapping[str, str] = field(default_factory=dict)  # answers by question, "package/question"
     dpkg_database: str = "full"  # "full", which is also "", "status", "none"
@@ -87,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
         print(line, file=sys.stderr)
     if arguments.effects:
         with atomic.output(arguments.effects) as stream:
-            stream.write(report.effects(built.world))
+            stream.write(report.effects(built.world, built.excluded))
     if manifest.base:
         tree = layer.difference(_read(manifest.base), tree)
     with atomic.output(arguments.output) as stream:
@@ -104,6 +106,7 @@ class Built:
 
     tree: Tree
     world: World
+    excluded: Sequence[Excluded]
 
 
 def build(manifest: RootfsInput, scratch: Path) -> Built:
@@ -115,13 +118,14 @@ def build(manifest: RootfsInput, scratch: Path) -> Built:
     packages = dpkg.load_all(manifest.packages)
     _check_set(packages, manifest.architecture)
     selection = PathSelection.of(manifest.exclude, manifest.include)
+    policy = Policy(manifest.exclude_from, manifest.include)
     made = install(
         packages,
         manifest.architecture,
         ledger.Ledger(manifest.ledger),
         scratch,
         answers=manifest.debconf,
-        excluded=selection.excludes,
+        excluded=lambda path: selection.excludes(path) or policy.excludes(path),
         base=_extended(packages, manifest.base_packages),
         # They have the numbers that they have in the base, whatever accounts its extension brings.
         after_base=lambda root: configure.users(root, manifest.base_users),
@@ -129,6 +133,7 @@ def build(manifest: RootfsInput, scratch: Path) -> Built:
     report.check(made.failures)
     root = made.world.root
     selection.apply(root.tree)
+    excluded = policy.apply(root)
     kept = _DATABASES[manifest.dpkg_database]
     if kept is not None:
         for path in root.tree.children(dpkg.ADMIN):
@@ -144,7 +149,7 @@ def build(manifest: RootfsInput, scratch: Path) -> Built:
     configure.files(root, manifest.files)
     configure.symlinks(root, manifest.symlinks)
     configure.services(root, (*manifest.base_services, manifest.services), manifest.default_target)
-    return Built(root.tree, made.world)
+    return Built(root.tree, made.world, excluded)
 
 
 def _extended(packages: Sequence[Package], base: Sequence[BasePackage]) -> frozenset[str]:
