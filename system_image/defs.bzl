@@ -6,6 +6,7 @@ load("//system_image/private/image:cdi.bzl", _cdi = "cdi")
 load("//system_image/private/image:compress.bzl", _compress = "compress")
 load("//system_image/private/image:emit.bzl", _emit = "emit")
 load("//system_image/private/image:flatten.bzl", _flatten = "flatten")
+load("//system_image/private/image:guest_base.bzl", _guest_base = "guest_base")
 load("//system_image/private/image:inject.bzl", _inject = "inject")
 load("//system_image/private/image:system_image.bzl", _system_image = "system_image")
 load("//system_image/private/kernel:kernel.bzl", _kernel = "kernel")
@@ -22,6 +23,7 @@ load("//system_image/private/toolchain:sysroot.bzl", _sysroot = "sysroot")
 
 locked_program = _locked_program
 rootfs = _rootfs
+guest_base = _guest_base
 base_image = _base_image
 flatten = _flatten
 compress = _compress

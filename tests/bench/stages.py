@@ -28,7 +28,7 @@ def commands(scratch: Path) -> dict[str, list[str]]:
             *("--set", "vanilla", "--relock", "command", "--output", f"{out}.checked"),
         ],
         "program": ["--manifest", f"{BIN}/xz.json", "--program", "usr/bin/xz", "--output", f"{out}.program"],
-        "rootfs": ["--manifest", f"{BIN}/rootfs_vanilla.json", "--output", f"{out}.rootfs.tar"],
+        "rootfs": ["--manifest", f"{BIN}/built_vanilla_rootfs.json", "--output", f"{out}.rootfs.tar"],
         "flatten": [
             *("--layout", f"{BIN}/built_vanilla", "--os", "linux", "--architecture", "amd64"),
             *("--output", f"{out}.flat.tar"),

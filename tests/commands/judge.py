@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.commands.world import Outcome
 
-_ROOT = Path(__file__).parents[2] / "system_image/rootfs_vanilla.tar"
+_ROOT = Path(__file__).parents[2] / "system_image/built_vanilla_rootfs.tar"
 _PARTS = (
     *("usr/bin/", "usr/sbin/", "usr/lib/x86_64-linux-gnu/", "usr/lib/aarch64-linux-gnu/"),
     *("usr/lib/locale/", "usr/share/dpkg/", "usr/share/pam/"),

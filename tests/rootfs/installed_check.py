@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -52,10 +53,14 @@ def dpkg_problems(image: Image, manifest: dict[str, list[str]]) -> Iterator[str]
     if status or lines:
         yield f"dpkg --audit: status {status}: {lines}"
     _, lines = image.run("dpkg", "--verify")
+    patterns = list(manifest["exclude"])
+    for path in manifest["exclude_from"]:
+        entries = tomllib.loads(Path(path).read_text())["exclude"]
+        patterns += [pattern for entry in entries for pattern in entry["paths"]]
     for line in lines:
         # "missing     /usr/share/doc/x", "??5?????? c /etc/x": rpm's format (dpkg(1)).
         path = line.split(maxsplit=1)[-1].removeprefix("c ").strip().lstrip("/")
-        if not (line.startswith("missing") and left_out(path, manifest["exclude"])):
+        if not (line.startswith("missing") and left_out(path, patterns)):
             yield f"dpkg --verify: {line}"
     _, lines = image.run("dpkg-query", "--show", "--showformat=${binary:Package} ${db:Status-Status}\n")
     installed = {line.split()[0].partition(":")[0] for line in lines if line.endswith(" installed")}

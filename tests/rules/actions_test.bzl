@@ -64,7 +64,7 @@ def actions_test_suite(name):
         "LockFits": ("@debian//:vanilla_amd64", ["vanilla_amd64.checked"]),
         "ModuleLayer": ("//tests/kernel/kernel_module:tiny_layer", ["tiny_layer.tar"]),
         "Program": ("//system_image/tools:xz", ["xz"]),
-        "Rootfs": ("//system_image:rootfs_vanilla", ["rootfs_vanilla.effects.json", "rootfs_vanilla.mtree", "rootfs_vanilla.tar"]),
+        "Rootfs": ("//system_image:built_vanilla_rootfs", ["built_vanilla_rootfs.effects.json", "built_vanilla_rootfs.mtree", "built_vanilla_rootfs.tar"]),
         "Stage1": ("//system_image:stage1", ["stage1.cpio"]),
         "Sysroot": (
             "//system_image:sysroot",

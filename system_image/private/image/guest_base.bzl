@@ -1,4 +1,9 @@
-"""The configuration of a confidential guest, for the images of this repository."""
+"""The macro that makes a base image for guests of a package set."""
+
+load("@rules_oci//oci:defs.bzl", "oci_image")
+load("//system_image/private/core:architecture.bzl", "by_architecture")
+load("//system_image/private/kernel:module_layer.bzl", "module_layer")
+load("//system_image/private/rootfs:rootfs.bzl", "rootfs")
 
 _FILES = [
     "etc/hostname",
@@ -16,12 +21,84 @@ _FILES = [
 # Path in the image → label.
 GUEST_FILES = {path: Label("//system_image:files/" + path) for path in _FILES}
 
-# What a guest never reads: it costs memory, and time to measure and unpack.
-GUEST_EXCLUDE = [
-    "usr/share/doc/**",
-    "usr/share/info/**",
-    "usr/share/man/**",
-    "usr/lib/udev/hwdb.d/**",
-    "var/cache/**",
-    "var/log/**",
-]
+# Policies for `exclude_from`: what no guest opens, and what one in production has no use for.
+GUEST_POLICY = Label("//system_image:guest.toml")
+LEAN_POLICY = Label("//system_image:lean.toml")
+
+def guest_base(
+        *,
+        name,
+        packages,
+        lean = False,
+        kernel = Label("@debian//:kernel"),
+        kernel_modules = [],
+        layers = [],
+        files = {},
+        hostname = "",
+        enable = [],
+        default_target = "multi-user.target",
+        exclude_from = [],
+        dpkg_database = "",
+        **kwargs):
+    """Makes a base of one's own for `system_image`: an OCI image of a package set, with what every guest needs.
+
+    The set has systemd, systemd-sysv, udev, dbus unless it is lean, and runc if the orchestrator runs containers. To
+    it come: the unit orchestrator.service, enabled, which starts /usr/bin/orchestrator and powers the machine off when
+    that ends; networkd's configuration, which takes the address that the interface's MAC spells; a journal in memory,
+    whose errors the console shows; the names in /etc/hosts. What no guest opens is left out, as
+    `@rules_system_image//system_image:guest.toml` has it. A file in `files` is taken instead of ours of that path.
+
+    `NAME_rootfs` is the root filesystem, for another `rootfs` to extend, and `NAME_modules.tar` the layer of
+    `kernel_modules`, if there are any.
+
+    Args:
+      name: name of the target, an `oci_image`.
+      packages: label of a package set, such as `@debian//:vanilla`.
+      lean: whether it is for production: `:lean.toml` leaves out shells, package managers, logins, setuid programs and
+        what asks for D-Bus, once all scripts have run. What stays keeps the libraries that it is linked with.
+      kernel: label of a package set with one linux-image package, which the modules are from.
+      kernel_modules: list of modules of the kernel to load at boot, such as "nf_tables". They come with the modules that
+        they need. Neither kmod nor a shell is needed for that; programs that have the kernel load modules need kmod.
+      layers: list of labels of further layers, such as a `kernel_module`'s `NAME_layer`.
+      files: as in `rootfs`.
+      hostname: as in `rootfs`; "guest", if not given.
+      enable: as in `rootfs`; orchestrator.service and systemd-networkd.service are enabled too.
+      default_target: as in `rootfs`.
+      exclude_from: as in `rootfs`, beside ours.
+      dpkg_database: as in `rootfs`; "status" for a lean one.
+      **kwargs: further arguments of `rootfs`.
+    """
+    own = {path: label for path, label in GUEST_FILES.items() if path != "etc/hostname" or not hostname}
+    rootfs(
+        name = name + "_rootfs",
+        default_target = default_target,
+        dpkg_database = dpkg_database or ("status" if lean else ""),
+        enable = ["orchestrator.service", "systemd-networkd.service"] + enable,
+        exclude_from = [GUEST_POLICY] + ([LEAN_POLICY] if lean else []) + exclude_from,
+        files = own | files,
+        hostname = hostname,
+        kernel_modules = kernel_modules,
+        packages = packages,
+        **kwargs
+    )
+    common = {
+        key: value
+        for key, value in kwargs.items()
+        if key in ("tags", "target_compatible_with", "testonly", "visibility")
+    }
+    modules = []
+    if kernel_modules:
+        module_layer(
+            name = name + "_modules",
+            modules = kernel_modules,
+            packages = kernel,
+            **common
+        )
+        modules = [name + "_modules"]
+    oci_image(
+        name = name,
+        architecture = by_architecture("{name}"),
+        os = "linux",
+        tars = [name + "_rootfs"] + modules + layers,
+        **common
+    )

@@ -71,7 +71,7 @@ repeats() { # NAME: a tag is put again; no blob is
 
 sends_no_layer_of_vanilla() { # NAME
   local layer
-  layer=$(sha256sum <bazel-bin/system_image/rootfs_vanilla.tar | cut -d ' ' -f 1)
+  layer=$(sha256sum <bazel-bin/system_image/built_vanilla_rootfs.tar | cut -d ' ' -f 1)
   pushes "$1" && grep -x "existing blob: sha256:$layer" "$scratch/err"
 }
 
