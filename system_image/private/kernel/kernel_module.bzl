@@ -7,6 +7,7 @@ load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
+load("//toolchains:variables.bzl", "program_variables")
 load(":module_layer.bzl", "module_layer")
 
 def _is_headers(name):
@@ -33,18 +34,7 @@ def _kernel_module_impl(ctx):
         fail("signing_key: it and signing_certificate are given both or neither")
     manifest = write_manifest(ctx, {
         "architecture": headers.architecture,
-        "compiler": {
-            variable: path.removeprefix("/proc/self/cwd/")
-            for variable, path in {
-                "AR": compiler.ar_executable,
-                "CC": compiler.compiler_executable,
-                "LD": compiler.ld_executable,
-                "NM": compiler.nm_executable,
-                "OBJCOPY": compiler.objcopy_executable,
-                "OBJDUMP": compiler.objdump_executable,
-                "STRIP": compiler.strip_executable,
-            }.items()
-        },
+        "compiler": program_variables(compiler),
         "folder": ctx.attr.folder,
         "headers": header_packages.fields,
         "host": kbuild.architecture,
@@ -164,7 +154,8 @@ def kernel_module(
 
     Args:
       name: name of the target.
-      modules: list of names of the modules that the source makes, such as "nvidia-uvm".
+      modules: list of names of the modules that the source makes, such as "nvidia-uvm". One in a subfolder is found by
+        its name, too; where two have one name, by its path, such as "drivers/sub/tiny", which is also that of its file.
       kernel_headers: label of a package set with one linux-headers package, the linux-image package of the same
         kernel, and what they need.
       srcs: list of files of the source, with a Kbuild or Makefile as the kernel's kbuild/modules.rst has it. Without

@@ -48,7 +48,7 @@ class KernelModuleInput:
     launcher: Path
     compiler: dict[str, str]  # variable of make, such as "CC" → program
     include: tuple[str, ...]  # directories of headers; the compiler's own are among them
-    modules: tuple[str, ...]  # names, with the hyphens or underscores of their files
+    modules: tuple[str, ...]  # names, with the hyphens or underscores of their files, or paths without .ko
     sources: tuple[SourceInput, ...] = ()
     packages: tuple[LockedPackage, ...] = ()  # that have the source
     folder: str = ""  # pattern of the directory in the packages that has the source
@@ -161,10 +161,7 @@ class Build:
 
     def finish(self, module: str) -> Path:
         """Strips a module, and signs it if there is a key; returns its file."""
-        path = self.source / f"{module}.ko"
-        if not path.is_file():
-            made = ", ".join(sorted(file.stem for file in self.source.rglob("*.ko"))) or "none"
-            raise ToolError(f"modules: the source does not make {module}; it makes {made}")
+        path = find(self.source, module)
         self._run([self._compiler["STRIP"], "--strip-debug", path], f"strip {path.name}")
         if self._manifest.signing_key:
             sign = self._directory.build / "scripts/sign-file"
@@ -186,6 +183,24 @@ class Build:
             for line in [line for line in lines[:-_SHOWN] if "error:" in line] + lines[-_SHOWN:]:
                 print(line, file=sys.stderr)
             raise ToolError(f"{what} (status {status}); what it said is above")
+
+
+def find(source: Path, module: str) -> Path:
+    """The file of a module that is built: by its path in the source, or by its name in any folder.
+
+    Raises ToolError if there is none, or if folders have modules of this name.
+    """
+    path = source / f"{module}.ko"
+    if path.is_file():
+        return path
+    made = {str(file.relative_to(source)).removesuffix(".ko"): file for file in source.rglob("*.ko")}
+    found = sorted(name for name in made if name.rpartition("/")[2] == module)
+    if len(found) > 1:
+        raise ToolError(f"modules: the source makes {', '.join(found)}; name one of them instead of {module}")
+    if not found:
+        named = ", ".join(sorted(made)) or "none"
+        raise ToolError(f"modules: the source does not make {module}; it makes {named}")
+    return made[found[0]]
 
 
 def subtree(tree: Tree, folder: str) -> Tree:
