@@ -162,6 +162,13 @@ def test_an_unsound_lock_is_refused(locked: Workspace, damage: Callable[[Any], N
     assert "\n" not in str(caught.value)
 
 
+def test_lock_of_a_set_that_provides_a_second_time_would_be_called_unsound(workspace: Workspace) -> None:
+    # m provides what a needs and is selected for base; c, which is before m by its name, for a set on top.
+    workspace.debian.publish("a=1 Depends: m, v\nm Provides: v\nc Provides: v\nb=1\nx", architectures=BOTH)
+    assert workspace.run() == 0
+    assert workspace.run("--check") == 0
+
+
 def test_extends_of_another_set_would_be_called_sound(locked: Workspace) -> None:
     lock = locked.read()
     lock["sets"]["more"]["extends"] = None if lock["sets"]["more"]["extends"] else "base"

@@ -85,13 +85,18 @@ class PackageSelection:
                             yield Conflict(package, other, f"{verb} {alternatives[0]}")
 
     def depends(self) -> dict[str, tuple[str, ...]]:
-        """Each package → the packages that fulfil its Pre-Depends and Depends, sorted."""
+        """Each package → the packages that fulfil its Pre-Depends and Depends, sorted.
+
+        Of several that provide what it needs, that is the first by name: what a lock says tells nothing
+        of the order in which its packages were selected.
+        """
+        by_name = PackageSelection(self.architecture, (self.packages[name] for name in sorted(self.packages)))
         depends = {}
         for name, package in self.packages.items():
             targets = {
                 target.name
                 for alternatives in package.dependencies
-                if (target := next(self.fulfilling(alternatives), None))
+                if (target := next(by_name.fulfilling(alternatives), None))
             }
             depends[name] = tuple(sorted(targets - {name}))
         return depends
