@@ -5,6 +5,7 @@ before its postinst, `script_ended` after each script and `new_run` where apt st
 `pending` names, the first at a time, between `processing` and `script_ended`.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ class _State:
     asked: list[tuple[str, str]] = field(
         default_factory=list
     )  # triggers that a script has asked for, by whom
+    interests: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)  # trigger → packages; awaits
+    indexed: int = 0  # packages whose interests these are: the first that were unpacked
 
 
 def _state(world: World) -> _State:
@@ -46,12 +49,14 @@ def interested(world: World, trigger: str) -> list[tuple[str, bool]]:
 
     They come in dpkg's order: for a path the last that was unpacked is the first.
     """
-    found = [
-        (package.name, await_)
-        for package in world.root.packages.values()
-        for kind, await_, name in directives(package)
-        if kind == "interest" and name == trigger
-    ]
+    state, packages = _state(world), world.root.packages
+    # Each path of each package is asked for.
+    for package in itertools.islice(packages.values(), state.indexed, None):
+        for kind, await_, name in directives(package):
+            if kind == "interest":
+                state.interests.setdefault(name, []).append((package.name, await_))
+    state.indexed = len(packages)
+    found = state.interests.get(trigger, [])
     return found[::-1] if trigger.startswith("/") else found
 
 
