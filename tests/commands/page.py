@@ -36,8 +36,8 @@ def page() -> str:
     text += "\n## Commands\n\n"
     families: dict[str, list[str]] = defaultdict(list)
     for family in registry.FAMILIES:
-        summary = (inspect.getdoc(family) or "").partition("\n")[0]
-        families[summary] += sorted(family.COMMANDS)
+        summary = (inspect.getdoc(registry.family_module(family)) or "").partition("\n")[0]
+        families[summary] += sorted(registry.commands(family))
     for summary, names in sorted(families.items()):
         text += f"- {', '.join(f'`{name}`' for name in names)}: {summary}\n"
     text += "\n## Effects\n\nAn entry of a ledger can name these, with their parameters.\n\n"

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.sysimage.commands.registry import FAMILIES
+from tools.sysimage.commands import registry
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.debian import download
 from tools.sysimage.effects import ledger
@@ -55,10 +55,7 @@ class Line:
 
 def families(called: Counter[str]) -> dict[str, int]:
     """The families that were called, and how often."""
-    counts = {
-        family.__name__.rpartition(".")[2]: sum(called[name] for name in family.COMMANDS)
-        for family in FAMILIES
-    }
+    counts = {family: sum(called[name] for name in registry.commands(family)) for family in registry.FAMILIES}
     return {name: count for name, count in counts.items() if count}
 
 
@@ -129,7 +126,7 @@ def main(argv: Sequence[str]) -> int:
     print(everything)
     for why, count in everything.explained.most_common():
         print(f"{count} paths differ: {why}")
-    known = {family.__name__.rpartition(".")[2] for family in FAMILIES}
+    known = set(registry.FAMILIES)
     missing = sorted(known - families(everything.called).keys())
     if not arguments.sets:
         print(f"{len(known) - len(missing)} of {len(known)} families of commands are called by some set")
