@@ -41,7 +41,7 @@ def _config_impl(ctx):
             target_cpu = [facts.bazel_cpu for facts in ARCHITECTURES.values() if facts.triplet == root.triplet][0],
             target_libc = "glibc",
             target_system_name = root.triplet,
-            # For $(CC) and its like, which have a path from the root or from toolchains/ only.
+            # For $(CC) and its like, which have a path from the root or from toolchains/ only; variables.bzl has others.
             tool_paths = [
                 tool_path(name = name, path = "/proc/self/cwd/" + tools[name].path)
                 for name in ["ar", "cpp", "gcc", "gcov", "gcov-tool", "ld", "nm", "objcopy", "objdump", "strip"]

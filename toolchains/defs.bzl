@@ -4,8 +4,10 @@ load("@rules_cc//cc/toolchains:cc_toolchain.bzl", "cc_toolchain")
 load(":config.bzl", "toolchain_config")
 load(":guest_test.bzl", _guest_test = "guest_test")
 load(":parts.bzl", "toolchain_parts")
+load(":variables.bzl", _toolchain_variables = "toolchain_variables")
 
 guest_test = _guest_test
+toolchain_variables = _toolchain_variables
 
 def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = None, **kwargs):
     """Makes a toolchain, `NAME`, for `register_toolchains`.

@@ -120,6 +120,25 @@ def test_no_path_of_the_host_is_in_what_is_made(tmp_path: Path) -> None:
             assert b"/sysroot/usr/include" not in path.read_bytes(), path.name
 
 
+def test_commands_made_absolute_would_fail_in_another_folder(execroot: Execroot, tmp_path: Path) -> None:
+    # As rules_foreign_cc does it: each path of an output gets the execution root before it.
+    for action, source, output in (
+        ("c++", "sanitized.cc", "x.o"),
+        ("c", "c.c", "y.o"),
+        ("link", "x.o", "program"),
+    ):
+        where = execroot.folder if action != "link" else tmp_path
+        words = [
+            before + (f"{execroot.folder}/" if found and not before.endswith("/") else "") + found + after
+            for before, found, after in (
+                word.partition("bazel-out/")
+                for word in execroot.command(action, str(where / source), str(tmp_path / output))
+            )
+        ]
+        done = subprocess.run(words, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
 def in_a_root_of_its_own(root: Execroot) -> int:
     """Builds where there is nothing but the sysroot and the sources; the status, or the test is skipped."""
     child = os.fork()

@@ -66,7 +66,8 @@ locked_program = rule(
     """,
     attrs = {
         "data": attr.string_list(
-            doc = "Folders in the packages, such as `usr/share/qemu`, whose files the program reads: they go to share/.",
+            doc = "Folders in the packages, such as `usr/share/qemu`, whose files the program reads: they go to share/. " +
+                  "With `/**` behind it, what is in a folder's own folders goes there, too, by its path in the folder.",
         ),
         "packages": attr.label(
             doc = "The package set, such as `@debian//:tools`.",

@@ -69,6 +69,14 @@ def test_files_that_the_program_reads_are_together_in_one_folder_without_links(t
     assert files["vga.rom"].read_text() == "vga"
 
 
+def test_program_would_lack_what_is_in_folders_of_its_data(tmp_path: Path) -> None:
+    output = make(tmp_path, LIBC, XZ, FIRMWARE, data=["usr/share/qemu/**"])
+    files = {
+        str(path.relative_to(output / "share")) for path in (output / "share").rglob("*") if path.is_file()
+    }
+    assert files == {"keymaps/de", "vga.rom"}
+
+
 def test_data_that_no_package_has_or_two_folders_have_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="usr/share/none: no package of the set has files in this folder"):
         make(tmp_path, LIBC, XZ, FIRMWARE, data=["usr/share/none"])

@@ -1,8 +1,8 @@
 """program: makes a directory from which one program of a locked package set runs on any host.
 
 The directory is flat: bin/PROGRAM, lib/ with the dynamic loader and the shared libraries of the set, share/
-with the files of directories that the program reads. Links are resolved, so that sandboxes and remote
-executors can copy the directory.
+with the files of directories that the program reads, or with all that is below one. Links are resolved, so
+that sandboxes and remote executors can copy the directory.
 """
 
 import argparse
@@ -39,8 +39,10 @@ def build(
         raise ToolError(
             f"{ARCHITECTURES[architecture].loader}: no package of the set has it; add libc6 to the set"
         )
-    for source in data:
-        files = {path.rpartition("/")[2]: tree.find(path) for path in tree.children(source)}
+    for entry in data:
+        source = entry.removesuffix("/**")
+        paths = tree.children(source) if source == entry else tree.below(source)
+        files = {path.removeprefix(f"{source}/"): tree.find(path) for path in paths}
         if not files:
             raise ToolError(f"{source}: no package of the set has files in this folder; name one that has")
         for name, inode in files.items():
@@ -60,7 +62,12 @@ def main(argv: Sequence[str]) -> int:
         "--manifest", type=Path, required=True, help='JSON with "architecture" and "packages"'
     )
     parser.add_argument("--program", required=True, help="path of the program in the packages")
-    parser.add_argument("--data", action="append", default=[], help="a folder in the packages, for share/")
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        help="a folder in the packages, for share/; FOLDER/** with what is in its folders",
+    )
     parser.add_argument("--output", type=Path, required=True, help="the folder")
     options = parser.parse_args(argv)
     manifest = json_manifest.read(PackagesInput, options.manifest)
