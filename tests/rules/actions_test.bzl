@@ -51,6 +51,7 @@ def actions_test_suite(name):
             ["push_system_image_vanilla_artifact"],
         ),
         "Bundle": ("//tests/boot:app", ["app.tar"]),
+        "Busybox": ("//system_image/tools:guest_busybox", ["busybox"]),
         "Cdi": ("//system_image:cdi_nvidia", ["cdi_nvidia.tar"]),
         "Compress": ("//system_image:vanilla_compressed", ["vanilla_compressed.index.json", "vanilla_compressed.tar.xz"]),
         "Emit": ("//system_image:vanilla", ["vanilla.contents.json", "vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256", "vanilla.tar.xz.sha384"]),
