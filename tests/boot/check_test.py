@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import time
@@ -12,10 +13,12 @@ import pytest
 
 from tools.sysimage.boot import check, guest, machine
 from tools.sysimage.boot.check import Boot
-from tools.sysimage.boot.machine import Expectations
+from tools.sysimage.boot.machine import Eventually, Expectations
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.tree import Kind
 
 GOOD = "@state running\n@ready 1234\n@unit\n ActiveState=deactivating\n@jobs\n@journal\n x\n@memory\n@end\n"
+SERVER = Expectations(ready_timeout=20, eventually=(Eventually("ask", 30),))
 NOT_READY = GOOD.replace("running", "starting").replace("@ready 1234", "@ready 0")
 
 
@@ -50,7 +53,11 @@ def test_a_good_boot_has_no_problem_with_and_without_an_end() -> None:
         ),
         (boot("", status=None, ended=None), Expectations(), "systemd had not started up after 100 s"),
         (boot("", status=None, ended=0), Expectations(), "the machine went off while it booted"),
-        (boot("@state running\n@ready 1\n"), Expectations(), "the report on the boot breaks off"),
+        (
+            boot("@state running\n@ready 1\n@jobs\n"),
+            Expectations(),
+            "the report on the boot breaks off after 10 s, behind 'jobs'",
+        ),
         (
             boot(
                 GOOD.replace("running", "degraded").replace(
@@ -83,20 +90,69 @@ def test_a_good_boot_has_no_problem_with_and_without_an_end() -> None:
         (
             boot(NOT_READY, status=None),
             Expectations(),
-            "never said that it is ready .ActiveState=deactivating",
+            "never said that it is ready in 0 s .ActiveState=deactivating",
         ),
         (
-            boot(GOOD.replace("@journal", "@command 001 3\n out\n no\n@journal")),
-            Expectations(),
-            "^command 2 ended .* 3: no$",
+            boot(GOOD.replace("@journal", "@command 001 3 7 1\n out\n no\n@journal")),
+            Expectations(commands=("true", "what\nmore")),
+            "^the command 'what' ended with status 3 after 7 s: no$",
         ),
-        (boot(GOOD, "hello"), Expectations(expect=("hel+o$", "w.rld")), "^no line of the console .*'w.rld'$"),
+        (
+            boot(GOOD.replace("@journal", "@command 000 22 31 58\n out\n 503\n@journal"), status=None),
+            SERVER,
+            "^the command 'ask' was tried 58 times in 31 of its 30 s, the last time .* status 22: 503$",
+        ),
+        (
+            boot(GOOD.replace("@journal", "@command 000 7 12 3\n@journal"), status=1),
+            SERVER,
+            "3 times in 12 of its 30 s, when the test's time was over, the last time it ended with status 7: "
+            "it said nothing; the orchestrator has ended with status 1$",
+        ),
+        (
+            boot(GOOD.replace("@ready 1234", "@uptime 40\n@started 5000000\n@ready 25500000")),
+            SERVER,
+            "^the orchestrator took 20.5 s until it was ready, and ready_timeout is 20$",
+        ),
+        (
+            boot(NOT_READY.replace("@ready", "@uptime 26\n@started 5000000\n@ready"), status=None),
+            SERVER,
+            r"^the orchestrator never said that it is ready in the 20 s of ready_timeout \(Active",
+        ),
+        (
+            boot(NOT_READY.replace("@ready", "@uptime 90\n@started 5000000\n@ready"), status=None),
+            Expectations(),
+            r"^the orchestrator never said that it is ready in 85 s \(Active",
+        ),
+        (
+            boot(NOT_READY.replace("@ready", "@uptime 90\n@started 0\n@ready"), status=None),
+            Expectations(),
+            "^the orchestrator was not started in 90 s, so it never said that it is ready ",
+        ),
+        (
+            boot(
+                NOT_READY.replace("@ready", "@uptime 90\n@ready").replace(
+                    "@jobs", "@jobs\n 5 a.device start running\n 6 b.service start waiting"
+                )
+            ),
+            Expectations(),
+            "^systemd says 'starting' instead of 'running' after 90 s, it waits for: a.device$",
+        ),
+        (
+            boot("@unable the image has no systemctl; keep it\n@end\n", status=None),
+            Expectations(),
+            "^the image has no systemctl; keep it$",
+        ),
+        (
+            boot(GOOD, "hello"),
+            Expectations(expect=("hel+o$", "w.rld")),
+            "^no line of the console .*'w.rld' after 10 s$",
+        ),
         (
             boot(status=3),
             Expectations(status=0),
             "the orchestrator ended with status 3, and it has to with 0",
         ),
-        (boot(status=None), Expectations(status=0), "the orchestrator has not ended"),
+        (boot(status=None), Expectations(status=0), "the orchestrator has not ended after 10 s, .* runs on"),
         (boot(ended=None), Expectations(status=0), "the machine did not go off"),
     ],
 )
@@ -111,9 +167,9 @@ def test_a_cause_hides_what_follows_from_it() -> None:
 
 
 def test_expectations_look_at_what_commands_say_but_not_at_the_journal() -> None:
-    report = GOOD.replace("@journal\n x", "@command 000 0\n from a command\n@journal\n from the journal")
-    assert verdict(boot(report), Expectations(expect=("from a command",))) == []
-    assert verdict(boot(report), Expectations(expect=("from the journal",))) != []
+    report = GOOD.replace("@journal\n x", "@command 000 0 1 1\n from a command\n@journal\n from the journal")
+    assert verdict(boot(report), Expectations(commands=("x",), expect=("from a command",))) == []
+    assert verdict(boot(report), Expectations(commands=("x",), expect=("from the journal",))) != []
 
 
 def test_details_have_failed_units_jobs_journal_and_the_end_of_the_console() -> None:
@@ -164,13 +220,15 @@ NO_KVM = 'case "$*" in *"-accel kvm"*) exit 1 ;; esac'
 def vm(folder: Path, script: str, kvm: str = NO_KVM) -> machine.VirtualMachine:
     """A machine whose QEMU is a shell script."""
     folder.mkdir(exist_ok=True)
-    for name in ("kernel", "initramfs", "image"):
+    for name in ("kernel", "initramfs", "image", "busybox"):
         (folder / name).write_bytes(b"")
     loader = folder / "qemu/lib/ld-linux-x86-64.so.2"
     loader.parent.mkdir(parents=True)
     loader.write_text(f"#!/bin/sh\n{kvm}\n{script}\n")
     loader.chmod(0o755)
-    parts: dict[str, Any] = {name: folder / name for name in ("qemu", "kernel", "initramfs", "image")}
+    parts: dict[str, Any] = {
+        name: folder / name for name in ("qemu", "kernel", "initramfs", "image", "busybox")
+    }
     return machine.VirtualMachine("vm", "amd64", host="amd64", digest="0" * 64, memory=64, cpus=1, **parts)
 
 
@@ -239,22 +297,104 @@ def test_a_comma_in_a_path_does_not_end_it(tmp_path: Path) -> None:
     assert any(word.startswith(f"file={tmp_path}/a,,b,") for word in words)
 
 
-def test_the_guest_gets_its_scripts_and_no_more_than_was_asked_for() -> None:
-    assert "run/system-image/probe" not in guest.files()
-    probed = guest.files(guest.Probe(("true", "false"), 9))
+def test_the_guest_gets_its_scripts_and_no_more_than_was_asked_for(tmp_path: Path) -> None:
+    busybox = tmp_path / "busybox"
+    busybox.write_bytes(b"static")
+    assert "run/system-image/probe" not in guest.files(busybox)
+    probed = guest.files(busybox, guest.Probe((("true", 30), ("false", None)), 9, 20))
+    assert probed["run/system-image/commands/000.seconds"].read() == b"30\n"
     assert probed["run/system-image/commands/001"].read() == b"false\n"
+    assert "run/system-image/commands/001.seconds" not in probed
+    assert probed["run/system-image/ready_timeout"].read() == b"20\n"
     drop_in = "run/systemd/system/orchestrator.service.d/50-host.conf"
     assert b"Action=none" not in probed[drop_in].read()
-    assert b"FailureAction=none" in guest.files(stay=True)[drop_in].read()
-    assert b"RequiresMountsFor=/var/lib/orchestrator/bundle" in guest.files(share=True)[drop_in].read()
+    assert b"FailureAction=none" in guest.files(busybox, stay=True)[drop_in].read()
+    assert (
+        b"RequiresMountsFor=/var/lib/orchestrator/bundle" in guest.files(busybox, share=True)[drop_in].read()
+    )
+
+
+def test_a_guest_without_a_shell_could_not_report(tmp_path: Path) -> None:
+    busybox = tmp_path / "busybox"
+    busybox.write_bytes(b"static")
+    tree = guest.files(busybox, guest.Probe((), 9), share=True)
+    assert (tree["run/system-image/bin/busybox"].mode, tree["run/system-image/bin/busybox"].read()) == (
+        0o755,
+        b"static",
+    )
+    lines = [
+        line
+        for path in tree.paths()
+        if "/systemd/" in path and tree[path].kind is Kind.FILE
+        for line in tree[path].read().decode().splitlines()
+        if line.startswith("Exec")
+    ]
+    assert len(lines) == 2
+    assert all(
+        line.partition("=")[2].lstrip("+").startswith("/run/system-image/bin/busybox sh ") for line in lines
+    )
+
+
+def ran(folder: Path, commands: list[str | tuple[str, int]], seconds: int) -> list[guest.ReportSection]:
+    """What the guest's script `run` says of commands, for which it has some seconds."""
+    script = Path(guest.__file__).parent / "guest/run"
+    (folder / "commands").mkdir()
+    (folder / "run").write_text(script.read_text())
+    for number, command in enumerate(commands):
+        path = folder / f"commands/{number:03}"
+        if isinstance(command, str):
+            path.write_text(f"{command}\n")
+        else:
+            path.write_text(f"{command[0]}\n")
+            path.with_suffix(".seconds").write_text(f"{command[1]}\n")
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    busybox = str(Path(os.environ["BUSYBOX"]).absolute())
+    words = [busybox, "sh", str(folder / "run"), str(int(uptime) + seconds)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return guest.sections(done.stdout)
+
+
+def test_a_command_that_succeeds_a_little_later_would_fail_the_test(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    late = f"echo x >>{flag}; [ $(cat {flag} | wc -l) -lt 3 ] || {{ echo there; exit; }}; echo no; exit 7"
+    [first, second] = ran(tmp_path, [(late, 20), 'echo "a\nb"; exit 3'], 60)
+    assert first.value.split()[:2] == ["000", "0"]
+    assert first.value.split()[3] == "3"
+    assert first.lines == ("there",)
+    assert second.value.split()[:2] == ["001", "3"]
+    assert second.value.split()[3] == "1"
+    assert second.lines == ("a", "b")
+
+
+def test_a_command_that_never_succeeds_would_hide_its_last_words_and_what_follows_would_be_blamed(
+    tmp_path: Path,
+) -> None:
+    [only] = ran(tmp_path, [("echo $$; echo refused >&2; exit 7", 2), "exit 1"], 60)
+    number, status, seconds, tries = only.value.split()
+    assert (number, status) == ("000", "7")
+    assert 2 <= int(seconds) <= 4
+    assert int(tries) > 2
+    assert only.lines[-1] == "refused"
+
+
+@pytest.mark.parametrize("command", [("sleep 60", 2), ("sleep 60", 600)])
+def test_a_try_that_hangs_would_outlast_its_time_and_the_tests(
+    tmp_path: Path, command: tuple[str, int]
+) -> None:
+    start = time.monotonic()
+    [only] = ran(tmp_path, [command], 4)
+    assert time.monotonic() - start < 20
+    assert only.value.split()[1] == "143"
+    assert only.value.split()[3] == "1"
 
 
 def manifest(folder: Path, bundle: bytes | None = None, **more: Any) -> Path:
-    wanted = {"expect": more.pop("expect", []), "status": more.pop("status", None)}
+    names = ("eventually", "expect", "ready_timeout", "status")
+    wanted = {name: more.pop(name) for name in names if name in more}
     path, tar = folder / "machine.json", folder / "bundle.tar"
     if bundle is not None:
         tar.write_bytes(bundle)
-    files = dict.fromkeys(("digest", "image", "initramfs", "kernel", "qemu"), "x")
+    files = dict.fromkeys(("busybox", "digest", "image", "initramfs", "kernel", "qemu"), "x")
     rest = {"architecture": "amd64", "cmdline": [], "cpus": 1, "host": "amd64", "memory": 64, "name": "//:t"}
     rest |= {"bundle": str(tar) if bundle is not None else None, "plain": False, "virtiofsd": None}
     path.write_text(json.dumps(files | rest | {"wanted": wanted} | more))
@@ -267,6 +407,8 @@ def manifest(folder: Path, bundle: bytes | None = None, **more: Any) -> Path:
         ({"expect": ["a", "(b"]}, r"//:t: expect: '\(b' is no regular expression .*; correct it"),
         ({"expect": [""]}, "//:t: expect: an empty regular expression fits every line"),
         ({"status": 256}, "//:t: status is 256; a program's is 0 to 255"),
+        ({"ready_timeout": -1}, "//:t: ready_timeout is -1; give seconds, or 0"),
+        ({"eventually": [{"command": "x", "seconds": 0}]}, "//:t: eventually: 'x' has 0 s; give at least 1"),
         ({"cpus": 0}, "//:t: cpus is 0; give at least 1"),
         ({"memory": -1}, "//:t: memory is -1; give at least 1"),
         ({"bundle": b"PK\3\4" + b"x" * 2000}, r"bundle: .*bundle\.tar is no tar \(.*; give an app_bundle"),

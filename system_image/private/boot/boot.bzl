@@ -35,6 +35,7 @@ def _machine_impl(ctx):
     manifest = write_manifest(ctx, {
         "architecture": kernel.architecture,
         "bundle": bundle.short_path if bundle else None,
+        "busybox": ctx.file.busybox.short_path,
         "cmdline": ctx.attr.cmdline,
         "cpus": ctx.attr.cpus,
         "digest": image.digest.short_path,
@@ -49,7 +50,7 @@ def _machine_impl(ctx):
         "virtiofsd": virtiofsd.short_path if virtiofsd else None,
         "wanted": json.decode(ctx.attr.wanted),
     }, target = False)
-    files = [manifest, image.image, image.digest, kernel.image, initramfs, qemu.folder, bundle, virtiofsd]
+    files = [manifest, image.image, image.digest, kernel.image, initramfs, qemu.folder, bundle, ctx.file.busybox, virtiofsd]
     return [DefaultInfo(
         files = depset([manifest]),
         runfiles = ctx.runfiles([file for file in files if file]),
@@ -62,6 +63,12 @@ _machine = rule(
         "bundle": attr.label(
             doc = "A container bundle, as a tar.",
             allow_single_file = [".tar"],
+            cfg = _guest_transition,
+        ),
+        "busybox": attr.label(
+            doc = "A static busybox, for the guest.",
+            default = Label("//system_image/tools:guest_busybox"),
+            allow_single_file = True,
             cfg = _guest_transition,
         ),
         "cmdline": attr.string_list(doc = "Further words for the kernel's command line."),
@@ -201,7 +208,9 @@ def boot_test(
         image,
         expect = [],
         commands = [],
+        eventually = {},
         status = None,
+        ready_timeout = 0,
         kernel = None,
         stage1 = None,
         bundle = None,
@@ -218,14 +227,30 @@ def boot_test(
     It needs no root, no network and no hardware virtualisation. On failure it says why in one line, and shows the
     failed units, the ends of the journal and of the console.
 
+    An orchestrator that runs on passes as soon as it is ready and all that is expected holds; the machine is then
+    switched off. `eventually` waits for what comes about after that:
+
+        boot_test(
+            name = "server_test",
+            eventually = {"curl --fail --silent http://localhost:8080/health": 30},
+            image = ":server",
+            ready_timeout = 60,
+        )
+
     Args:
       name: name of the target.
       image: label of a `system_image`.
       expect: list of regular expressions, of each of which a line of the console or of a command's output has to have
         a match.
-      commands: list of commands for the guest's shell, run as root once systemd is `running`; each has to succeed.
+      commands: list of commands for the guest's shell, run as root once systemd is `running`; each has to succeed. The
+        shell is the image's /bin/sh. In an image that has none it is busybox's, which comes with the machine; the
+        image's own programs go before busybox's.
+      eventually: dict from such a command to the seconds within which it has to succeed; until then it is tried again. They
+        are run one after the other, before `commands`; the time of each begins with its first try.
       status: the status with which the orchestrator has to end; the machine then has to go off by itself. Without it,
         the orchestrator may run on.
+      ready_timeout: the seconds that the orchestrator may take from its start until it says that it is ready. Without
+        it, that is the test's whole time.
       kernel: as in `system_image_vm`, and so are the following.
       stage1: see there.
       bundle: see there.
@@ -251,7 +276,14 @@ def boot_test(
         image = image,
         memory = memory,
         ignore_ownership = ignore_ownership,
-        wanted = json.encode({"commands": commands, "expect": expect, "status": status}),
+        wanted = json.encode({
+            "commands": commands,
+            # A list, since the order counts.
+            "eventually": [{"command": command, "seconds": seconds} for command, seconds in eventually.items()],
+            "expect": expect,
+            "ready_timeout": ready_timeout,
+            "status": status,
+        }),
     )
     _boot_test(
         name = name,

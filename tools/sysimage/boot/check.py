@@ -78,8 +78,8 @@ def watch(
 ) -> Boot:
     """Boots a machine until it goes off, meets all expectations, fails one, or `limit` (seconds) is over."""
     status, report = scratch / "status", scratch / "report"
-    probe = guest.Probe(wanted.commands, max(int(limit) - _REPORT, 1))
-    vm = machine.with_files(vm, guest.files(probe), scratch)
+    probe = guest.Probe(_commands(wanted), max(int(limit) - _REPORT, 1), wanted.ready_timeout)
+    vm = machine.with_files(vm, guest.files(vm.busybox, probe), scratch)
     ports = [*machine.port(guest.STATUS, status), *machine.port(guest.REPORT, report)]
     devices = ["-serial", "stdio", "-netdev", "user,id=net,restrict=on"]
     command = machine.command(vm, [*devices, *ports, *options], kvm=machine.kvm_works(vm))
@@ -118,6 +118,14 @@ def watch(
         return boot(ended)
 
 
+def _commands(wanted: Expectations) -> tuple[tuple[str, int | None], ...]:
+    """All commands, in the guest's order, and for how many seconds each is tried again."""
+    return (
+        *((each.command, each.seconds) for each in wanted.eventually),
+        *((command, None) for command in wanted.commands),
+    )
+
+
 def _read(path: Path) -> str:
     text = path.read_text("utf-8", "replace") if path.exists() else ""
     # The last line may be incomplete: the next call reads it whole.
@@ -129,7 +137,7 @@ def _done(boot: Boot, wanted: Expectations) -> bool:
         return True
     if not boot.has("end"):
         return False
-    if any(_of_report(boot)):
+    if any(_of_report(boot, wanted)):
         return True
     return wanted.status is None and not any(_missing(boot, wanted))
 
@@ -143,7 +151,7 @@ def problems(boot: Boot, wanted: Expectations, limit: float) -> Iterator[str]:
     if boot.ended:
         last = boot.console[-1] if boot.console else "it said nothing"
         yield f"QEMU ended with status {boot.ended}: {last}"
-    elif not boot.has("state"):
+    elif not boot.report:
         late = boot.ended is None
         yield (
             f"systemd had not started up after {limit:.0f} s"
@@ -151,38 +159,92 @@ def problems(boot: Boot, wanted: Expectations, limit: float) -> Iterator[str]:
             else "the machine went off while it booted"
         )
     else:
-        yield from _of_report(boot)
+        yield from _of_report(boot, wanted)
         if not boot.has("end"):
-            yield "the report on the boot breaks off"
+            last = boot.report[-1].name
+            yield f"the report on the boot breaks off after {boot.seconds:.0f} s, behind {last!r}"
     yield from _missing(boot, wanted)
     if wanted.status is not None:
         if boot.status is None:
-            yield f"the orchestrator has not ended, and it has to with status {wanted.status}"
+            yield (
+                f"the orchestrator has not ended after {boot.seconds:.0f} s, and it has to with status "
+                f"{wanted.status}; of one that runs on, leave status out"
+            )
         elif boot.status != wanted.status:
             yield f"the orchestrator ended with status {boot.status}, and it has to with {wanted.status}"
         elif boot.ended is None:
             yield "the orchestrator has ended, but the machine did not go off"
 
 
-def _of_report(boot: Boot) -> Iterator[str]:
+def _of_report(boot: Boot, wanted: Expectations) -> Iterator[str]:
+    yield from (section.value for section in boot.report if section.name == "unable")
+    if not boot.has("state"):
+        return
+    late = [] if _number(boot, "ready") else [_not_ready(boot, wanted)]
+    # The cause comes first.
+    first, last = (late, []) if boot.value("state") == "starting" else ([], late)
+    yield from first
     failed = [section.value for section in boot.report if section.name == "failed"]
     if boot.value("state") != "running":
         units = f", failed units: {', '.join(failed)}" if failed else ""
-        yield f"systemd says {boot.value('state')!r} instead of 'running'{units}"
+        jobs = [line.split() for section in boot.report if section.name == "jobs" for line in section.lines]
+        waits = [words[1] for words in jobs if len(words) == 4 and words[3] == "running"]
+        units += f", it waits for: {', '.join(waits)}" if waits else ""
+        after = f" after {boot.value('uptime')} s" if boot.has("uptime") else ""
+        yield f"systemd says {boot.value('state')!r} instead of 'running'{after}{units}"
     for section in boot.report:
         if section.name == "unloaded":
             unit, _, state = section.value.partition(" ")
             why = next((line for line in reversed(section.lines) if f"{unit}: " in line), "")
             said = f" ({why.partition(f'{unit}: ')[2]})" if why else ""
             yield f"{unit} is enabled, and {state}{said}; mend, unmask or disable it"
-    if boot.value("ready") in ("", "0"):
-        ended = "" if boot.status is None else f", and ended with status {boot.status}"
-        yield f"the orchestrator never said that it is ready{ended} ({_about_orchestrator(boot)})"
+    yield from last
+    took = (_number(boot, "ready") - _number(boot, "started")) / 1e6
+    if 0 < (given := wanted.ready_timeout) < took:
+        yield f"the orchestrator took {took:.1f} s until it was ready, and ready_timeout is {given}"
     for section in boot.report:
-        if section.name == "command" and not section.value.endswith(" 0"):
-            number, _, status = section.value.partition(" ")
-            last = section.lines[-1] if section.lines else "it said nothing"
-            yield f"command {int(number) + 1} ended with status {status}: {last}"
+        if section.name == "command":
+            yield from _of_command(section, boot, wanted)
+
+
+def _number(boot: Boot, name: str) -> int:
+    """The value of a section that is a number; 0 if it is none."""
+    value = boot.value(name)
+    return int(value) if value.isdecimal() else 0
+
+
+def _not_ready(boot: Boot, wanted: Expectations) -> str:
+    uptime, started = _number(boot, "uptime"), _number(boot, "started")
+    waited = uptime - started / 1e6
+    if boot.status is not None:
+        how = f"never said that it is ready, and ended with status {boot.status}"
+    elif boot.has("started") and not started:
+        how = f"was not started in {uptime} s, so it never said that it is ready"
+    elif 0 < wanted.ready_timeout <= waited:
+        how = f"never said that it is ready in the {wanted.ready_timeout} s of ready_timeout"
+    else:
+        how = f"never said that it is ready in {waited:.0f} s"
+    return f"the orchestrator {how} ({_about_orchestrator(boot)})"
+
+
+def _of_command(section: guest.ReportSection, boot: Boot, wanted: Expectations) -> Iterator[str]:
+    """What is wrong with a command; its section has number, status, seconds and tries."""
+    number, status, seconds, tries = map(int, section.value.split())
+    if status == 0:
+        return
+    command, given = _commands(wanted)[number]
+    # Of a script, a line says which it is.
+    name = repr(command.strip().partition("\n")[0])
+    last = section.lines[-1] if section.lines else "it said nothing"
+    if given is None:
+        yield f"the command {name} ended with status {status} after {seconds} s: {last}"
+        return
+    cut = ", when the test's time was over" if seconds < given else ""
+    gone = "" if boot.status is None else f"; the orchestrator has ended with status {boot.status}"
+    yield (
+        f"the command {name} was tried {tries} times in {seconds} of its {given} s{cut}, "
+        f"the last time it ended with status {status}: {last}{gone}"
+    )
 
 
 def _about_orchestrator(boot: Boot) -> str:
@@ -195,7 +257,7 @@ def _about_orchestrator(boot: Boot) -> str:
 def _missing(boot: Boot, wanted: Expectations) -> Iterator[str]:
     for pattern in wanted.expect:
         if not any(re.search(pattern, line) for line in boot.lines()):
-            yield f"no line of the console or of a command has {pattern!r}"
+            yield f"no line of the console or of a command has {pattern!r} after {boot.seconds:.0f} s"
 
 
 def details(boot: Boot) -> str:

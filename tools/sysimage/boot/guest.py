@@ -1,4 +1,7 @@
-"""What a host adds to a guest's /run, so that the guest reports on its boot: units, and scripts of guest/."""
+"""What a host adds to a guest's /run, so that the guest reports on its boot: units, scripts, a busybox.
+
+Nothing of it needs a shell, or any tool but systemctl, of the guest's image.
+"""
 
 import signal
 from dataclasses import dataclass
@@ -26,16 +29,21 @@ SHARE = "bundle"
 class Probe:
     """What a guest has to report on its boot."""
 
-    commands: tuple[str, ...]  # of the shell, to run when systemd has started up
-    seconds: int  # the guest reports after this time, even if systemd has not started up
+    # Of the shell, to run in this order when systemd has started up; with the seconds, if any, within which
+    # one that fails is tried again.
+    commands: tuple[tuple[str, int | None], ...]
+    # The guest reports after this time, even if systemd has not started up; and, if this is not 0, when the
+    # orchestrator has taken `ready_timeout` and is not ready.
+    seconds: int
+    ready_timeout: int = 0  # seconds
 
 
-def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False) -> Tree:
+def files(busybox: Path, probe: Probe | None = None, *, stay: bool = False, share: bool = False) -> Tree:
     """The files, for an initramfs.
 
     They report the orchestrator's status. With `probe`, they also report how the boot went; with `stay`, the
     machine stays on when the orchestrator ends; with `share`, the orchestrator finds its bundle in the file
-    system SHARE.
+    system SHARE. `busybox` is a static one, of the guest's architecture.
     """
     tree = Tree()
 
@@ -45,11 +53,12 @@ def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False
     def script(name: str) -> None:
         put(f"{_OWN}/{name}", (_SCRIPTS / name).read_text("utf-8"))
 
+    tree.add(f"{_OWN}/bin/busybox", file(busybox.read_bytes(), 0o755))
     script("port")
     script("stopped")
     unit = ["SuccessAction=none", "FailureAction=none"] if stay else []
     # "+": the sandbox of the unit does not apply to this command.
-    service = [f"ExecStopPost=+/bin/sh /{_OWN}/stopped"]
+    service = [f"ExecStopPost=+/{_OWN}/bin/busybox sh /{_OWN}/stopped"]
     if share:
         for name in _MOUNTS:
             put(f"{_UNITS}/{name}", (_SCRIPTS / name).read_text("utf-8"))
@@ -57,15 +66,18 @@ def files(probe: Probe | None = None, *, stay: bool = False, share: bool = False
         tree.make_parents("run/share/work/.")
         unit.append(f"RequiresMountsFor={BUNDLE}")
     if probe:
-        script("probe")
-        script("enabled")
+        for name in ("probe", "enabled", "run", "applets", "without-shell"):
+            script(name)
         put(f"{_OWN}/seconds", f"{probe.seconds}\n")
+        put(f"{_OWN}/ready_timeout", f"{probe.ready_timeout}\n")
         service.append("TimeoutStopSec=infinity")
         put(f"{_UNITS}/probe.service", (_SCRIPTS / "probe.service").read_text("utf-8"))
         wants = f"{_UNITS}/sysinit.target.wants/probe.service"
         tree.add(wants, symlink("../probe.service"))
-        for number, command in enumerate(probe.commands):
+        for number, (command, seconds) in enumerate(probe.commands):
             put(f"{_OWN}/commands/{number:03}", f"{command}\n")
+            if seconds is not None:
+                put(f"{_OWN}/commands/{number:03}.seconds", f"{seconds}\n")
     put(_DROP_IN, "\n".join(["[Unit]", *unit, "[Service]", *service]) + "\n")
     return tree
 

@@ -31,6 +31,7 @@ class VirtualMachine:
     kernel: Path
     initramfs: Path
     image: Path
+    busybox: Path  # a static one, of the guest's architecture
     digest: str  # SHA-256 that stage1 checks the image by, "" for none
     memory: int  # MiB
     cpus: int
@@ -46,6 +47,14 @@ class VirtualMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class Eventually:
+    """A shell command that has to succeed in the guest within some time; until then it is tried again."""
+
+    command: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Expectations:
     """What a boot has to show."""
 
@@ -54,6 +63,8 @@ class Expectations:
     commands: tuple[str, ...] = ()  # shell commands that have to succeed in the guest
     # The orchestrator has to end with this status, and the machine to go off. None: it may run on, or end.
     status: int | None = None
+    ready_timeout: int = 0  # seconds from the orchestrator's start until ready; 0: the test's whole time
+    eventually: tuple[Eventually, ...] = ()  # before `commands`, in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,7 @@ class MachineInput:
 
     architecture: str
     bundle: Path | None
+    busybox: Path
     cmdline: tuple[str, ...]
     cpus: int
     digest: Path  # as sha256sum(1) writes it
@@ -86,6 +98,7 @@ class MachineInput:
             kernel=self.kernel,
             initramfs=self.initramfs,
             image=self.image,
+            busybox=self.busybox,
             digest=self.digest.read_text("utf-8").split()[0],
             memory=self.memory,
             cpus=self.cpus,
@@ -114,6 +127,14 @@ def read(path: Path) -> MachineInput:
             raise ToolError(f"{given.name}: expect: an empty regular expression fits every line; remove it")
     if (status := given.wanted.status) is not None and not 0 <= status <= 255:
         raise ToolError(f"{given.name}: status is {status}; a program's is 0 to 255")
+    if given.wanted.ready_timeout < 0:
+        raise ToolError(f"{given.name}: ready_timeout is {given.wanted.ready_timeout}; give seconds, or 0")
+    for each in given.wanted.eventually:
+        if each.seconds < 1:
+            raise ToolError(
+                f"{given.name}: eventually: {each.command!r} has {each.seconds} s; give at least 1, "
+                "or name it in commands"
+            )
     if given.bundle:
         check_bundle(given.bundle)
     return given

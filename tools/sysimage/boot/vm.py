@@ -56,7 +56,7 @@ def boot(vm: machine.VirtualMachine, scratch: Path, *, debug: bool, share: Path 
     Raises ToolError if QEMU fails, or if the machine goes off before the orchestrator has ended.
     """
     report = scratch / "status"
-    vm = machine.with_files(vm, guest.files(stay=debug, share=share is not None), scratch)
+    vm = machine.with_files(vm, guest.files(vm.busybox, stay=debug, share=share is not None), scratch)
     options = ["-serial", "mon:stdio" if debug else "stdio", "-netdev", "user,id=net"]
     options += machine.port(guest.STATUS, report)
     with ExitStack() as servers:
