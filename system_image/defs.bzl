@@ -1,6 +1,8 @@
 """The public rules and macros, in the order of the pipeline."""
 
 load("//system_image/private/boot:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
+load("//system_image/private/evidence:image_facts.bzl", _image_facts = "image_facts")
+load("//system_image/private/evidence:sbom.bzl", _image_sbom = "image_sbom")
 load("//system_image/private/image:bundle.bzl", _app_bundle = "app_bundle")
 load("//system_image/private/image:cdi.bzl", _cdi = "cdi")
 load("//system_image/private/image:compress.bzl", _compress = "compress")
@@ -30,6 +32,8 @@ compress = _compress
 inject = _inject
 emit = _emit
 system_image = _system_image
+image_facts = _image_facts
+image_sbom = _image_sbom
 kernel_module = _kernel_module
 module_layer = _module_layer
 cdi = _cdi

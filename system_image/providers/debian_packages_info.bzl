@@ -5,6 +5,7 @@ DebianPackagesInfo = provider(
     fields = {
         "architecture": "string: the architecture that the set is resolved for, `amd64` or `arm64`.",
         "checked": "File: made only if the lock fits its manifest; an input of whatever uses the set.",
+        "lock": "File: the lock that it is of.",
         "packages": "list of DebianPackageInfo, sorted by name: the whole closure.",
         "set": "string: the set's name in the manifest.",
     },

@@ -56,6 +56,7 @@ def actions_test_suite(name):
         "Compress": ("//system_image:vanilla_compressed", ["vanilla_compressed.index.json", "vanilla_compressed.tar.xz"]),
         "Emit": ("//system_image:vanilla", ["vanilla.contents.json", "vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256", "vanilla.tar.xz.sha384"]),
         "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),
+        "ImageFacts": ("//system_image:vanilla_facts", ["vanilla_facts.json"]),
         "Inject": ("//system_image:vanilla_overlay", ["vanilla_overlay.tar"]),
         "Kernel": ("//system_image:kernel", ["kernel"]),
         "KernelConfig": ("//system_image:kernel", ["kernel.config"]),
@@ -64,8 +65,10 @@ def actions_test_suite(name):
         "Launcher": ("//system_image/tools:launcher", ["launcher"]),
         "LockFits": ("@debian//:vanilla_amd64", ["vanilla_amd64.checked"]),
         "ModuleLayer": ("//tests/kernel/kernel_module:tiny_layer", ["tiny_layer.tar"]),
+        "PackageFacts": ("//system_image:vanilla_facts", ["vanilla_facts.vanilla.packages.json"]),
         "Program": ("//system_image/tools:xz", ["xz"]),
         "Rootfs": ("//system_image:built_vanilla_rootfs", ["built_vanilla_rootfs.effects.json", "built_vanilla_rootfs.mtree", "built_vanilla_rootfs.tar"]),
+        "Sbom": ("//system_image:vanilla_sbom", ["vanilla_sbom.cdx.json", "vanilla_sbom.spdx.json", "vanilla_sbom.spdx3.json"]),
         "Stage1": ("//system_image:stage1", ["stage1.cpio"]),
         "Sysroot": (
             "//system_image:sysroot",

@@ -1,5 +1,6 @@
 """The macro that composes flatten, compress, inject and emit."""
 
+load("//system_image/private/evidence:image_facts.bzl", "image_facts")
 load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load(":compress.bzl", "compress")
@@ -115,6 +116,11 @@ def system_image(
         losses = losses,
         overlay = name + "_overlay",
         **kwargs
+    )
+    image_facts(
+        name = name + "_facts",
+        image = name,
+        **parts
     )
     elf_dependencies_test(
         name = name + "_elf_dependencies_test",

@@ -37,6 +37,7 @@ def _debian_packages_impl(ctx):
         DebianPackagesInfo(
             architecture = ctx.attr.architecture,
             checked = checked,
+            lock = ctx.file.lock,
             packages = packages,
             set = ctx.attr.set,
         ),

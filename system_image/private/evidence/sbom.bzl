@@ -1,0 +1,65 @@
+"""Stage sbom: what an image is made of, for programs that look for licences and vulnerabilities."""
+
+load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
+load(":image_facts.bzl", "FACTS", "facts_of")
+
+def _sbom_impl(ctx):
+    info = ctx.attr.facts[ImageFactsInfo]
+    spdx2 = ctx.actions.declare_file(ctx.label.name + ".spdx.json")
+    spdx3 = ctx.actions.declare_file(ctx.label.name + ".spdx3.json")
+    cyclonedx = ctx.actions.declare_file(ctx.label.name + ".cdx.json")
+    args = ctx.actions.args()
+    args.add("--facts", info.facts)
+    args.add("--supplier", ctx.attr.supplier)
+    args.add("--spdx2", spdx2)
+    args.add("--spdx3", spdx3)
+    args.add("--cyclonedx", cyclonedx)
+    ctx.actions.run(
+        executable = ctx.executable._sbom,
+        arguments = [args],
+        inputs = [info.facts],
+        outputs = [spdx2, spdx3, cyclonedx],
+        mnemonic = "SystemImageSbom",
+        progress_message = "Writing the bill of materials %{label}",
+        toolchain = None,
+    )
+    return [
+        DefaultInfo(files = depset([spdx2, spdx3, cyclonedx])),
+        OutputGroupInfo(
+            cyclonedx = depset([cyclonedx]),
+            spdx = depset([spdx2]),
+            spdx3 = depset([spdx3]),
+        ),
+    ]
+
+_sbom = rule(
+    implementation = _sbom_impl,
+    doc = "See the macro `image_sbom`.",
+    attrs = {
+        "facts": FACTS,
+        "supplier": attr.string(doc = "Who is responsible for the image."),
+        "_sbom": tool_attr(Label("//tools/sysimage/evidence:sbom")),
+    },
+)
+
+def image_sbom(*, name, image, supplier = "", **kwargs):
+    """Makes `NAME.spdx.json` (SPDX 2.3), `NAME.spdx3.json` (SPDX 3.0.1) and `NAME.cdx.json` (CycloneDX 1.6).
+
+    Each names every package with version, architecture, purl, source package, SHA-256 of the .deb, maintainer, licence
+    and files, and what is no package by the label of the target that made it. A licence is what the package's copyright
+    file says in machine-readable form, else NOASSERTION. The three files are the output groups `spdx`, `spdx3` and
+    `cyclonedx`; they are a function of the image and its lock.
+
+    Args:
+      name: name of the target.
+      image: label of the `system_image`.
+      supplier: who is responsible for the image, such as "Example Ltd"; NTIA's minimum elements ask for it.
+      **kwargs: attributes that every rule has.
+    """
+    _sbom(
+        name = name,
+        facts = facts_of(image),
+        supplier = supplier,
+        **kwargs
+    )

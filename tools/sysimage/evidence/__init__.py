@@ -1,0 +1,1 @@
+"""Phase evidence: what is in an image, where it is from, and what changed."""

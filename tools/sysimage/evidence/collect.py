@@ -1,0 +1,200 @@
+"""Collects the facts of an image from its tarball, and from what is known of it beside."""
+
+import gzip
+import hashlib
+import json
+import lzma
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from compression import zstd
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.files import Files
+from tools.sysimage.core.tree import Inode, Kind, Tree
+from tools.sysimage.debian import installed
+from tools.sysimage.evidence import system
+from tools.sysimage.evidence.facts import Facts, Image, Node, Package
+from tools.sysimage.formats import layer, tar
+
+_OPENERS: Sequence[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]]] = (
+    (b"\xfd7zXZ\0", "xz", lambda stream: cast(BinaryIO, lzma.open(stream))),
+    (b"\x28\xb5\x2f\xfd", "zstd", lambda stream: cast(BinaryIO, zstd.open(stream))),
+    (b"\x1f\x8b", "gzip", lambda stream: cast(BinaryIO, gzip.open(stream))),
+)
+_DAMAGED = (lzma.LZMAError, gzip.BadGzipFile, zstd.ZstdError, EOFError)
+
+
+class Known:
+    """What is known of an image beside its bytes: its lock, its packages' files, who put what there."""
+
+    def __init__(self) -> None:
+        self.locks: list[Mapping[str, Any]] = []
+        self.lock_sha256 = ""  # of the first lock
+        self.debs: dict[str, Mapping[str, Any]] = {}
+        self.labels: dict[str, str] = {}
+        self.overlay: frozenset[str] = frozenset()
+
+    def read_lock(self, path: Path) -> None:
+        """Reads a lock. Raises ToolError if it is none."""
+        data = path.read_bytes()
+        self.lock_sha256 = self.lock_sha256 or hashlib.sha256(data).hexdigest()
+        self.locks.append(read_json(path))
+
+    def created(self) -> str:
+        """The time of the lock's snapshot, RFC 3339; that of the epoch without a lock."""
+        try:
+            moment = datetime.strptime(self.locks[0]["snapshot"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        except IndexError, KeyError, ValueError, TypeError:
+            return "1970-01-01T00:00:00Z"
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def package(self, found: installed.Installed, size: int) -> Package:
+        """A package of the image, with what the lock and its .deb say, if they are of the same version."""
+        package = Package(
+            found.name, found.version, found.architecture, found.source, found.source_version, size
+        )
+        locked: Mapping[str, Any] = {}
+        for packages in (packages for lock in self.locks for packages in lock.get("packages", {}).values()):
+            entry = packages.get(found.name, {})
+            if (entry.get("version"), entry.get("architecture")) == (found.version, found.architecture):
+                locked = entry
+        deb = self.debs.get(f"{found.name}_{found.version}_{found.architecture}", {})
+        if locked:
+            package = replace(
+                package,
+                deb_sha256=locked["sha256"],
+                deb_size=locked["size"],
+                pool=locked["path"],
+                archive=locked["archive"],
+                suite=locked["suite"],
+                depends=tuple(locked["depends"]),
+            )
+        if deb:
+            package = replace(
+                package,
+                deb_sha256=deb["sha256"] or package.deb_sha256,
+                deb_size=deb["size"],
+                maintainer=deb["maintainer"],
+                homepage=deb["homepage"],
+                section=deb["section"],
+                description=deb["description"],
+                licence=deb["licence"],
+                security=tuple(deb["security"]),
+            )
+        return package
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file. Raises ToolError if it is none."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ToolError(f"{path}: is no JSON ({error}); make it anew") from error
+
+
+def of_tarball(path: Path, known: Known, image: Image | None = None) -> Facts:
+    """The facts of a tarball, compressed or not. Raises ToolError if it is damaged."""
+    with path.open("rb") as raw:
+        compression, opener = "none", None
+        magic = raw.read(6)
+        raw.seek(0)
+        for prefix, name, candidate in _OPENERS:
+            if magic.startswith(prefix):
+                compression, opener = name, candidate
+        image = image or _image(path, raw, compression)
+        if opener is None:
+            return of_stream(raw, str(path), known, image)
+        with opened(path) as stream, tempfile.TemporaryFile() as spool:
+            return of_stream(stream, str(path), known, image, cast(BinaryIO, spool))
+
+
+@contextmanager
+def opened(path: Path) -> Any:
+    """Opens a tarball, decompressed, as a stream. Raises ToolError if it is damaged."""
+    with path.open("rb") as raw:
+        magic = raw.read(6)
+        raw.seek(0)
+        try:
+            yield next((opener(raw) for prefix, _, opener in _OPENERS if magic.startswith(prefix)), raw)
+        except _DAMAGED as error:
+            raise ToolError(f"{path}: is cut off or damaged ({error}); build it anew") from error
+
+
+def of_stream(
+    stream: BinaryIO, where: str, known: Known, image: Image, spool: BinaryIO | None = None
+) -> Facts:
+    """The facts of a tar."""
+    tree = Tree()
+    layer.apply(tree, tar.read(stream, where, spool, layer=True), where)
+    return of_tree(tree, known, image)
+
+
+def of_tree(tree: Tree, known: Known, image: Image) -> Facts:
+    """The facts of a tree."""
+    owners = installed.owners(tree)
+    sizes: dict[str, int] = {}
+    digests: dict[Inode, tuple[str, str]] = {}
+    paths: dict[str, Node] = {}
+    for path, inode in tree.walk():
+        package = "" if path in known.overlay else owners.get(path, "")
+        if inode.kind is Kind.FILE and inode not in digests:
+            digests[inode] = _digests(inode)
+            # Of hard links, the first counts.
+            sizes[package] = sizes.get(package, 0) + inode.content.size
+        paths[path] = Node(
+            inode.kind.value,
+            inode.mode,
+            inode.uid,
+            inode.gid,
+            inode.content.size if inode.kind is Kind.FILE else 0,
+            *digests.get(inode, ("", "")),
+            inode.target,
+            {name: value.hex() for name, value in sorted(inode.xattrs.items())},
+            package.partition(":")[0],
+            "" if package else "overlay" if path in known.overlay else "base",
+            known.labels.get(path, ""),
+        )
+    files = Files(tree)
+    release = system.os_release(files)
+    packages = [
+        known.package(found, sizes.get(f"{found.name}:{found.architecture}", 0) + sizes.get(found.name, 0))
+        for found in installed.packages(tree)
+    ]
+    return Facts(
+        replace(
+            image,
+            created=known.created(),
+            lock_sha256=known.lock_sha256,
+            distribution=release.get("PRETTY_NAME", ""),
+            codename=release.get("VERSION_CODENAME", ""),
+        ),
+        tuple(packages),
+        paths,
+        system.users(files),
+        system.groups(files),
+        system.units(files),
+    )
+
+
+def _digests(inode: Inode) -> tuple[str, str]:
+    """SHA-256 and SHA-1 of a file."""
+    first, second = hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
+    for chunk in inode.content.chunks():
+        first.update(chunk)
+        second.update(chunk)
+    return first.hexdigest(), second.hexdigest()
+
+
+def _image(path: Path, raw: BinaryIO, compression: str) -> Image:
+    first, second = hashlib.sha256(), hashlib.sha384()
+    while chunk := raw.read(1 << 20):
+        first.update(chunk)
+        second.update(chunk)
+    size = raw.tell()
+    raw.seek(0)
+    return Image(path.name, size, 0, first.hexdigest(), second.hexdigest(), compression)

@@ -1,0 +1,101 @@
+"""An SBOM as CycloneDX 1.6 JSON."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from tools.sysimage.evidence.components import TOOL, Sbom, name_of, person, purl
+from tools.sysimage.evidence.facts import Node, Package
+
+type Json = dict[str, Any]
+
+_SPACE = uuid.UUID("5a1f2f3e-6f0b-5d7d-9f2c-1d8f0f6b7c11")  # of the serial numbers, made once
+
+
+def document(sbom: Sbom) -> Json:
+    """The document, ready for JSON. Its serial number follows from the image's digest."""
+    image = sbom.image
+    root: Json = {
+        "type": "operating-system",
+        "bom-ref": "Image",
+        "name": image.name,
+        "version": sbom.image_version,
+        "hashes": _hashes(image.sha256, image.sha384),
+    }
+    if sbom.supplier:
+        root["supplier"] = {"name": sbom.supplier}
+    dependencies = {"Image": [], **sbom.dependencies()}
+    components = [_package(sbom, name, package, files) for name, package, files in sbom.packages()]
+    components += [_built(sbom, name, label, files) for name, label, files in sbom.built()]
+    dependencies["Image"] = [component["bom-ref"] for component in components]
+    components += [_file(path, node) for path, node in sbom.rest()]
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_SPACE, f'{image.name} {image.sha256}')}",
+        "version": 1,
+        "metadata": {
+            "timestamp": image.created,
+            "tools": {"components": [{"type": "application", "name": TOOL}]},
+            "component": root,
+            **({"supplier": {"name": sbom.supplier}} if sbom.supplier else {}),
+        },
+        "components": components,
+        "dependencies": [
+            {"ref": name, "dependsOn": list(dict.fromkeys(needed))} for name, needed in dependencies.items()
+        ],
+    }
+
+
+def _package(sbom: Sbom, name: str, package: Package, files: Sequence[tuple[str, Node]]) -> Json:
+    found: Json = {
+        "type": "library" if package.section.endswith("libs") else "application",
+        "bom-ref": name,
+        "name": package.name,
+        "version": package.version,
+    }
+    who, address = person(package.maintainer)
+    if who:
+        found["supplier"] = {"name": who} | ({"contact": [{"email": address}]} if address else {})
+    if package.description:
+        found["description"] = package.description
+    if package.deb_sha256:
+        found["hashes"] = _hashes(package.deb_sha256)
+    if package.licence:
+        found["licenses"] = [{"expression": package.licence, "acknowledgement": "declared"}]
+    found["purl"] = purl(package, sbom.image.codename)
+    if package.homepage:
+        found["externalReferences"] = [{"type": "website", "url": package.homepage}]
+    found["properties"] = [
+        {"name": "debian:architecture", "value": package.architecture},
+        {"name": "debian:source", "value": package.source},
+        {"name": "debian:source_version", "value": package.source_version},
+    ]
+    if files:
+        found["components"] = [_file(path, node) for path, node in files]
+    return found
+
+
+def _built(sbom: Sbom, name: str, label: str, files: Sequence[tuple[str, Node]]) -> Json:
+    return {
+        "type": "application",
+        "bom-ref": name,
+        "name": label,
+        **({"supplier": {"name": sbom.supplier}} if sbom.supplier else {}),
+        "components": [_file(path, node) for path, node in files],
+    }
+
+
+def _file(path: str, node: Node) -> Json:
+    return {
+        "type": "file",
+        "bom-ref": f"/{name_of(path)}",
+        "name": f"/{name_of(path)}",
+        "hashes": _hashes(node.sha256),
+    }
+
+
+def _hashes(sha256: str, sha384: str = "") -> list[Json]:
+    found = [("SHA-256", sha256), ("SHA-384", sha384)]
+    return [{"alg": name, "content": value} for name, value in found if value]

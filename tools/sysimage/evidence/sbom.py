@@ -1,0 +1,54 @@
+"""sbom: what an image is made of, as SPDX 2.3, SPDX 3.0.1 and CycloneDX 1.6, all of the same facts.
+
+The documents are a function of the image and its lock: no clock, no random number.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tools.sysimage.core import atomic
+from tools.sysimage.core.errors import run
+from tools.sysimage.evidence import cyclonedx, facts, spdx2, spdx3
+from tools.sysimage.evidence.components import Sbom
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(prog="sbom", description=__doc__)
+    parser.add_argument("--facts", type=Path, required=True, help="facts of the image")
+    parser.add_argument("--supplier", default="", help="who is responsible for the image")
+    parser.add_argument("--spdx2", type=Path, required=True, help="SPDX 2.3 JSON to write")
+    parser.add_argument("--spdx3", type=Path, required=True, help="SPDX 3.0.1 JSON-LD to write")
+    parser.add_argument("--cyclonedx", type=Path, required=True, help="CycloneDX 1.6 JSON to write")
+    options = parser.parse_args(argv)
+    sbom = Sbom(facts.load(options.facts), options.supplier)
+    unlocked = [package.name for package in sbom.facts.packages if not package.deb_sha256]
+    if unlocked:
+        print(
+            f"warning: {options.facts.name}: of {len(unlocked)} packages ({', '.join(unlocked[:3])}…) the lock "
+            "does not have this version, so the SBOM has no SHA-256 of theirs; name the lock that they are of",
+            file=sys.stderr,
+        )
+    with atomic.outputs(options.spdx2, options.spdx3, options.cyclonedx) as streams:
+        for module, stream in zip((spdx2, spdx3, cyclonedx), streams, strict=True):
+            _write(module.document(sbom), stream)
+    return 0
+
+
+def _write(document: dict[str, Any], out: BinaryIO) -> None:
+    """Writes JSON with one item of a list a line, so that diff(1) shows what changed."""
+    parts = []
+    for name, value in document.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(json.dumps(item) for item in value) + "\n]"
+        parts.append(f"{json.dumps(name)}: {text}")
+    out.write(f"{{{',\n'.join(parts)}}}\n".encode())
+
+
+if __name__ == "__main__":
+    run(main)
