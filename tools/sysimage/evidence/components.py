@@ -1,5 +1,6 @@
 """The components of an image, as every form of an SBOM has them: packages, and what targets of the build made."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -89,6 +90,15 @@ def purl(package: Package, codename: str) -> str:
             source += f"@{package.source_version}"
         qualifiers.append(f"upstream={_quoted(source)}")
     return f"pkg:deb/debian/{_quoted(package.name)}@{_quoted(package.version)}?{'&'.join(qualifiers)}"
+
+
+def summary(files: Iterable[tuple[str, Node]]) -> str:
+    """One digest for a target: its file's, or that of its files' digests and paths."""
+    found = list(files)
+    if len(found) == 1:
+        return found[0][1].sha256
+    lines = "".join(f"{node.sha256}  {path}\n" for path, node in found)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def references(expressions: Iterable[str]) -> dict[str, str]:

@@ -140,7 +140,9 @@ def write(facts: Facts, out: BinaryIO) -> None:
     for name in ("packages", "users", "groups", "units"):
         lines = ",\n".join(json.dumps(_short(item)) for item in getattr(facts, name))
         parts.append(f'"{name}": [\n{lines}\n]')
-    lines = ",\n".join(f"{json.dumps(path)}: {json.dumps(_short(node))}" for path, node in facts.paths.items())
+    lines = ",\n".join(
+        f"{json.dumps(path)}: {json.dumps(_short(node))}" for path, node in facts.paths.items()
+    )
     parts.append(f'"paths": {{\n{lines}\n}}')
     parts.append(f'"measurements": {json.dumps(dict(facts.measurements), indent=0)}')
     out.write(f"{{{',\n'.join(parts)}}}\n".encode())
@@ -152,7 +154,9 @@ def load(path: Path) -> Facts:
         value = json.loads(path.read_bytes())
         return from_json(value)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ToolError(f"{path}: is no file of facts of version {_VERSION} ({error}); make it anew") from error
+        raise ToolError(
+            f"{path}: is no file of facts of version {_VERSION} ({error}); make it anew"
+        ) from error
 
 
 def from_json(value: Mapping[str, Any]) -> Facts:

@@ -37,7 +37,9 @@ class ImageFactsInput:
 def main(argv: Sequence[str]) -> int:
     """Command line: --manifest FILE --output FILE."""
     parser = argparse.ArgumentParser(prog="image_facts", description=__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON: the image, and what is known of it")
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help="JSON: the image, and what is known of it"
+    )
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     options = parser.parse_args(argv)
     found = read(json_manifest.read(ImageFactsInput, options.manifest))

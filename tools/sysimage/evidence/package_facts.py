@@ -1,7 +1,7 @@
-"""package_facts: reads in the .debs of a set what images don't carry: maintainers, licences, security fixes.
+"""package_facts: reads in the .debs of a set what images don't carry: maintainers, licences, fixes.
 
-JSON, one package a line: {"NAME_VERSION_ARCHITECTURE": {…}}; see `DebFacts`. It depends on the set alone, so a new
-orchestrator does not have packages read again.
+JSON, one package a line: {"NAME_VERSION_ARCHITECTURE": {…}}; see `DebFacts`. It depends on the set alone,
+so a new orchestrator does not have packages read again.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def key(name: str, version: str, architecture: str) -> str:
 
 
 def read(packages: Sequence[LockedPackage]) -> dict[str, DebFacts]:
-    """The facts of each .deb. A folder of documentation that is a link to another package's has that one's."""
+    """The facts of each .deb. Documentation that is a link to another package's is that one's."""
     debs = [(locked, open_deb(locked.deb)) for locked in packages]
     documents = {deb.name: _documents(deb) for _, deb in debs}
     found = {}
@@ -125,7 +125,7 @@ def security(changelog: str) -> tuple[SecurityFix, ...]:
 
 
 def _documents(deb: Deb) -> dict[str, str] | str:
-    """The copyright file and changelogs by name, or the package whose folder of documentation this one's is."""
+    """The copyright file and changelogs by name, or the package whose documentation this one shares."""
     found: dict[str, str] = {}
     folder = f"{_DOC}{deb.name}"
     with deb.data() as stream:
@@ -159,7 +159,7 @@ class _Spool(io.BytesIO):
 def _unpacked(data: bytes) -> str:
     try:
         data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-    except (OSError, EOFError, zlib.error):
+    except OSError, EOFError, zlib.error:
         data = b""  # a changelog of which nothing can be said
     return data.decode("utf-8", "replace")
 

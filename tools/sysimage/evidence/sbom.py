@@ -29,8 +29,8 @@ def main(argv: Sequence[str]) -> int:
     unlocked = [package.name for package in sbom.facts.packages if not package.deb_sha256]
     if unlocked:
         print(
-            f"warning: {options.facts.name}: of {len(unlocked)} packages ({', '.join(unlocked[:3])}…) the lock "
-            "does not have this version, so the SBOM has no SHA-256 of theirs; name the lock that they are of",
+            f"warning: {options.facts.name}: of {len(unlocked)} packages ({', '.join(unlocked[:3])}…) the "
+            "lock does not have this version, so the SBOM has no SHA-256 of them; build it from a lock",
             file=sys.stderr,
         )
     with atomic.outputs(options.spdx2, options.spdx3, options.cyclonedx) as streams:

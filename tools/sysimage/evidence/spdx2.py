@@ -1,10 +1,10 @@
 """An SBOM as SPDX 2.3 JSON."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tools.sysimage.evidence.components import TOOL, Sbom, name_of, person, plain, purl, references
+from tools.sysimage.evidence.components import TOOL, Sbom, name_of, person, plain, purl, references, summary
 from tools.sysimage.evidence.facts import Node, Package
 
 type Json = dict[str, Any]
@@ -97,22 +97,13 @@ def _built(sbom: Sbom, name: str, label: str, files: Sequence[tuple[str, Node]])
     return {
         "SPDXID": f"SPDXRef-{name}",
         "name": label,
-        "versionInfo": f"sha256:{_summary(files)}",
+        "versionInfo": f"sha256:{summary(files)}",
         "supplier": f"Organization: {sbom.supplier}" if sbom.supplier else _NONE,
         "downloadLocation": _NONE,
         **_analyzed(files),
         "licenseDeclared": _NONE,
         **_UNKNOWN,
     }
-
-
-def _summary(files: Iterable[tuple[str, Node]]) -> str:
-    """One digest for a target: its file's, or that of its files' digests and paths."""
-    found = list(files)
-    if len(found) == 1:
-        return found[0][1].sha256
-    lines = "".join(f"{node.sha256}  {path}\n" for path, node in found)
-    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _analyzed(files: Sequence[tuple[str, Node]]) -> Json:

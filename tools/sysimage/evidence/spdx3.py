@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from tools.sysimage.evidence.components import TOOL, Sbom, name_of, person, plain, purl
+from tools.sysimage.evidence.components import TOOL, Sbom, name_of, person, plain, purl, summary
 from tools.sysimage.evidence.facts import Node, Package
 
 type Json = dict[str, Any]
@@ -77,7 +77,8 @@ class _Elements:
             owned[name] = [self._file_id(path) for path, _ in files]
             owned["Image"].append(self._base + name)
             more = {"suppliedBy": self._base + "Supplier"} if sbom.supplier else {}
-            yield self._element("software_Package", name, name=label, **more)
+            version = f"sha256:{summary(files)}"
+            yield self._element("software_Package", name, name=label, software_packageVersion=version, **more)
         for licence in sorted({package.licence for _, package, _ in sbom.packages() if package.licence}):
             yield self._element(
                 "simplelicensing_LicenseExpression",

@@ -9,7 +9,14 @@ from tools.sysimage.systemd.install import BeyondError, InvalidUnitError, NotThe
 
 _FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _SUFFIXES = (".service", ".socket", ".timer", ".target", ".mount", ".automount", ".path", ".slice", ".swap")
-_LISTEN = ("ListenStream", "ListenDatagram", "ListenSequentialPacket", "ListenNetlink", "ListenFIFO", "ListenSpecial")
+_LISTEN = (
+    "ListenStream",
+    "ListenDatagram",
+    "ListenSequentialPacket",
+    "ListenNetlink",
+    "ListenFIFO",
+    "ListenSpecial",
+)
 _EXEC = ("ExecStartPre", "ExecStart", "ExecStartPost")
 
 
@@ -91,5 +98,3 @@ def _texts(files: Files, name: str) -> Iterator[str]:
 
 def _lines(files: Files, path: str, fields: int) -> list[str]:
     return [line for line in files.text(path).split("\n") if line.count(":") >= fields - 1]
-
-
