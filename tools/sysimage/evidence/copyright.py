@@ -66,7 +66,7 @@ def licence(text: str) -> str:
     """The SPDX licence expression of a copyright file, AND between its files; "" if it is in free text.
 
     Words between licences are `and` and `or`, with a comma as the weaker `and`: section "License names" of the
-    format. An exception (`with …`) is part of a `LicenseRef-`, since the names of exceptions are Debian's own.
+    format. An exception (`with …`) is part of a `LicenseRef-`, since names of exceptions are Debian's own.
     """
     return " AND ".join(sorted(dict.fromkeys(_expressions(text))))
 
