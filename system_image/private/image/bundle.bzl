@@ -3,6 +3,7 @@
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load(":layout.bzl", "IMAGE", "image_layout")
 
@@ -71,7 +72,8 @@ def app_bundle(
     """Makes an OCI runtime bundle, `NAME.tar`: config.json and rootfs, which the image's orchestrator runs with runc.
 
     Environment, working folder, user and, without `binary`, the program are those of the base, if that is an image.
-    The container sees the guest's network.
+    The container sees the guest's network. The test `NAME_elf_dependencies_test` proves that the base has the loader and
+    the libraries that `binary` needs.
 
     Args:
       name: name of the target.
@@ -106,3 +108,11 @@ def app_bundle(
         program = programs.get(path),
         **kwargs
     )
+    if binary:
+        elf_dependencies_test(
+            name = name + "_elf_dependencies_test",
+            binaries = programs.values(),
+            guest_toolchains = guest_toolchains,
+            image = base,
+            **kwargs
+        )
