@@ -38,9 +38,18 @@ def example(readme: str) -> Iterator[str]:
             yield f"`bazel {command}` is not what tests/lock/first_lock_check.sh runs"
 
 
+def server(readme: str) -> Iterator[str]:
+    """Yields a line if the guest of one's own packages is not the one of tests/smoke."""
+    section = re.search(r"^## A guest of your own packages\n(.*?)^## ", readme, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"```starlark\n(.*?)```", section[1] if section else "", re.DOTALL)
+    if len(blocks) != 1 or blocks[0] not in (SMOKE / "server/BUILD.bazel").read_text():
+        yield "the guest of your own packages is not the one of tests/smoke/server, verbatim"
+
+
 def problems(readme: str) -> Iterator[str]:
     """Yields a line for each thing that is not as the README says."""
     yield from example(readme)
+    yield from server(readme)
     table = re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)
     exported = re.findall(r"^(\w+) = _\w+$", (HERE / "system_image/defs.bzl").read_text(), re.MULTILINE)
     exported += re.findall(
