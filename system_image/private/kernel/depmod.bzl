@@ -11,6 +11,17 @@ DEPMOD_ATTRS = {
     ),
 }
 
+def is_of_kernel(name):
+    """Whether a package has a part of a kernel: since Linux 7.3, Debian's has several.
+
+    Args:
+      name: the package's name.
+
+    Returns:
+      A bool.
+    """
+    return name.startswith(("linux-base-", "linux-binary-", "linux-image-", "linux-modules-"))
+
 def depmod(ctx, args):
     """Tells a tool how to start depmod.
 

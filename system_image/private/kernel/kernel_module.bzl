@@ -8,13 +8,14 @@ load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
 load("//toolchains:variables.bzl", "program_variables")
+load(":depmod.bzl", "is_of_kernel")
 load(":module_layer.bzl", "module_layer")
 
 def _is_headers(name):
     return name.startswith("linux-headers-")
 
 def _is_tool(name):
-    return not name.startswith(("linux-headers-", "linux-image-"))
+    return not (_is_headers(name) or is_of_kernel(name))
 
 def _source_path(label, file):
     """Where a file of srcs goes: by its path in the target's package, or by its name."""

@@ -3,7 +3,7 @@
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
-load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
+load(":depmod.bzl", "DEPMOD_ATTRS", "depmod", "is_of_kernel")
 
 def _module_layer_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
@@ -11,7 +11,7 @@ def _module_layer_impl(ctx):
     manifest = packages_manifest(ctx, packages, {
         "external": [module.path for module in external],
         "modules": ctx.attr.modules,
-    }, wanted = lambda name: name.startswith("linux-image-"))
+    }, wanted = is_of_kernel)
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
     args = ctx.actions.args()
     args.add("--manifest", manifest.file)

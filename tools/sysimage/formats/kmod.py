@@ -96,6 +96,11 @@ def symvers(text: str) -> dict[str, int]:
     }
 
 
+def is_of_kernel(package: str) -> bool:
+    """Whether a package, by its name, has a part of a kernel: since Linux 7.3, Debian's has several."""
+    return package.startswith(("linux-base-", "linux-binary-", "linux-image-", "linux-modules-"))
+
+
 def release_of(tree: Tree) -> str:
     """The release of the kernel in a tree, by its image or modules, such as "6.12.118+deb13-cloud-amd64".
 

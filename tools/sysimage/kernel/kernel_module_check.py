@@ -57,7 +57,11 @@ def main(argv: Sequence[str]) -> int:
 def read_kernel(debs: Sequence[Path], symvers: Sequence[Path]) -> Kernel:
     """Reads the facts of the kernel from one of its own modules, and from Module.symvers of its headers."""
     packages = [dpkg.load(path) for path in debs]
-    wanted = [package for package in packages if package.name.startswith(("linux-image-", "linux-headers-"))]
+    wanted = [
+        package
+        for package in packages
+        if kmod.is_of_kernel(package.name) or package.name.startswith("linux-headers-")
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         tree = load(wanted, Path(scratch))
         release = kmod.release_of(tree)

@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--output", type=Path, required=True, help="the tar")
     options = parser.parse_args(argv)
     manifest = json_manifest.read(ModuleLayerInput, options.manifest)
-    images = [item for item in manifest.packages if item.name.startswith("linux-image-")]
+    images = [item for item in manifest.packages if kmod.is_of_kernel(item.name)]
     with tempfile.TemporaryDirectory(dir=options.output.parent) as name:
         kernel = load(dpkg.load_all(images), Path(name))
         layer = lay_out(kernel, manifest.external, manifest.modules)
