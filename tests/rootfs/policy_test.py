@@ -92,6 +92,15 @@ reason = "words"
     )
 
 
+def test_package_of_which_something_is_kept_is_known_to_dpkg(tmp_path: Path) -> None:
+    text = '[[exclude]]\npackages = ["shell", "libraries"]\nreason = "no shell"\n'
+    output = _run(tmp_path, [BASE, INIT, SHELL, LIBRARIES], text, include=["usr/bin/shell"])
+    entries = set(names(output))
+    assert {"usr/bin/shell", f"{_LIB}/libread.so.8.2", f"{_LIB}/libdeep.so.1"} <= entries
+    assert "usr/bin/su" not in entries
+    assert "Package: shell\n" in content(output, "var/lib/dpkg/status")
+
+
 def test_bits_are_taken_from_files_that_stay(tmp_path: Path) -> None:
     text = '[[exclude]]\nbits = "6000"\npaths = ["usr/**"]\nkeep = ["usr/bin/tool"]\nreason = "nobody"\n'
     entries = names(_run(tmp_path, [BASE, INIT, SHELL, TOOL], text))

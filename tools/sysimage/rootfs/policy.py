@@ -85,7 +85,7 @@ class Policy:
     """The entries of several policies."""
 
     def __init__(self, files: Iterable[Path], include: Sequence[str]) -> None:
-        """Reads the policies. `include` are patterns of what stays, whatever a policy says.
+        """Reads the policies. `include` are patterns of files that stay, whatever a policy says.
 
         Raises ToolError for a file that is no policy.
         """
@@ -93,6 +93,7 @@ class Policy:
         self._include = [Pattern(text, "include") for text in include]
         self._paths = [[Pattern(text) for text in entry.paths] for entry in self._entries]
         self._keep = [[Pattern(text) for text in entry.keep] for entry in self._entries]
+        # Those that leave files out.
         self._whole = sum(1 << number for number, entry in enumerate(self._entries) if not entry.bits)
 
     def excludes(self, path: str) -> bool:
@@ -109,7 +110,7 @@ class Policy:
         """What entries say of a path, from what they say of the directory that it is in."""
         keeps = above.keeps
         if any(pattern.matches(path) for pattern in self._include):
-            keeps = -1
+            keeps |= self._whole
         names = above.names
         for number, patterns in enumerate(self._paths):
             bit = 1 << number
@@ -160,8 +161,9 @@ class Policy:
             for path, package in root.unpacker.owners.items()
             if package.name in gone and path in root.tree
         }
-        owned = {path: number for path, number in owned.items() if not named[path].keeps >> number & 1}
-        for path in _needed(root.tree, owned):
+        staying = {path for path, number in owned.items() if named[path].keeps >> number & 1}
+        staying |= _needed(root.tree, owned.keys() - staying)
+        for path in staying:
             del owned[path]
             # dpkg's database and scanners know the package, since some of it stays.
             gone.pop(root.unpacker.owners[path].name, None)
