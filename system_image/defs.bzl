@@ -16,6 +16,9 @@ load("//system_image/private/kernel:kernel_config_test.bzl", _kernel_config_test
 load("//system_image/private/kernel:kernel_module.bzl", _kernel_module = "kernel_module")
 load("//system_image/private/kernel:module_layer.bzl", _module_layer = "module_layer")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
+load("//system_image/private/measure:firmware.bzl", _firmware = "firmware")
+load("//system_image/private/measure:measurements.bzl", _measure_program = "measure_program", _measurements = "measurements")
+load("//system_image/private/measure:measurements_golden_test.bzl", _measurements_golden_test = "measurements_golden_test")
 load("//system_image/private/publish:pin.bzl", _base_image = "base_image", _pin_program = "pin_program")
 load("//system_image/private/publish:push.bzl", _push_image = "push_image", _push_system_image = "push_system_image")
 load("//system_image/private/rootfs:rootfs.bzl", _rootfs = "rootfs")
@@ -48,3 +51,7 @@ stage1 = _stage1
 app_bundle = _app_bundle
 system_image_vm = _system_image_vm
 boot_test = _boot_test
+firmware = _firmware
+measurements = _measurements
+measure_program = _measure_program
+measurements_golden_test = _measurements_golden_test

@@ -1,0 +1,132 @@
+"""measurements_golden: compares measurements with those that were reviewed, and says what moved them.
+
+With --update, by `bazel run`, it writes the file of those that were reviewed anew.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.sysimage.core import atomic
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.workspace import workspace_path
+
+_BESIDE = ("of", "id_block")  # keys that are no measurements of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A measurement, and what it is made of."""
+
+    value: str
+    of: tuple[str, ...]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Compares, or writes. Raises ToolError, after a line for each difference."""
+    parser = argparse.ArgumentParser(prog="measurements_golden", description=__doc__)
+    parser.add_argument(
+        "--measurements", type=Path, required=True, help="as the rule measurements makes them"
+    )
+    parser.add_argument("--golden", type=Path, help="those that were reviewed")
+    parser.add_argument("--command", default="--update", help="what writes them anew, for messages")
+    parser.add_argument("--update", metavar="FILE", help="the file to write, relative to the workspace")
+    options = parser.parse_args(argv)
+    if options.update:
+        path = workspace_path(options.update)
+        with atomic.output(path) as stream:
+            stream.write(options.measurements.read_bytes())
+        print(f"wrote {path}")
+        return 0
+    lines = differences(read(options.golden), read(options.measurements))
+    for line in lines:
+        print(line)
+    if lines:
+        raise ToolError(
+            f"{options.golden}: {len(lines)} differences; if they are meant, write it anew: {options.command}"
+        )
+    return 0
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Measurements from a file. Raises ToolError if it has none."""
+    try:
+        found = json.loads(path.read_bytes())
+        if not isinstance(found["inputs"], dict):
+            raise ValueError("inputs are no object")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ToolError(f"{path}: has no measurements ({error!r}); write it anew") from None
+    return dict(found)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """A line for each input, and for each measurement, that is not what it was."""
+    before, after = old["inputs"], new["inputs"]
+    moved = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    lines = [f"input {name}: {_change(before.get(name), after.get(name))}" for name in moved]
+    were, are = dict(values(old)), dict(values(new))
+    for name in dict.fromkeys([*were, *are]):
+        was, now = were.get(name), are.get(name)
+        if was is None or now is None:
+            lines.append(f"{name}: is {'new' if was is None else 'gone'}")
+        elif was.value != now.value:
+            causes = [cause for cause in dict.fromkeys([*was.of, *now.of]) if cause in moved]
+            why = (
+                f"moved by {', '.join(causes)}"
+                if causes
+                else "moved by a change of how it is measured, not of an input"
+            )
+            lines.append(f"{name}: {why}; it was {was.value}, and is {now.value}")
+    return lines
+
+
+def _change(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    if was is None or now is None:
+        return "is new" if was is None else "is gone"
+    return ", ".join(
+        f"{key} was {was.get(key)}, and is {now.get(key)}" for key in now if was.get(key) != now.get(key)
+    )
+
+
+def values(measured: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    """All measurements, under names that tell them apart."""
+    for section, content in measured.items():
+        if section not in ("format", "inputs"):
+            yield from _values(section, content)
+
+
+def _values(name: str, content: Any) -> Iterator[tuple[str, Value]]:
+    if isinstance(content, list):
+        names = [_name(item, number) for number, item in enumerate(content)]
+        for number, (own, item) in enumerate(zip(names, content, strict=True)):
+            # Events of the same text: separators.
+            again = names[:number].count(own)
+            yield from _values(f"{name} {own}" + (f" ({again + 1})" if again else ""), item)
+    elif isinstance(content, dict) and "of" in content:
+        of = tuple(content["of"])
+        for key, value in content.items():
+            if key == "value":
+                yield name, Value(value, of)
+            elif key in ("sha256", "sha384"):
+                yield f"{name} {key}", Value(value, of)
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from _values(f"{name} {key}", value)
+
+
+def _name(item: Any, number: int) -> str:
+    if not isinstance(item, dict):
+        return str(number)
+    words = [
+        str(value) if isinstance(value, str) else f"{key}={value}"
+        for key, value in item.items()
+        if key not in (*_BESIDE, "value", "sha256", "sha384")
+    ]
+    return " ".join(words)
+
+
+if __name__ == "__main__":
+    run(main)
