@@ -164,8 +164,8 @@ def test_options_of_the_program_take_the_place_of_the_target_s(
     fields = _inputs(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps(fields))
     (tmp_path / "other").write_bytes(b"other")
-    words = "--vcpus 8 --vcpus 16 --cpu-type EPYC-Turin --guest-features 0x21 --image other --initrd other"
-    words = [*words.split(), "--cmdline", "debug {sha256}", "--firmware", "tdx=tpm"]
+    text = "--vcpus 8 --vcpus 16 --cpu-type EPYC-Turin --guest-features 0x21 --image other --initrd other"
+    words = [*text.split(), "--cmdline", "debug {sha256}", "--firmware", "tdx=tpm"]
     assert measurements.main(["--manifest", str(tmp_path / "manifest.json"), *words]) == 0
     digest = hashlib.sha256(b"other").hexdigest()
     wanted = fields | {
