@@ -2,7 +2,10 @@
 
 load("//system_image/private/boot:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
 load("//system_image/private/evidence:image_facts.bzl", _image_facts = "image_facts")
+load("//system_image/private/evidence:policy.bzl", _image_policy_test = "image_policy_test")
+load("//system_image/private/evidence:repro.bzl", _image_repro_test = "image_repro_test")
 load("//system_image/private/evidence:sbom.bzl", _image_sbom = "image_sbom")
+load("//system_image/private/evidence:size.bzl", _image_size_test = "image_size_test")
 load("//system_image/private/image:bundle.bzl", _app_bundle = "app_bundle")
 load("//system_image/private/image:cdi.bzl", _cdi = "cdi")
 load("//system_image/private/image:compress.bzl", _compress = "compress")
@@ -37,6 +40,9 @@ emit = _emit
 system_image = _system_image
 image_facts = _image_facts
 image_sbom = _image_sbom
+image_policy_test = _image_policy_test
+image_repro_test = _image_repro_test
+image_size_test = _image_size_test
 kernel_module = _kernel_module
 module_layer = _module_layer
 cdi = _cdi

@@ -8,5 +8,6 @@ ImageOriginsInfo = provider(
         "layers": "list of structs: `label`, a string, and `tar`, a File: layers that are no root filesystem.",
         "packages": "dict, name of a set → DebianPackagesInfo.",
         "program": "Label: of a program built for the guest, the one that it is built of; else None.",
+        "stages": "dict, string → File: what each target made on the way to the image, in the order of the pipeline.",
     },
 )

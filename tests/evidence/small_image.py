@@ -96,10 +96,9 @@ DEBS: dict[str, dict[str, Any]] = {
 
 
 def tree(**changes: Node | None) -> Tree:
-    """The image's tree, with changed paths; `usr_bin_x` stands for usr/bin/x, None takes a path away."""
+    """The image's tree, with changed paths; None takes a path away."""
     made = Tree()
-    paths = {**PATHS, **{name.replace("__", "."): node for name, node in changes.items()}}
-    for path, node in paths.items():
+    for path, node in {**PATHS, **changes}.items():
         if node is not None:
             made.add(path, inode(node))
     return made

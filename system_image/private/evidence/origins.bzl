@@ -6,11 +6,15 @@ load("//system_image/providers:rootfs_info.bzl", "RootfsInfo")
 # Of flatten and of rootfs, of an oci_image, of emit, of an oci_image_index, of what lays files into an image.
 _ATTRIBUTES = ["base", "image", "images", "overlay", "srcs", "tars"]
 
+# Rules of which each makes one tar of the pipeline.
+_STAGES = ["_inject", "_rootfs", "cdi", "flatten", "module_layer"]
+
 def _origins_impl(target, ctx):
     effects = []
     labels = {}
     layers = []
     packages = {}
+    stages = {}
     for name in _ATTRIBUTES:
         # A path that two of them lay is the one's that comes last.
         for below in _targets(getattr(ctx.rule.attr, name, None)):
@@ -20,6 +24,7 @@ def _origins_impl(target, ctx):
                 labels.update(origins.labels)
                 layers += [layer for layer in origins.layers if layer not in layers]
                 packages.update(origins.packages)
+                stages.update(origins.stages)
     srcs = getattr(ctx.rule.attr, "srcs", None)
     if type(srcs) == "dict":
         for source, paths in srcs.items():
@@ -27,14 +32,21 @@ def _origins_impl(target, ctx):
             if ImageOriginsInfo in source and source[ImageOriginsInfo].program:
                 label = source[ImageOriginsInfo].program
             labels.update({path: _shown(label) for path in json.decode(paths)})
+            files = source[DefaultInfo].files.to_list()
+            if len(files) == 1 and not files[0].is_directory:
+                stages[_shown(label)] = files[0]
     for layer in _targets(getattr(ctx.rule.attr, "tars", None)):
         files = layer[DefaultInfo].files.to_list()
         if RootfsInfo not in layer and len(files) == 1 and files[0].extension == "tar":
             layers.append(struct(label = _shown(layer.label), tar = files[0]))
+            stages[_shown(layer.label)] = files[0]
     if RootfsInfo in target:
         own = target[RootfsInfo].packages
         packages[own.set] = own
         effects += target[OutputGroupInfo].effects.to_list()
+    outputs = target[DefaultInfo].files.to_list()
+    if ctx.rule.kind in _STAGES and len(outputs) == 1:
+        stages[_shown(target.label)] = outputs[0]
     program = getattr(ctx.rule.attr, "program", None) if ctx.rule.kind == "guest_program" else None
     return [ImageOriginsInfo(
         effects = effects,
@@ -42,6 +54,7 @@ def _origins_impl(target, ctx):
         layers = layers,
         packages = packages,
         program = program[0].label if program else None,
+        stages = stages,
     )]
 
 def _targets(value):

@@ -5,7 +5,7 @@ import hashlib
 import json
 import lzma
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from compression import zstd
 from contextlib import contextmanager
 from dataclasses import replace
@@ -109,12 +109,12 @@ def of_tarball(path: Path, known: Known, image: Image | None = None) -> Facts:
         image = image or _image(path, raw, compression)
         if opener is None:
             return of_stream(raw, str(path), known, image)
-        with opened(path) as stream, tempfile.TemporaryFile() as spool:
-            return of_stream(stream, str(path), known, image, cast(BinaryIO, spool))
+        with opened(path) as stream, spool() as scratch:
+            return of_stream(stream, str(path), known, image, scratch)
 
 
 @contextmanager
-def opened(path: Path) -> Any:
+def opened(path: Path) -> Iterator[BinaryIO]:
     """Opens a tarball, decompressed, as a stream. Raises ToolError if it is damaged."""
     with path.open("rb") as raw:
         magic = raw.read(6)
@@ -125,12 +125,17 @@ def opened(path: Path) -> Any:
             raise ToolError(f"{path}: is cut off or damaged ({error}); build it anew") from error
 
 
+def spool() -> BinaryIO:
+    """A temporary file for the contents of a tar that can't be sought in."""
+    return cast(BinaryIO, tempfile.TemporaryFile())
+
+
 def of_stream(
-    stream: BinaryIO, where: str, known: Known, image: Image, spool: BinaryIO | None = None
+    stream: BinaryIO, where: str, known: Known, image: Image, scratch: BinaryIO | None = None
 ) -> Facts:
     """The facts of a tar."""
     tree = Tree()
-    layer.apply(tree, tar.read(stream, where, spool, layer=True), where)
+    layer.apply(tree, tar.read(stream, where, scratch, layer=True), where)
     return of_tree(tree, known, image)
 
 

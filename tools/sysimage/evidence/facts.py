@@ -1,8 +1,8 @@
 """The facts of an image: what every other tool of this phase reads, `NAME.facts.json`.
 
 JSON with a line for each package, path, user, group and unit, so that diff(1) shows what changed. A file of
-version 1 has exactly the fields of the classes below; a field that has its default value is left out. Sizes are
-in bytes, digests in hex, modes are numbers. Names that are not UTF-8 have surrogate escapes (PEP 383).
+version 1 has exactly the fields of the classes below; a field that has its default value is left out. Sizes
+are in bytes, digests in hex, modes are numbers. Names that are not UTF-8 have surrogate escapes (PEP 383).
 """
 
 import json
