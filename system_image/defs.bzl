@@ -1,6 +1,8 @@
 """The public rules and macros, in the order of the pipeline."""
 
 load("//system_image/private/boot:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
+load("//system_image/private/evidence:diff.bzl", _image_diff = "image_diff", _image_diff_test = "image_diff_test")
+load("//system_image/private/evidence:explain.bzl", _image_explain = "image_explain")
 load("//system_image/private/evidence:image_facts.bzl", _image_facts = "image_facts")
 load("//system_image/private/evidence:policy.bzl", _image_policy_test = "image_policy_test")
 load("//system_image/private/evidence:repro.bzl", _image_repro_test = "image_repro_test")
@@ -40,6 +42,9 @@ emit = _emit
 system_image = _system_image
 image_facts = _image_facts
 image_sbom = _image_sbom
+image_explain = _image_explain
+image_diff = _image_diff
+image_diff_test = _image_diff_test
 image_policy_test = _image_policy_test
 image_repro_test = _image_repro_test
 image_size_test = _image_size_test

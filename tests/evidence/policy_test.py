@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.evidence import small_image
-from tests.testing.debs import File, Folder, Link
+from tests.testing.debs import File, Folder, Link, Node
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.evidence import collect, policy
 from tools.sysimage.evidence.facts import Facts
@@ -41,14 +41,13 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def found() -> Facts:
-    made = small_image.tree(
-        **{
-            "srv": Folder(0o777),
-            "usr/bin/ping": File("ping", 0o755),
-            "usr/bin/dpkg": File("dpkg", 0o755),
-            "etc/shadow": "root:*:1::::::\napp::1::::::\n",
-        },
-    )
+    changes: dict[str, Node | None] = {
+        "srv": Folder(0o777),
+        "usr/bin/ping": File("ping", 0o755),
+        "usr/bin/dpkg": File("dpkg", 0o755),
+        "etc/shadow": "root:*:1::::::\napp::1::::::\n",
+    }
+    made = small_image.tree(**changes)
     made["usr/bin/ping"].xattrs = {"security.capability": b"\1"}
     return small_image.make(made)
 

@@ -195,6 +195,12 @@ def _digests(inode: Inode) -> tuple[str, str]:
     return first.hexdigest(), second.hexdigest()
 
 
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _image(path: Path, raw: BinaryIO, compression: str) -> Image:
     first, second = hashlib.sha256(), hashlib.sha384()
     while chunk := raw.read(1 << 20):

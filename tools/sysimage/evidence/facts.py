@@ -134,6 +134,11 @@ def capabilities(node: Node) -> str:
     return node.xattrs.get("security.capability", "")
 
 
+def is_setuid(node: Node) -> bool:
+    """Whether a program of it runs as another user or group."""
+    return node.type == "file" and bool(node.mode & 0o6000)
+
+
 def write(facts: Facts, out: BinaryIO) -> None:
     """Writes the file."""
     parts = [f'"version": {_VERSION}', f'"image": {json.dumps(_short(facts.image))}']

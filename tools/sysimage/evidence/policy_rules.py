@@ -9,7 +9,7 @@ from typing import Any
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.patterns import Pattern
-from tools.sysimage.evidence.facts import Facts, Node, capabilities
+from tools.sysimage.evidence.facts import Facts, Node, capabilities, is_setuid
 
 _SHELLS = frozenset(
     [
@@ -68,6 +68,8 @@ _MANAGERS = frozenset(
 _PROGRAMS = re.compile(r"(usr/(local/)?)?s?bin/[^/]+|(.*/)?busybox")
 _TOKEN = re.compile(r"\(|\)|[^\s()]+")
 _OFF = ("disabled", "masked", "masked-runtime", "bad")
+
+_MIB = 1 << 20
 
 type Breach = tuple[str, str]
 type Rule = Callable[[Facts, Any], Iterator[Breach]]
@@ -128,7 +130,7 @@ def _listen(facts: Facts, allowed: list[str]) -> Iterator[Breach]:
 
 
 def _is_network(value: str) -> bool:
-    """Whether another machine can reach it: no path, no name of Linux's own, no netlink (systemd.socket(5))."""
+    """Whether another machine can reach it: no path, no abstract name, no netlink (systemd.socket(5))."""
     key, _, address = value.partition("=")
     return key in ("ListenStream", "ListenDatagram", "ListenSequentialPacket") and address[:1] not in (
         "/",
@@ -198,10 +200,10 @@ def _is_world_writable(node: Node) -> bool:
 
 
 RULES: Mapping[str, tuple[type, Rule]] = {
-    "size.max_mib": (int, _at_most("unpacked, the image is too large", 1 << 20, lambda facts: facts.image.tar_size)),
-    "size.max_compressed_mib": (int, _at_most("the image's file is too large", 1 << 20, lambda facts: facts.image.size)),
+    "size.max_mib": (int, _at_most("unpacked, it is too large", _MIB, lambda facts: facts.image.tar_size)),
+    "size.max_compressed_mib": (int, _at_most("its file is too large", _MIB, lambda facts: facts.image.size)),
     "size.max_entries": (int, _at_most("the image has too many paths", 1, lambda facts: len(facts.paths))),
-    "files.setuid": (list, _files("is setuid or setgid", lambda node: node.type == "file" and node.mode & 0o6000)),
+    "files.setuid": (list, _files("is setuid or setgid", is_setuid)),
     "files.capabilities": (list, _files("has file capabilities", capabilities)),
     "files.world_writable": (list, _files("is writable for everybody", _is_world_writable)),
     "files.forbidden": (dict, _forbidden),

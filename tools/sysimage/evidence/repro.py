@@ -1,8 +1,8 @@
 """repro: whether two builds of an image give the same bytes; if not, the first stage and path that differ.
 
 The manifest has, in the order of the pipeline, each stage's file of both builds: {"image": LABEL, "stages":
-[{"label": …, "first": PATH, "second": PATH}]}. What differs in an early stage differs in all after it, so only
-the first is told in full.
+[{"label": …, "first": PATH, "second": PATH}]}. What differs in an early stage differs in all after it, so
+only the first is told in full.
 """
 
 import argparse

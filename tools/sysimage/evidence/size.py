@@ -1,7 +1,6 @@
 """size: whether an image, and each of its packages, is as large as a reviewed file says, within a tolerance.
 
-The file has a line for each package and for what is no package: bytes, a blank and the name. `--update` writes
-it.
+The file has a line for each package and for what is no package: bytes, a blank and the name.
 """
 
 import argparse

@@ -1,0 +1,56 @@
+"""Programs and tests that say what differs between two images."""
+
+load("//system_image/private/core:exec_program.bzl", "argument", "exec_program")
+load(":image_facts.bzl", "facts_of")
+
+_TOOL = Label("//tools/sysimage/evidence:diff")
+
+_diff = exec_program(_TOOL, doc = "See the macro `image_diff`.")
+
+_diff_test = exec_program(_TOOL, doc = "See the macro `image_diff_test`.", test = True)
+
+def image_diff(*, name, **kwargs):
+    """Makes a program, `bazel run NAME -- OLD NEW`, that says what differs between two images.
+
+    Each of the two is a tarball, compressed or not, a folder with an OCI image layout, or the facts of an image,
+    `IMAGE_facts.json`, which `bazel build IMAGE_facts` makes: with these it knows security fixes and targets, too. For two
+    commits, build the facts at each and keep the first. `--format markdown` is for a pull request, `--format json` for
+    programs, `--all` shows all paths.
+
+    Args:
+      name: name of the target.
+      **kwargs: attributes that every rule has.
+    """
+    _diff(name = name, **kwargs)
+
+def image_diff_test(*, name, image, golden, size = "small", **kwargs):
+    """Proves that an image is what was reviewed: packages with versions, units, users, groups, rights, sockets.
+
+    `bazel run NAME -- --update` writes the file that is reviewed; the first time it has to be there, empty. Contents of
+    files are not in it, so that a new orchestrator does not change it.
+
+    Args:
+      name: name of the target.
+      image: label of the `system_image`.
+      golden: name of that file, in this package.
+      size: as every test has it.
+      **kwargs: attributes that every test has.
+    """
+    facts = str(facts_of(image))
+    where = "/".join([part for part in [native.package_name(), golden.removeprefix(":")] if part])
+    _diff_test(
+        name = name,
+        size = size,
+        args = [
+            "--facts",
+            "$(rootpath {})".format(facts),
+            "--golden",
+            "$(rootpath {})".format(golden),
+            "--golden-path",
+            argument(where),
+            "--target",
+            argument("//{}:{}".format(native.package_name(), name)),
+        ],
+        data = [facts, golden],
+        **kwargs
+    )

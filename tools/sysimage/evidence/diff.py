@@ -1,0 +1,96 @@
+"""diff: what differs between two images.
+
+OLD and NEW are facts of images (`NAME_facts.json`), tarballs, or folders with an OCI image layout. Beside a tarball
+of these rules lie its facts, if they were built: then its packages' security fixes and targets are known, too.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from tools.sysimage.core import atomic
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.workspace import workspace_path
+from tools.sysimage.evidence import collect, difference, facts, shown
+from tools.sysimage.formats import oci, oci_image
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the difference. With --golden it is a test: returns 1 if anything differs."""
+    parser = argparse.ArgumentParser(prog="diff", description=__doc__)
+    parser.add_argument("old", nargs="?", help="facts, tarball or OCI layout")
+    parser.add_argument("new", nargs="?", help="facts, tarball or OCI layout")
+    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    parser.add_argument("--all", action="store_true", help="show all paths")
+    parser.add_argument("--architecture", default="amd64", help="of an OCI image for many platforms")
+    parser.add_argument("--facts", type=Path, help="facts of the image that is compared with --golden")
+    parser.add_argument("--golden", type=Path, help="what was reviewed: a file that --update wrote")
+    parser.add_argument("--golden-path", default="", help="where it is in the workspace")
+    parser.add_argument("--target", default="", help="the test, for the command that updates")
+    parser.add_argument("--update", action="store_true", help="write that file")
+    options = parser.parse_args(argv)
+    if options.golden:
+        return _golden(options)
+    if not options.old or not options.new:
+        parser.error("name two images: OLD NEW")
+    old, new = (load(workspace_path(name), options.architecture) for name in (options.old, options.new))
+    _print(difference.compare(old, new), options)
+    return 0
+
+
+def load(path: Path, architecture: str = "amd64") -> facts.Facts:
+    """The facts of what a path names. Raises ToolError if it names no image."""
+    if not path.exists():
+        raise ToolError(f"{path}: is not there; build it, or correct the path")
+    if path.is_dir():
+        with ExitStack() as files, tempfile.TemporaryDirectory() as scratch:
+            platform = oci.Platform("linux", architecture, "")
+            tree = oci_image.load(path, platform, files, Path(scratch))
+            return collect.of_tree(tree, collect.Known(), facts.Image(path.name))
+    if path.suffix == ".json":
+        return facts.load(path)
+    beside = path.with_name(f"{path.name.partition('.tar')[0]}_facts.json")
+    if beside.exists() and beside.stat().st_mtime >= path.stat().st_mtime:
+        found = facts.load(beside)
+        if found.image.sha256 == collect.sha256(path):
+            return found
+    return collect.of_tarball(path, collect.Known())
+
+
+def _golden(options: argparse.Namespace) -> int:
+    new = difference.reduced(facts.load(options.facts))
+    if options.update:
+        path = workspace_path(options.golden_path)
+        with atomic.output(path) as out:
+            facts.write(new, out)
+        print(f"wrote {path}")
+        return 0
+    old = facts.load(options.golden) if options.golden.stat().st_size else facts.Facts(facts.Image("nothing"))
+    found = difference.compare(old, new)
+    if not found:
+        return 0
+    _print(found, options)
+    print(f"if it should be so, run `bazel run {options.target} -- --update`", file=sys.stderr)
+    return 1
+
+
+def _print(found: difference.Difference, options: argparse.Namespace) -> None:
+    if options.format == "json":
+        sys.stdout.write(shown.as_json(found))
+        return
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    lines = (
+        shown.as_markdown(found)
+        if options.format == "markdown"
+        else shown.as_text(found, colour=colour, all_paths=options.all)
+    )
+    for line in lines:
+        print(line)
+
+
+if __name__ == "__main__":
+    run(main)
