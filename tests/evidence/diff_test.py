@@ -38,7 +38,7 @@ def changed() -> Facts:
             "usr/bin/bash": File("#!!", 0o2755),
             "usr/lib/libstdc++.so": Link("libstdc++.so.7"),
             "usr/bin/orchestrator": File("orchestrator 2", 0o755),
-            f"{small_image.UNITS}/app.socket": "[Socket]\nListenStream=23\n[Install]\nWantedBy=sockets.target\n",
+            f"{small_image.UNITS}/app.socket": "[Socket]\nListenStream=23\n[Install]\nWantedBy=x.target\n",
             "etc/systemd/system/sockets.target.wants/app.socket": None,
             "etc/systemd/system/app.service": Link("/dev/null"),
         }

@@ -4,9 +4,10 @@
     tests/evidence/judges_check.py IMAGE SBOM [TRIVY]
 
 IMAGE is a system image, SBOM the path of its SBOMs without ending. Run by the Python of an environment with
-tests/evidence/judges_requirements.txt. spdx-tools, spdx-python-model, cyclonedx-python-lib and ntia-conformance-checker
-read the documents; debsbom, and the program TRIVY if one is given, look into the unpacked image, and have to name the
-packages that the SBOM names. TRIVY is started in a root of its own, by chroot(2), which needs root.
+tests/evidence/judges_requirements.txt. spdx-tools, spdx-python-model, cyclonedx-python-lib and
+ntia-conformance-checker read the documents; debsbom, and the program TRIVY if one is given, look into the
+unpacked image, and have to name the packages that the SBOM names. TRIVY is started in a root of its own, by
+chroot(2), which needs root.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""What .debs say of themselves: licences without a guess, security fixes, documentation that is another package's."""
+"""What .debs say of themselves: licences without a guess, fixes, documentation that is another's."""
 
 import gzip
 import hashlib

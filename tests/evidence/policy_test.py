@@ -30,7 +30,11 @@ CASES = {
     "units.listen": ('listen = ["22"]', "listen = []", "app.socket (base) listens: ListenStream=22"),
     "users.allowed": ('allowed = ["root", "app"]', 'allowed = ["root"]', "user app (100)"),
     "users.passwords": ('passwords = ["app"]', "passwords = []", "user app has a password"),
-    "packages.forbidden": ('forbidden = {"x" = "y"}', 'forbidden = {"ba*" = "no"}', "bash 5.2-1+b1 is forbidden: no"),
+    "packages.forbidden": (
+        'forbidden = {"x" = "y"}',
+        'forbidden = {"ba*" = "no"}',
+        "bash 5.2-1+b1 is forbidden: no",
+    ),
     "licences.allowed": (
         'allowed = ["GPL-3.0-or-later", "LicenseRef-permissive", "NOASSERTION"]',
         'allowed = ["GPL-3.0-or-later", "NOASSERTION"]',

@@ -1,4 +1,4 @@
-"""image_repro_test passes for an image that is a function of its sources, and finds a clock that is planted."""
+"""image_repro_test passes for an image that is a function of its sources, and finds a planted clock."""
 
 import os
 import subprocess

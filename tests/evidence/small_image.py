@@ -43,7 +43,7 @@ PATHS: dict[str, Node] = {
     "usr/lib/os-release": 'PRETTY_NAME="Debian 13"\nVERSION_CODENAME=trixie\n',
     "usr/lib/libstdc++.so.6": File("library"),
     "usr/lib/libstdc++.so": Link("libstdc++.so.6"),
-    f"{UNITS}/app.service": "[Service]\nExecStart=/usr/bin/orchestrator\n[Install]\nWantedBy=multi-user.target\n",
+    f"{UNITS}/app.service": "[Service]\nExecStart=/usr/bin/orchestrator\n[Install]\nWantedBy=x.target\n",
     f"{UNITS}/app.socket": "[Socket]\nListenStream=22\n[Install]\nWantedBy=sockets.target\n",
     "etc/systemd/system/sockets.target.wants/app.socket": Link("/usr/lib/systemd/system/app.socket"),
     "tmp": Folder(0o1777),

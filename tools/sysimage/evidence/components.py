@@ -1,4 +1,4 @@
-"""The components of an image, as every form of an SBOM has them: packages, and what targets of the build made."""
+"""The components of an image, as every form of an SBOM has them: packages, and what targets made."""
 
 import hashlib
 import re
@@ -30,7 +30,7 @@ class Sbom:
         return f"sha256:{self.image.sha256}"
 
     def packages(self) -> Iterator[tuple[str, Package, list[tuple[str, Node]]]]:
-        """Each package with an identifier and its files; of several architectures, the first has the files."""
+        """Each package with an identifier and its files; of several architectures, the first has them."""
         files: dict[str, list[tuple[str, Node]]] = {}
         for path, node in self.facts.files():
             if node.package:

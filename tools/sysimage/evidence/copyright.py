@@ -1,8 +1,8 @@
 """Licences of a package, from its copyright file, where that can be read by a machine.
 
-Debian's copyright-format/1.0 (DEP-5) names licences by short names, most of which are near to SPDX's. A name that
-SPDX does not list becomes a `LicenseRef-` of it. A copyright file in free text says nothing here: no guess is
-made.
+Debian's copyright-format/1.0 (DEP-5) names licences by short names, most of which are near to SPDX's. A name
+that SPDX does not list becomes a `LicenseRef-` of it. A copyright file in free text says nothing here: no
+guess is made.
 """
 
 import re
@@ -67,7 +67,8 @@ def licence(text: str) -> str:
     """The SPDX licence expression of a copyright file, AND between its files; "" if it is in free text.
 
     Words between licences are `and` and `or`, with a comma as the weaker `and`: section "License names" of
-    the format. An exception (`with …`) is part of a `LicenseRef-`, since names of exceptions are Debian's own.
+    the format. An exception (`with …`) is part of a `LicenseRef-`, since names of exceptions are Debian's
+    own.
     """
     return " AND ".join(sorted(dict.fromkeys(_expressions(text))))
 

@@ -1,7 +1,8 @@
 """diff: what differs between two images.
 
-OLD and NEW are facts of images (`NAME_facts.json`), tarballs, or folders with an OCI image layout. Beside a tarball
-of these rules lie its facts, if they were built: then its packages' security fixes and targets are known, too.
+OLD and NEW are facts of images (`NAME_facts.json`), tarballs, or folders with an OCI image layout. Beside a
+tarball of these rules lie its facts, if they were built: then its packages' security fixes and targets are
+known, too.
 """
 
 import argparse

@@ -65,7 +65,7 @@ class Difference:
 
 
 def reduced(facts: Facts) -> Facts:
-    """What a person reviews: without what changes at each build, and of paths only those with special rights."""
+    """What a person reviews: without what changes at each build, and of paths those with special rights."""
     packages = tuple(
         Package(one.name, one.version, one.architecture, one.source, one.source_version)
         for one in facts.packages

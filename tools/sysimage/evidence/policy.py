@@ -1,6 +1,7 @@
 """policy: whether an image is as a policy, a TOML file that a person has reviewed, wants it.
 
-Each line of the policy is a rule; what it does not name is not looked at. See policy_rules.py for all of them.
+Each line of the policy is a rule; what it does not name is not looked at. See policy_rules.py for all of
+them.
 """
 
 import argparse
