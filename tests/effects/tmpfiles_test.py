@@ -142,3 +142,16 @@ def test_a_folder_in_a_folder_of_a_group_would_hand_its_group_on() -> None:
 
 def test_a_folder_below_a_file_would_be_an_error_that_systemd_does_not_make() -> None:
     applied("d /etc/passwd/x\ne /var/../srv 0700\n", {"srv": Folder(0o755), "var": Folder()})
+
+
+def test_braces_would_stand_for_other_patterns_or_for_more_than_there_is_memory() -> None:
+    paths: dict[str, str | File | Folder | Link] = {
+        f"srv/{name}": "x" for name in ("ab", "ac", "b", "{}", "{x")
+    }
+    root = applied("z /srv/{a{b,c},b} 0600\nz /srv/{} 0640\nz /srv/{x 0604\n", paths)
+    found = {name.removeprefix("srv/"): root.tree[name].mode for name in paths}
+    assert found == {"ab": 0o600, "ac": 0o600, "b": 0o600, "{}": 0o640, "{x": 0o604}
+    for pattern in ("{a,b}" * 40, "{a}" * 2000, "{" * 3000 + "}" * 3000):
+        with pytest.raises(ToolError, match=r"/srv/\{.*…: stands for more than 10000 patterns, or is longer"):
+            applied(f"z /srv/{pattern} 0600\n")
+    applied(f"z /srv/{'{a}' * 1000} 0600\nz /srv/{'{' * 1500 + '}' * 1500} 0600\nz /srv/{'[' * 4000} 0600\n")

@@ -11,6 +11,9 @@ from tools.sysimage.effects.tmpfiles_lines import Line, Owner
 from tools.sysimage.scripts import patterns
 from tools.sysimage.systemd import extract
 
+_MOST_PATTERNS = 10_000
+_LONGEST_PATTERN = 4096  # characters, as the longest path
+
 _KINDS = {
     **dict.fromkeys("fF", Kind.FILE),
     **dict.fromkeys("dDvqQ", Kind.DIRECTORY),
@@ -311,12 +314,31 @@ def _glob(root: Root, pattern: str) -> Iterator[str]:
 
 
 def _braces(pattern: str) -> list[str]:
+    """The patterns that one with braces stands for, in order. Raises ToolError if there are too many."""
+    made, todo = list[str](), [pattern]
+    while todo:
+        one = todo.pop()
+        if parts := _first_braces(one):
+            todo += reversed(parts)
+        else:
+            made.append(one)
+        if len(made) + len(todo) > _MOST_PATTERNS or len(pattern) > _LONGEST_PATTERN:
+            shown = f"{pattern[:60]}…" if len(pattern) > 60 else pattern
+            raise ToolError(
+                f"/{shown}: stands for more than {_MOST_PATTERNS} patterns, or is longer than "
+                f"{_LONGEST_PATTERN} characters"
+            )
+    return made
+
+
+def _first_braces(pattern: str) -> list[str]:
+    """The pattern with each of the alternatives in its first braces; none without braces."""
     depth, start, parts = 0, 0, list[str]()
     open_at = pattern.find("{")
     while open_at >= 0 and pattern[open_at : open_at + 2] == "{}":
         open_at = pattern.find("{", open_at + 2)
     if open_at < 0:
-        return [pattern]
+        return []
     for at in range(open_at, len(pattern)):
         if pattern[at] == "{":
             depth += 1
@@ -328,9 +350,8 @@ def _braces(pattern: str) -> list[str]:
             depth -= 1
             if depth == 0:
                 parts.append(pattern[start:at])
-                rest = pattern[at + 1 :]
-                return [one for part in parts for one in _braces(pattern[:open_at] + part + rest)]
-    return [pattern]
+                return [pattern[:open_at] + part + pattern[at + 1 :] for part in parts]
+    return []
 
 
 def _matching(root: Root, above: str, part: str) -> list[str]:

@@ -96,26 +96,30 @@ def cost(glob: str, text: str) -> int:
 
 def has_meta(glob: str) -> bool:
     """Returns whether a component of a path is a pattern, as dash sees it."""
-    position = 0
+    position = unclosed = 0
     while position < len(glob):
         char = glob[position]
         if char in "*?":
             return True
-        if char == "[" and _closed(glob, position + 1):
-            return True
+        if char == "[" and position >= unclosed:
+            # Up to where one has no end, others have none either.
+            unclosed = _unclosed(glob, position + 1)
+            if not unclosed:
+                return True
         position += 2 if char == "\\" else 1
     return False
 
 
-def _closed(glob: str, position: int) -> bool:
+def _unclosed(glob: str, position: int) -> int:
+    """Returns up to where what is after `[` has no end; 0 if it has one."""
     position += glob.startswith("!", position)
     while True:
         position += glob.startswith("\\", position)
         if position >= len(glob) or glob[position] == "/":
-            return False
+            return position
         position += 1
         if glob.startswith("]", position):
-            return True
+            return 0
 
 
 def _reach(tokens: tuple[_Token, ...], data: bytes) -> int:
@@ -136,6 +140,7 @@ def _reach(tokens: tuple[_Token, ...], data: bytes) -> int:
 @lru_cache(maxsize=1024)
 def _compile(glob: str) -> tuple[_Token, ...]:
     tokens: list[_Token] = []
+    endless: set[int] = set()
     position = 0
     while position < len(glob):
         char = glob[position]
@@ -144,25 +149,32 @@ def _compile(glob: str) -> tuple[_Token, ...]:
             if not tokens or tokens[-1] is not None:
                 tokens.append(None)
         elif char == _ANY:
-            tokens.append(_table({chr(code) for code in range(256)}))
-        elif char == "[" and (found := _bracket(glob, position)) is not None:
+            tokens.append(_EVERY)
+        elif char == "[" and (found := _bracket(glob, position, endless)) is not None:
             tokens.append(found[0])
             position = found[1]
         else:
             if char == "\\" and position < len(glob):
                 char = glob[position]
                 position += 1
-            tokens.append(_table({char}))
+            tokens.append(_table_of(char))
     return tuple(tokens)
 
 
-def _bracket(glob: str, position: int) -> tuple[_Table, int] | None:
-    """Reads a bracket expression from after `[`: what it matches and where it ends. None without an end."""
+def _bracket(glob: str, position: int, endless: set[int]) -> tuple[_Table, int] | None:
+    """Reads a bracket expression from after `[`: what it matches and where it ends. None without an end.
+
+    From the places in `endless` none has an end. Where this one has none, its places are added, so that many
+    of them are not each read to the end of the pattern.
+    """
+    places: list[int] = []
     inverted = glob.startswith("!", position)
     position += inverted
     chars: set[str] = set()
     first = True
-    while position < len(glob):
+    while position < len(glob) and (first or position not in endless):
+        if not first:
+            places.append(position)
         char = glob[position]
         position += 1
         if char == "]" and not first:
@@ -178,11 +190,12 @@ def _bracket(glob: str, position: int) -> tuple[_Table, int] | None:
         if glob.startswith("-", position) and glob[position + 1 : position + 2] != "]":
             position += 1 + (glob[position + 1 : position + 2] == "\\")
             if position >= len(glob):
-                return None
+                break
             chars.update(map(chr, range(ord(char), ord(glob[position]) + 1)))
             position += 1
         else:
             chars.add(char)
+    endless.update(places)
     return None
 
 
@@ -195,3 +208,11 @@ def _class(glob: str, position: int) -> str | None:
 
 def _table(chars: set[str]) -> _Table:
     return bytes(ord("1") if chr(code) in chars else ord("0") for code in range(256))
+
+
+@lru_cache(maxsize=256)
+def _table_of(char: str) -> _Table:
+    return _table({char})
+
+
+_EVERY = b"1" * 256
