@@ -209,7 +209,7 @@ def _accepted(path: Path, architecture: str) -> set[str]:
             raise KeyError("a reason is missing")
         names = [group.get(key, ()) for group in groups for key in ("options", architecture)]
         return {option for some in names for option in some}
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ToolError(
             f"{path}: {error}; write [[accept]] with reason = text and options, amd64 or arm64 = [names]"
         ) from error

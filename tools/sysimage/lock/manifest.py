@@ -124,6 +124,8 @@ def parse(text: str, where: str) -> Manifest:
         raise ToolError(message) from error
     except RecursionError as error:
         raise ToolError(f"{where}: it is nested too deeply; write it by hand") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise ToolError(f"{where}: {error}; this is not TOML") from error
     top = _Table(parsed, where, "")
     top.only("archive", "lock", "pin", "set")
     lock = top.table("lock")

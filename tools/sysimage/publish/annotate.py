@@ -44,7 +44,7 @@ def annotations(lock: bytes, status: dict[str, str], source: str, base: Path | N
     """The annotations whose values are known. Raises ToolError if `lock` is no lock."""
     try:
         snapshot = datetime.strptime(json.loads(lock)["snapshot"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ToolError(
             f"lock: it has no snapshot ({error}); name the lock that the image is made of"
         ) from None

@@ -252,7 +252,7 @@ class Oras:
 def _json(text: str, reference: Reference) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except ValueError, RecursionError:
         value = None
     if not isinstance(value, dict):
         raise ToolError(f"{reference}: is not a manifest in JSON; name an image by its digest")
