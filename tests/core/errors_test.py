@@ -19,6 +19,8 @@ BODIES = {
     "interrupted": "raise KeyboardInterrupt",
     "target": "errors.about('out/x.json', '//:x'); raise errors.ToolError('out/x.json: users: no')",
     "target_elsewhere": "errors.about('out/x.json', '//:x'); raise errors.ToolError('a.deb: cut off')",
+    "no_manifest": "raise errors.ToolError('a.deb: cut off')",
+    "no_manifest_disk_full": "raise OSError(errno.ENOSPC, 'No space left on device')",
     "bug": "raise ValueError('a bug')",
     "waits": "stream.write(b'half'); print('ready', flush=True); time.sleep(60)",
 }
@@ -31,8 +33,9 @@ def start(folder: Path, body: str) -> subprocess.Popen[str]:
         f"{HEAD}def main(argv):\n with atomic.output(Path(argv[0])) as stream:\n  {BODIES[body]}\n return 0\n"
         "errors.run(main)\n"
     )
+    target = ["--target", "//:y"] if body.startswith("no_manifest") else []
     return subprocess.Popen(
-        [sys.executable, program, folder / "out"],
+        [sys.executable, program, *target, folder / "out"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -48,6 +51,12 @@ def start(folder: Path, body: str) -> subprocess.Popen[str]:
         ("disk_full", 1, "error: OUT: No space left on device; free some space and run it again\n"),
         ("target", 1, "error: //:x: users: no\n"),
         ("target_elsewhere", 1, "error: //:x: a.deb: cut off\n"),
+        ("no_manifest", 1, "error: //:y: a.deb: cut off\n"),
+        (
+            "no_manifest_disk_full",
+            1,
+            "error: //:y: OUT: No space left on device; free some space and run it again\n",
+        ),
         ("interrupted", 130, ""),
     ],
 )

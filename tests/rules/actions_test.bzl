@@ -11,6 +11,11 @@ def _action_impl(ctx):
     asserts.equals(env, 1, len(actions), "actions called " + ctx.attr.mnemonic)
     if actions:
         asserts.equals(env, {}, actions[0].env, "the environment that reaches the tool")
+        asserts.true(
+            env,
+            "--target" in actions[0].argv or "--manifest" in actions[0].argv,
+            "the tool is told the target, with which its messages begin",
+        )
         asserts.equals(
             env,
             sorted(ctx.attr.outputs),

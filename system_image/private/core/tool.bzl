@@ -1,4 +1,4 @@
-"""The tool of a stage, as an attribute of the stage's rule."""
+"""The tool of a stage: as an attribute of the stage's rule, and how its messages begin."""
 
 def tool_attr(label):
     """A tool that an action, or a program of ours, starts: the execution platform's.
@@ -14,3 +14,16 @@ def tool_attr(label):
         cfg = "exec",
         executable = True,
     )
+
+def target_args(ctx):
+    """The first arguments of a tool that reads no manifest: the target with whose label its messages begin.
+
+    Args:
+      ctx: the rule's context.
+
+    Returns:
+      An Args.
+    """
+    args = ctx.actions.args()
+    args.add("--target", str(ctx.label).removeprefix("@@"))
+    return args

@@ -1,7 +1,7 @@
 """Stage cdi: what a root filesystem with NVIDIA's driver has for containers."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 
 def _cdi_impl(ctx):
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
@@ -11,7 +11,7 @@ def _cdi_impl(ctx):
     args.add("--output", tar)
     ctx.actions.run(
         executable = ctx.executable._cdi,
-        arguments = [args],
+        arguments = [target_args(ctx), args],
         inputs = [ctx.file.rootfs],
         outputs = [tar],
         mnemonic = "SystemImageCdi",

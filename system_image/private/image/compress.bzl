@@ -1,7 +1,7 @@
 """Stage compress: a flat base is compressed once, in blocks that every image on it can take over."""
 
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", compression_of = "compression")
 load(":flat_base.bzl", "FLAT_BASE")
@@ -17,7 +17,7 @@ def _compress_impl(ctx):
     inputs = compressor(ctx, args)
     ctx.actions.run(
         executable = ctx.executable._compress,
-        arguments = [args],
+        arguments = [target_args(ctx), args],
         inputs = [ctx.file.base] + inputs,
         outputs = [compressed, index],
         mnemonic = "SystemImageCompress",

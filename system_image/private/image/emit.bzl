@@ -1,7 +1,7 @@
 """Stage emit: base and overlay become the system image, with its digest and its manifest."""
 
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", compression_of = "compression")
@@ -39,7 +39,7 @@ def _emit_impl(ctx):
         inputs.extend([compressed.compressed, compressed.index])
     ctx.actions.run(
         executable = ctx.executable._emit,
-        arguments = [args],
+        arguments = [target_args(ctx), args],
         inputs = inputs,
         outputs = [image, digest, sha384, mtree, contents],
         mnemonic = "SystemImageEmit",

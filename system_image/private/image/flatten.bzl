@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load(":layout.bzl", "IMAGE", "image_layout")
 
 def _flatten_impl(ctx):
@@ -16,7 +16,7 @@ def _flatten_impl(ctx):
     args.add("--output", tar)
     ctx.actions.run(
         executable = ctx.executable._flatten,
-        arguments = [args],
+        arguments = [target_args(ctx), args],
         inputs = inputs,
         outputs = [tar],
         mnemonic = "SystemImageFlatten",

@@ -1,7 +1,7 @@
 """Stage annotate: what an image or an artifact in a registry says about where it comes from."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 
 def _annotate_impl(ctx):
     annotations = ctx.actions.declare_file(ctx.label.name + ".txt")
@@ -18,7 +18,7 @@ def _annotate_impl(ctx):
     args.add("--created", created)
     ctx.actions.run(
         executable = ctx.executable._annotate,
-        arguments = [args],
+        arguments = [target_args(ctx), args],
         inputs = depset(transitive = inputs),
         outputs = [annotations, created],
         mnemonic = "SystemImageAnnotate",

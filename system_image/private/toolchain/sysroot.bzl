@@ -1,7 +1,7 @@
 """Stage sysroot: what compiling for an image needs, extracted from the image."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "ARCHITECTURE_ATTRS", "target_architecture")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load("//system_image/private/image:layout.bzl", "IMAGE", "image_layout")
 load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
 
@@ -59,7 +59,7 @@ def _sysroot_impl(ctx):
     output.add("--output", path)
     ctx.actions.run(
         executable = ctx.executable._sysroot,
-        arguments = [args, output],
+        arguments = [target_args(ctx), args, output],
         inputs = depset([ctx.file.launcher], transitive = [inputs]),
         outputs = outputs,
         mnemonic = "SystemImageSysroot",
@@ -71,7 +71,7 @@ def _sysroot_impl(ctx):
     output.add("--tar", tar)
     ctx.actions.run(
         executable = ctx.executable._sysroot,
-        arguments = [args, output],
+        arguments = [target_args(ctx), args, output],
         inputs = depset([ctx.file.launcher], transitive = [inputs]),
         outputs = [tar],
         mnemonic = "SystemImageSysrootTar",

@@ -31,22 +31,32 @@ class ToolError(Exception):
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Runs a tool's `main` on the command line and exits with its status.
 
+    `--target LABEL` may come first: then messages begin with it, as with that of a manifest.
     A ToolError, or the operating system's refusal (disk full, no permission), becomes one line on
     standard error and status 1. Any other exception is a bug and keeps its traceback. SIGTERM ends the
     tool as Ctrl-C does, so that half-written files are removed.
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        status = main(sys.argv[1:])
+        arguments = sys.argv[1:]
+        if arguments[:1] == ["--target"]:
+            about("", arguments[1])
+            arguments = arguments[2:]
+        status = main(arguments)
     except ToolError as error:
         status = _refuse(_headed(str(error)))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         remedy = f"; {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else ""
-        status = _refuse(f"{where}{error.strerror or error}{remedy}")
+        status = _refuse(_headed(f"{where}{error.strerror or error}{remedy}"))
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
     sys.exit(status)
+
+
+def warn(message: str) -> None:
+    """Says on standard error what is no failure, in one line that begins with the target, if it is known."""
+    _say("warning", _headed(message))
 
 
 def _headed(message: str) -> str:
@@ -57,11 +67,15 @@ def _headed(message: str) -> str:
 
 
 def _refuse(message: str) -> int:
+    _say("error", message)
+    return 1
+
+
+def _say(kind: str, message: str) -> None:
     line = " ".join(message.split())
     # Names in archives are untrusted, and terminals obey control characters: escape them.
     shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
-    print(f"error: {shown}", file=sys.stderr)
-    return 1
+    print(f"{kind}: {shown}", file=sys.stderr)
 
 
 def _terminated(number: int, _frame: FrameType | None) -> None:

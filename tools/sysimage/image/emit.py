@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tools.sysimage.core import atomic
-from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.errors import ToolError, run, warn
 from tools.sysimage.core.span import Content, Inline, Span
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Inode, Kind
@@ -213,7 +212,7 @@ def _tell(paths: Iterable[tuple[str, Inode]], losses: str, image: str) -> None:
     text = f"{image}: a loader that knows plain tar alone loses {'; '.join(parts)}"
     if losses == "error":
         raise ToolError(f'{text}; change that in the image, have it made at boot, or say losses = "warn"')
-    print(f'warning: {text}; if nothing depends on it, say losses = "ignore"', file=sys.stderr)
+    warn(f'{text}; if nothing depends on it, say losses = "ignore"')
 
 
 def _pieces(

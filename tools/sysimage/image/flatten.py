@@ -1,13 +1,12 @@
 """flatten: makes of an image in an OCI image layout one deterministic tar of its root filesystem."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from tools.sysimage.core import atomic
-from tools.sysimage.core.errors import run
+from tools.sysimage.core.errors import run, warn
 from tools.sysimage.formats import oci, oci_image, tar
 
 
@@ -40,13 +39,9 @@ def flatten(layout: Path, platform: oci.Platform, output: Path, limit: int = oci
     image layout, or the image is damaged or breaks layer.md.
     """
     with ExitStack() as files:
-        tree = oci_image.load(layout, platform, files, output.parent, limit, _warn)
+        tree = oci_image.load(layout, platform, files, output.parent, limit, warn)
         with atomic.output(output) as stream:
             tar.write(tree, stream)
-
-
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)
 
 
 if __name__ == "__main__":
