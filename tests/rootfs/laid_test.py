@@ -38,8 +38,10 @@ def test_link_would_replace_what_a_script_made(tmp_path: Path) -> None:
     assert names(output)["etc/made"].linkname == "x"
 
 
-def test_conffile_would_need_replace(tmp_path: Path) -> None:
-    output = laid(tmp_path, files=[{"path": "etc/init.conf"}])
+def test_conffile_would_be_replaced_without_replace(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"files: /etc/init\.conf is in the package init; name it in replace"):
+        laid(tmp_path, files=[{"path": "etc/init.conf"}])
+    output = laid(tmp_path, files=[{"path": "etc/init.conf", "replace": True}])
     assert content(output, "etc/init.conf") == "mine"
     with pytest.raises(ToolError, match=r"symlinks: /etc/init\.conf is in the package init"):
         laid(tmp_path, symlinks=[{"path": "etc/init.conf", "target": "x"}])

@@ -17,5 +17,8 @@ def test_layer_has_what_its_attributes_and_those_of_its_base_say_and_no_more() -
     # The base masks it and leaves manual pages out; neither is undone.
     assert not [name for name in entries if "systemd-pstore" in name or "usr/share/man" in name]
     base = names(Path(os.environ["BASE"]))
+    # The base has no database of packages, and what extends it brings none back.
+    database = "var/lib/dpkg/"
+    assert not [name for name in [*base, *entries] if name.startswith(database) and not name.endswith("/")]
     assert "usr/lib/systemd/systemd" in base
     assert "etc/hostname" not in base

@@ -36,7 +36,7 @@ def test_files_links_services_and_default_target_are_laid_over(tmp_path: Path) -
     source = tmp_path / "mine"
     source.write_text("mine\n")
     files = [
-        {"path": "etc/init.conf", "source": str(source), "mode": "0600", "replace": False},
+        {"path": "etc/init.conf", "source": str(source), "mode": "0600", "replace": True},
         {"path": "lib/systemd/system/my.service", "source": str(source), "uid": 3, "gid": 4},
     ]
     output = run(

@@ -81,7 +81,7 @@ def hostname(root: Root, name: str) -> None:
     root.write("etc/hostname", f"{name}\n", origin="hostname")
 
 
-def kernel_modules(root: Root, names: Sequence[str]) -> None:
+def load_modules(root: Root, names: Sequence[str]) -> None:
     """Has kernel modules loaded at boot, by modules-load.d(5).
 
     Raises ToolError for what is no module's name, and if nothing in the image loads them.
@@ -91,15 +91,15 @@ def kernel_modules(root: Root, names: Sequence[str]) -> None:
     given: dict[str, str] = {}
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            raise ToolError(f"kernel_modules: {name!r} is no module's name, such as virtio_net")
+            raise ToolError(f"load_modules: {name!r} is no module's name, such as virtio_net")
         normal = kmod.normal(name)
         if normal in given:
             also = f" as {given[normal]!r}, which is the same module" if given[normal] != name else ""
-            raise ToolError(f"kernel_modules: {name!r} is given twice{also}; keep one")
+            raise ToolError(f"load_modules: {name!r} is given twice{also}; keep one")
         given[normal] = name
     _check_kernels(root, given)
-    root.need(_LOADER, "kernel_modules")
-    root.write(_MODULES, "".join(f"{name}\n" for name in names), origin="kernel_modules")
+    root.need(_LOADER, "load_modules")
+    root.write(_MODULES, "".join(f"{name}\n" for name in names), origin="load_modules")
 
 
 def _check_kernels(root: Root, names: Mapping[str, str]) -> None:
@@ -118,7 +118,7 @@ def _check_kernels(root: Root, names: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(normal, have, 3, 0.7)
             hint = f" (near it: {', '.join(near)})" if near else ""
             raise ToolError(
-                f"kernel_modules: the kernel {release} in the image has no module {names[normal]!r}{hint}; "
+                f"load_modules: the kernel {release} in the image has no module {names[normal]!r}{hint}; "
                 "correct the name, or let the layer that brings it have a file in usr/lib/modules-load.d, too"
             )
 
@@ -175,7 +175,8 @@ def directories(root: Root, items: Sequence[DirectoryInput]) -> None:
 def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
     """The canonical path for a file of the user's. What is there is in the way, unless it may be replaced.
 
-    A package's conffile is the administrator's, who may have another file in its place.
+    That holds for a conffile of a package, too: a newer package can bring one to a path where
+    a file of the user's was alone.
     """
     path = canonical(name.lstrip("/"), attribute)
     above, slash, last = path.rpartition("/")
@@ -184,7 +185,7 @@ def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
     inode = root.tree.get(path)
     if inode is None:
         return path
-    if inode.origin.startswith(("files", "symlinks", "hostname", "kernel_modules")):
+    if inode.origin.startswith(("files", "symlinks", "hostname", "load_modules")):
         raise ToolError(f"{attribute}: /{path} is given twice; keep one")
     if inode.kind is Kind.DIRECTORY:
         if root.tree.children(path):
@@ -194,11 +195,7 @@ def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
         root.tree.remove(path)
         return path
     package = root.unpacker.owners.get(path)
-    conffile = attribute == "files" and package is not None and path in package.conffiles()
-    if not replace and not conffile:
+    if not replace:
         whose = f"is in the package {package.name}" if package else "is there, made by a package's script"
-        raise ToolError(
-            f"{attribute}: /{path} {whose}, and is no configuration file of a package; "
-            "name it in replace to put yours in its place"
-        )
+        raise ToolError(f"{attribute}: /{path} {whose}; name it in replace to put yours in its place")
     return path
