@@ -1,6 +1,9 @@
 """A sysroot as a toolchain of C and C++, for rules_cc."""
 
 load("@rules_cc//cc/toolchains:cc_toolchain.bzl", "cc_toolchain")
+
+# buildifier: disable=bzl-visibility
+load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load(":config.bzl", "toolchain_config")
 load(":guest_test.bzl", _guest_test = "guest_test")
 load(":parts.bzl", "toolchain_parts")
@@ -9,16 +12,16 @@ load(":variables.bzl", _toolchain_variables = "toolchain_variables")
 guest_test = _guest_test
 toolchain_variables = _toolchain_variables
 
-def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = None, **kwargs):
+def sysroot_toolchain(*, name, execution_architecture, target_architecture, sysroot, compiler = None, **kwargs):
     """Makes a toolchain, `NAME`, for `register_toolchains`.
 
-    It compiles on Linux for `@rules_system_image//toolchains:guest_TARGET_CPU`, a platform that no host is, so
+    It compiles on Linux for `@rules_system_image//toolchains:guest_CPU`, a platform that no host is, so
     that programs of the build itself stay the host's compiler's.
 
     Args:
       name: name of the target.
-      execution_cpu: where it runs, "x86_64" or "aarch64".
-      target_cpu: what it compiles for, "x86_64" or "aarch64".
+      execution_architecture: where it runs, "amd64" or "arm64".
+      target_architecture: what it compiles for, "amd64" or "arm64".
       sysroot: label of a `sysroot`. It is built for the target platform.
       compiler: label of a `sysroot` of which the programs are used, if that is another one. It is built for
         the execution platform.
@@ -28,9 +31,9 @@ def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = No
     toolchain_parts(
         name = name + "_parts",
         compiler = compiler or sysroot,
-        execution_platform = _platform(execution_cpu),
+        execution_platform = _platform(execution_architecture),
         sysroot = sysroot,
-        target_platform = _platform(target_cpu),
+        target_platform = _platform(target_architecture),
         **parts
     )
     groups = {group: "{}_{}".format(name, group) for group in ["compile", "link", "programs"]}
@@ -65,12 +68,12 @@ def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = No
     native.toolchain(
         name = name,
         exec_compatible_with = [
-            Label("@platforms//cpu:" + execution_cpu),
+            ARCHITECTURES[execution_architecture].constraint,
             Label("@platforms//os:linux"),
         ],
         target_compatible_with = [
             Label("//toolchains:guest"),
-            Label("@platforms//cpu:" + target_cpu),
+            ARCHITECTURES[target_architecture].constraint,
             Label("@platforms//os:linux"),
         ],
         toolchain = name + "_cc",
@@ -78,5 +81,7 @@ def sysroot_toolchain(*, name, execution_cpu, target_cpu, sysroot, compiler = No
         **kwargs
     )
 
-def _platform(cpu):
-    return str(Label("//toolchains:guest_" + cpu))
+def _platform(architecture):
+    if architecture not in ARCHITECTURES:
+        fail("{}: is no architecture of a guest or a host; say {}".format(repr(architecture), " or ".join(ARCHITECTURES)))
+    return str(Label("//toolchains:guest_" + ARCHITECTURES[architecture].cpu))

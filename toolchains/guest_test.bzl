@@ -42,14 +42,14 @@ sysroot_program_test = exec_program(
     test = True,
 )
 
-def guest_test(*, name, program, sysroot = Label("//system_image:sysroot"), data = [], args = [], size = "small", **kwargs):
+def guest_test(*, name, binary, sysroot = Label("//system_image:sysroot"), data = [], args = [], size = "small", **kwargs):
     """Runs a program of the guest on the host, with the loader and the libraries of the sysroot.
 
     The host need not have the guest's libraries. A guest of another architecture than the host's is emulated.
 
     Args:
       name: name of the target.
-      program: label of a `cc_test` or `cc_binary`, which is built for the guest. Its libraries of cc_library
+      binary: label of a `cc_test` or `cc_binary`, which is built for the guest. Its libraries of cc_library
         have to be in it: `linkstatic = True`.
       sysroot: label of the `sysroot`.
       data: labels of what it reads.
@@ -66,7 +66,7 @@ def guest_test(*, name, program, sysroot = Label("//system_image:sysroot"), data
         target_platform = select(GUEST_PLATFORM),
         **parts
     )
-    built = guest_programs(name, {"program": program}, tags = ["manual"], testonly = True, **parts)["program"]
+    built = guest_programs(name, {"program": binary}, tags = ["manual"], testonly = True, **parts)["program"]
     sysroot_program_test(
         name = name,
         size = size,

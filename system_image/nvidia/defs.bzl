@@ -75,7 +75,7 @@ def nvidia_modules(
             Label("//system_image/nvidia:patches/not-the-host.patch"),
             Label("//system_image/nvidia:patches/pci-resize-resource.patch"),
         ] + patches,
-        with_modules = NVIDIA_CRYPTO,
+        kernel_modules = NVIDIA_CRYPTO,
         **kwargs
     )
 
@@ -83,7 +83,7 @@ def nvidia_rootfs(
         *,
         name,
         nvvm = False,
-        firmware = ["ga10x"],
+        firmware_families = ["ga10x"],
         base = Label("//system_image:rootfs_vanilla"),
         packages = None,
         exclude = [],
@@ -98,7 +98,7 @@ def nvidia_rootfs(
     Args:
       name: name of the target.
       nvvm: whether libnvidia-nvvm is in it: 87 MB, for programs that compile NVVM code when they run.
-      firmware: list of families of GPUs: "ga10x" is for H100 and H200 too, "tu10x" for A100 too.
+      firmware_families: list of families of GPUs whose firmware is in it: "ga10x" is for H100 and H200 too, "tu10x" for A100 too.
       base: label of the `rootfs` that it extends, whose packages are in `packages`.
       packages: label of a package set, if not this module's.
       exclude: as in `rootfs`.
@@ -107,9 +107,9 @@ def nvidia_rootfs(
       enable: as in `rootfs`.
       **kwargs: further attributes of `rootfs`.
     """
-    for family in firmware:
+    for family in firmware_families:
         if family not in _FIRMWARE:
-            fail("firmware: there is none for {}, only for {}".format(repr(family), ", ".join(_FIRMWARE)))
+            fail("firmware_families: there is none for {}, only for {}".format(repr(family), ", ".join(_FIRMWARE)))
     rootfs(
         name = name,
         base = base,
@@ -120,7 +120,7 @@ def nvidia_rootfs(
         ],
         exclude = exclude + [
             "usr/lib/nvidia/current/*.1.gz",  # manual pages
-        ] + [path for family, path in _FIRMWARE.items() if family not in firmware],
+        ] + [path for family, path in _FIRMWARE.items() if family not in firmware_families],
         files = {path: Label("//system_image/nvidia:files/" + path) for path in _FILES} | files,
         modes = {path: "0755" for path in _FILES if path.startswith("usr/libexec/")} | modes,
         packages = packages or Label("@debian//:nvidia_nvvm" if nvvm else "@debian//:nvidia"),

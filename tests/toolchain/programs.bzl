@@ -94,7 +94,7 @@ def programs(name):
         guest_test(
             name = program + "_test",
             args = [program] if program in SANITIZERS else [],
-            program = program,
+            binary = program,
         )
     native.test_suite(
         name = name,

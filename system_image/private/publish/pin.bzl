@@ -35,7 +35,7 @@ _pin = rule(
     executable = True,
 )
 
-def pin_program(*, name, names, pins, lock, **kwargs):
+def pin_program(*, name, names, pins_file, lock, **kwargs):
     """Makes a program, `bazel run NAME -- BASE=HOST/PATH@sha256:…`, that pins base images of registries.
 
     It writes the pins to a file of the workspace and their `oci.pull` to MODULE.bazel.
@@ -43,7 +43,7 @@ def pin_program(*, name, names, pins, lock, **kwargs):
     Args:
       name: name of the target.
       names: list of names that bases are pinned under, as `pin` of their `base_image` has it.
-      pins: name of the file of pins in this package, such as "pins.bzl". The first time it says `PINS = {}`.
+      pins_file: name of the file of pins in this package, such as "pins.bzl". The first time it says `PINS = {}`.
       lock: label of the lock that the bases are made of. What is pinned may be made of another one; then the
         program says so.
       **kwargs: attributes that every rule has.
@@ -54,7 +54,7 @@ def pin_program(*, name, names, pins, lock, **kwargs):
         lock = lock,
         module = "MODULE.bazel",
         names = names,
-        pins = "/".join([part for part in [native.package_name(), pins] if part]),
+        pins = "/".join([part for part in [native.package_name(), pins_file] if part]),
         prefix = _prefix(),
         **dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
     )
