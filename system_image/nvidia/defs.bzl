@@ -75,7 +75,7 @@ def nvidia_modules(
             Label("//system_image/nvidia:patches/not-the-host.patch"),
             Label("//system_image/nvidia:patches/pci-resize-resource.patch"),
         ] + patches,
-        kernel_modules = NVIDIA_CRYPTO,
+        with_modules = NVIDIA_CRYPTO,
         **kwargs
     )
 

@@ -36,8 +36,8 @@ def test_users_are_made_and_own_files_by_name(tmp_path: Path) -> None:
     assert (entry.uid, entry.gid, entry.mode) == (800, 999, 0o640)
 
 
-def test_host_name_and_load_modules_are_written(tmp_path: Path) -> None:
-    output = run(tmp_path, DEBS, hostname="guest-1.example", load_modules=["virtio_net", "tun"])
+def test_host_name_and_kernel_modules_are_written(tmp_path: Path) -> None:
+    output = run(tmp_path, DEBS, hostname="guest-1.example", kernel_modules=["virtio_net", "tun"])
     assert content(output, "etc/hostname") == "guest-1.example\n"
     assert content(output, "etc/modules-load.d/image.conf") == "virtio_net\ntun\n"
 
@@ -58,11 +58,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"hostname": "x", "symlinks": [{"path": "etc/hostname", "target": "y"}]},
         r"/etc/hostname is given twice",
     ),
-    ({"load_modules": ["a b"]}, r"load_modules: 'a b' is no module's name"),
-    ({"load_modules": ["a", "a"]}, r"load_modules: 'a' is given twice"),
+    ({"kernel_modules": ["a b"]}, r"kernel_modules: 'a b' is no module's name"),
+    ({"kernel_modules": ["a", "a"]}, r"kernel_modules: 'a' is given twice"),
     (
-        {"load_modules": ["virtio-net", "virtio_net"]},
-        r"load_modules: 'virtio_net' is given twice as 'virtio-net', which is the same module",
+        {"kernel_modules": ["virtio-net", "virtio_net"]},
+        r"kernel_modules: 'virtio_net' is given twice as 'virtio-net', which is the same module",
     ),
     ({"dpkg_database": "some"}, r"dpkg_database is one of full, status, none; not 'some'"),
     ({"files": [{"path": "etc/x", "source": "/dev/null", "owner": "who"}]}, r"no user or group who"),
@@ -76,8 +76,8 @@ def test_mistake_says_the_attribute(tmp_path: Path, more: dict[str, Any], messag
 
 
 def test_modules_that_nothing_loads_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="load_modules needs /usr/lib/systemd/systemd-modules-load"):
-        run(tmp_path, [BASE, INIT], load_modules=["tun"])
+    with pytest.raises(ToolError, match="kernel_modules needs /usr/lib/systemd/systemd-modules-load"):
+        run(tmp_path, [BASE, INIT], kernel_modules=["tun"])
 
 
 def test_module_that_the_kernel_lacks_would_fail_at_boot_alone(tmp_path: Path) -> None:
@@ -91,11 +91,11 @@ def test_module_that_the_kernel_lacks_would_fail_at_boot_alone(tmp_path: Path) -
         },
     )
     for name in ("my_tun", "my-tun", "ext4", "char-major-10-200"):
-        run(tmp_path, [*DEBS, kernel], load_modules=[name])
+        run(tmp_path, [*DEBS, kernel], kernel_modules=[name])
     with pytest.raises(
         ToolError, match=r"kernel 6.12.1-amd64 in the image has no module 'my_tan' \(near it: my_tun"
     ):
-        run(tmp_path, [*DEBS, kernel], load_modules=["my_tan"])
+        run(tmp_path, [*DEBS, kernel], kernel_modules=["my_tan"])
 
 
 @pytest.mark.parametrize(

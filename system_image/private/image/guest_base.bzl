@@ -90,7 +90,7 @@ def guest_base(
     if kernel_modules:
         module_layer(
             name = name + "_modules",
-            modules = kernel_modules,
+            with_modules = kernel_modules,
             packages = kernel,
             **common
         )

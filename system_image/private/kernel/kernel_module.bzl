@@ -144,7 +144,7 @@ def kernel_module(
         folder = "",
         patches = [],
         make_variables = {},
-        kernel_modules = [],
+        with_modules = [],
         licenses = [],
         firmware = [],
         signing_key = None,
@@ -166,7 +166,7 @@ def kernel_module(
       patches: list of labels of unified diffs, applied in order with `patch -p1`, which have to fit exactly.
       make_variables: dict, name → value, on make's command line. `$(srctree)` and `$(CURDIR)` in a value
         are the folders of the headers, of those that all flavours share and of this kernel's.
-      kernel_modules: list of names of the kernel's own modules that the layer has to have too, with what
+      with_modules: list of names of the kernel's own modules that the layer has to have too, with what
         they depend on.
       licenses: list of strings, of which MODULE_LICENSE() has to be one; without it any that is free is good.
       firmware: list of patterns of what the modules may ask for with MODULE_FIRMWARE().
@@ -199,7 +199,7 @@ def kernel_module(
     module_layer(
         name = name + "_layer",
         external = [name],
-        kernel_modules = kernel_modules,
+        with_modules = with_modules,
         packages = kernel_headers,
         **parts
     )

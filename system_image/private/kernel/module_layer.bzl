@@ -10,7 +10,7 @@ def _module_layer_impl(ctx):
     external = ctx.files.external
     manifest = packages_manifest(ctx, packages, {
         "external": [module.path for module in external],
-        "kernel_modules": ctx.attr.kernel_modules,
+        "with_modules": ctx.attr.with_modules,
     }, wanted = is_of_kernel)
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
     args = ctx.actions.args()
@@ -41,7 +41,7 @@ module_layer = rule(
             doc = "Other modules, MODULE.ko, such as `kernel_module` makes.",
             allow_files = [".ko"],
         ),
-        kernel_modules = attr.string_list(doc = "Names of modules of the kernel's own, such as `ecdh_generic`."),
+        with_modules = attr.string_list(doc = "Names of modules of the kernel's own, such as `ecdh_generic`."),
         packages = attr.label(
             doc = "A package set with one linux-image package, such as `@debian//:kernel`.",
             mandatory = True,

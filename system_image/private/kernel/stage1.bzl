@@ -27,7 +27,7 @@ def _stage1_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
     modules = ctx.attr.kernel[KernelInfo].modules
     manifest = packages_manifest(ctx, packages, {
-        "load_modules": ctx.attr.load_modules,
+        "kernel_modules": ctx.attr.kernel_modules,
         "optional_modules": ctx.attr.optional_modules,
     })
     archive = ctx.actions.declare_file(ctx.label.name + ".cpio")
@@ -65,7 +65,7 @@ stage1 = rule(
             mandatory = True,
             providers = [KernelInfo],
         ),
-        "load_modules": attr.string_list(
+        "kernel_modules": attr.string_list(
             doc = "Modules that it loads, after those that they need. What is built into the kernel may be among them.",
             default = _MODULES,
         ),

@@ -48,7 +48,7 @@ def _fields(ctx):
         files = [dict(item, owner = ctx.attr.owners.get(item["path"], "")) for item in fields["files"]],
         hostname = ctx.attr.hostname,
         include = ctx.attr.include,
-        load_modules = ctx.attr.load_modules,
+        kernel_modules = ctx.attr.kernel_modules,
         ledger = [file.path for file in ctx.files.ledger],
         users = ctx.attr.users,
     ), inputs + ctx.files.ledger + ctx.files.exclude_from
@@ -68,7 +68,7 @@ def _extended(base, own):
     )
     for name in ("directories", "files", "symlinks"):
         fields[name] = [item for item in base.fields[name] if item["path"] not in paths] + own[name]
-    for name in ("exclude", "exclude_from", "include", "load_modules", "ledger"):
+    for name in ("exclude", "exclude_from", "include", "kernel_modules", "ledger"):
         fields[name] = base.fields[name] + [value for value in own[name] if value not in base.fields[name]]
     for name in ("default_target", "dpkg_database", "hostname"):
         fields[name] = own[name] or base.fields[name]
@@ -119,7 +119,7 @@ _rootfs = rule(
         ),
         hostname = attr.string(doc = "What /etc/hostname says; \"\" leaves it alone."),
         include = attr.string_list(doc = "Patterns of paths to keep although `exclude` names them."),
-        load_modules = attr.string_list(doc = "Modules of the kernel to load at boot."),
+        kernel_modules = attr.string_list(doc = "Modules of the kernel to load at boot."),
         ledger = attr.label_list(
             doc = "Ledgers of one's own, beside the one that comes with the rules.",
             allow_files = [".toml"],
@@ -154,7 +154,7 @@ def rootfs(
         default_target = "",
         debconf = {},
         hostname = "",
-        load_modules = [],
+        kernel_modules = [],
         exclude = [],
         exclude_from = [],
         include = [],
@@ -195,7 +195,7 @@ def rootfs(
         question that no package asks is an error, and so is an answer to one of type password: a secret in the
         repository would be a secret of nobody.
       hostname: what /etc/hostname says.
-      load_modules: list of modules of the kernel to load at boot, such as "virtio_net".
+      kernel_modules: list of modules of the kernel to load at boot, such as "virtio_net".
       exclude: list of patterns of paths to leave out: `*` matches within a name, `**` across names. A
         pattern that matches nothing is an error.
       exclude_from: list of labels of policies, TOML files that say what the image has no use for, line by line with
@@ -223,7 +223,7 @@ def rootfs(
         exclude_from = exclude_from,
         hostname = hostname,
         include = include,
-        load_modules = load_modules,
+        kernel_modules = kernel_modules,
         ledger = ledger,
         mask = mask,
         owners = owners,

@@ -78,7 +78,7 @@ def test_module_of_another_kernel_is_refused(tmp_path: Path) -> None:
 
 
 def test_module_that_the_kernel_lacks_is_named_with_who_wants_it(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"kernel_modules: the kernel 6\.1-cloud has no module drm"):
+    with pytest.raises(ToolError, match=r"with_modules: the kernel 6\.1-cloud has no module drm"):
         module_layer.lay_out(kernel(), [], ["drm"])
     with pytest.raises(ToolError, match=r"driver\.ko: the kernel 6\.1-cloud has no module drm"):
         module_layer.lay_out(kernel(), [external(tmp_path, "driver", depends="drm")], [])

@@ -28,14 +28,14 @@ class ModuleLayerInput(PackagesInput):
     """What the rule hands over."""
 
     external: tuple[Path, ...]  # modules that do not come with the kernel
-    kernel_modules: tuple[str, ...]  # names of modules that come with the kernel
+    with_modules: tuple[str, ...]  # names of modules that come with the kernel
 
 
 def main(argv: Sequence[str]) -> int:
     """Writes the layer."""
     parser = argparse.ArgumentParser(prog="module_layer", description=__doc__)
     parser.add_argument(
-        "--manifest", type=Path, required=True, help='JSON with "packages", "external", "kernel_modules"'
+        "--manifest", type=Path, required=True, help='JSON with "packages", "external", "with_modules"'
     )
     parser.add_argument(
         "--depmod", type=Path, required=True, help='JSON {"argv": […]}: how depmod is started'
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     images = [item for item in manifest.packages if kmod.is_of_kernel(item.name)]
     with tempfile.TemporaryDirectory(dir=options.output.parent) as name:
         kernel = load(dpkg.load_all(images), Path(name))
-        layer = lay_out(kernel, manifest.external, manifest.kernel_modules)
+        layer = lay_out(kernel, manifest.external, manifest.with_modules)
         index(layer, kmod.release_of(kernel), tool_argv(options.depmod), Path(name))
         with atomic.output(options.output) as stream:
             tar.write(layer, stream)
@@ -63,7 +63,7 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
     own, built_in = kmod.of_kernel(kernel, release), kmod.built_in(kernel, release)
     layer = Tree()
     have: dict[str, str] = {}
-    todo = [(kmod.normal(name), "kernel_modules") for name in names]
+    todo = [(kmod.normal(name), "with_modules") for name in names]
     for file in external:
         name = kmod.normal(file.stem)
         module = kmod.parse(file.read_bytes(), str(file))

@@ -23,7 +23,7 @@ _BUSYBOX = "usr/bin/busybox"
 class Stage1Input(PackagesInput):
     """What the rule hands over."""
 
-    load_modules: tuple[str, ...]  # names
+    kernel_modules: tuple[str, ...]  # names
     optional_modules: tuple[str, ...]  # names; the kernel may lack them
 
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     """Writes the initramfs."""
     parser = argparse.ArgumentParser(prog="stage1", description=__doc__)
     parser.add_argument(
-        "--manifest", type=Path, required=True, help='JSON: "packages", "load_modules", "optional_modules"'
+        "--manifest", type=Path, required=True, help='JSON: "packages", "kernel_modules", "optional_modules"'
     )
     parser.add_argument("--modules", type=Path, required=True, help="the kernel's modules, from kernel")
     parser.add_argument("--init", type=Path, required=True, help="the script /init")
@@ -56,7 +56,7 @@ def _add_modules(tree: Tree, folder: Path, manifest: Stage1Input) -> None:
     releases = sorted((folder / MODULES).iterdir())
     if len(releases) != 1:
         raise ToolError(f"{folder}: has modules of {len(releases)} kernels; name one kernel")
-    order = load_order(releases[0], manifest.load_modules)
+    order = load_order(releases[0], manifest.kernel_modules)
     optional = load_order(releases[0], manifest.optional_modules, optional=True)
     for name, paths in {"order": order, "optional": [path for path in optional if path not in order]}.items():
         names = [path.name.partition(".")[0] + ".ko" for path in paths]

@@ -81,7 +81,7 @@ def hostname(root: Root, name: str) -> None:
     root.write("etc/hostname", f"{name}\n", origin="hostname")
 
 
-def load_modules(root: Root, names: Sequence[str]) -> None:
+def kernel_modules(root: Root, names: Sequence[str]) -> None:
     """Has kernel modules loaded at boot, by modules-load.d(5).
 
     Raises ToolError for what is no module's name, and if nothing in the image loads them.
@@ -91,15 +91,15 @@ def load_modules(root: Root, names: Sequence[str]) -> None:
     given: dict[str, str] = {}
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            raise ToolError(f"load_modules: {name!r} is no module's name, such as virtio_net")
+            raise ToolError(f"kernel_modules: {name!r} is no module's name, such as virtio_net")
         normal = kmod.normal(name)
         if normal in given:
             also = f" as {given[normal]!r}, which is the same module" if given[normal] != name else ""
-            raise ToolError(f"load_modules: {name!r} is given twice{also}; keep one")
+            raise ToolError(f"kernel_modules: {name!r} is given twice{also}; keep one")
         given[normal] = name
     _check_kernels(root, given)
-    root.need(_LOADER, "load_modules")
-    root.write(_MODULES, "".join(f"{name}\n" for name in names), origin="load_modules")
+    root.need(_LOADER, "kernel_modules")
+    root.write(_MODULES, "".join(f"{name}\n" for name in names), origin="kernel_modules")
 
 
 def _check_kernels(root: Root, names: Mapping[str, str]) -> None:
@@ -118,7 +118,7 @@ def _check_kernels(root: Root, names: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(normal, have, 3, 0.7)
             hint = f" (near it: {', '.join(near)})" if near else ""
             raise ToolError(
-                f"load_modules: the kernel {release} in the image has no module {names[normal]!r}{hint}; "
+                f"kernel_modules: the kernel {release} in the image has no module {names[normal]!r}{hint}; "
                 "correct the name, or let the layer that brings it have a file in usr/lib/modules-load.d, too"
             )
 
@@ -185,7 +185,7 @@ def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
     inode = root.tree.get(path)
     if inode is None:
         return path
-    if inode.origin.startswith(("files", "symlinks", "hostname", "load_modules")):
+    if inode.origin.startswith(("files", "symlinks", "hostname", "kernel_modules")):
         raise ToolError(f"{attribute}: /{path} is given twice; keep one")
     if inode.kind is Kind.DIRECTORY:
         if root.tree.children(path):

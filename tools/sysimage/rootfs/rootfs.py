@@ -53,7 +53,7 @@ class RootfsInput:
     base_users: tuple[str, ...] = ()  # the base's own lines of `users`
     users: tuple[str, ...] = ()  # lines of sysusers.d(5)
     hostname: str = ""
-    load_modules: tuple[str, ...] = ()
+    kernel_modules: tuple[str, ...] = ()
     base_services: tuple[ServicesInput, ...] = ()  # what the base says of units, and before it its own base
     services: ServicesInput = field(default_factory=ServicesInput)
     default_target: str = ""
@@ -144,7 +144,7 @@ def build(manifest: RootfsInput, scratch: Path) -> Built:
     # After the exclusions: what the user adds stays, and a unit that is left out can't be enabled.
     configure.users(root, manifest.users)
     configure.hostname(root, manifest.hostname)
-    configure.load_modules(root, manifest.load_modules)
+    configure.kernel_modules(root, manifest.kernel_modules)
     configure.directories(root, manifest.directories)
     configure.files(root, manifest.files)
     configure.symlinks(root, manifest.symlinks)
