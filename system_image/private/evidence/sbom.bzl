@@ -1,6 +1,6 @@
 """Stage sbom: what an image is made of, for programs that look for licences and vulnerabilities."""
 
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
 
@@ -17,7 +17,7 @@ def _sbom_impl(ctx):
     args.add("--cyclonedx", cyclonedx)
     ctx.actions.run(
         executable = ctx.executable._sbom,
-        arguments = [args],
+        arguments = [target_args(ctx), args],
         inputs = [info.facts],
         outputs = [spdx2, spdx3, cyclonedx],
         mnemonic = "SystemImageSbom",
