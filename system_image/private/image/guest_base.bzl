@@ -30,7 +30,7 @@ def guest_base(
         name,
         packages,
         lean = False,
-        kernel = Label("@debian//:kernel"),
+        kernel_packages = Label("@debian//:kernel"),
         kernel_modules = [],
         layers = [],
         files = {},
@@ -56,7 +56,7 @@ def guest_base(
       packages: label of a package set, such as `@debian//:vanilla`.
       lean: whether it is for production: `:lean.toml` leaves out shells, package managers, logins, setuid programs and
         what asks for D-Bus, once all scripts have run. What stays keeps the libraries that it is linked with.
-      kernel: label of a package set with one linux-image package, which the modules are from.
+      kernel_packages: label of a package set with one kernel, which the modules are from.
       kernel_modules: list of modules of the kernel to load at boot, such as "nf_tables". They come with the modules that
         they need. Neither kmod nor a shell is needed for that; programs that have the kernel load modules need kmod.
       layers: list of labels of further layers, such as a `kernel_module`'s `NAME_layer`.
@@ -91,7 +91,7 @@ def guest_base(
         module_layer(
             name = name + "_modules",
             with_modules = kernel_modules,
-            packages = kernel,
+            packages = kernel_packages,
             **common
         )
         modules = [name + "_modules"]
