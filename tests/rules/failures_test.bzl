@@ -1,7 +1,7 @@
 """Builds that must fail, with the message that they must fail with."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//system_image:defs.bzl", "base_image", "boot_test", "flatten", "inject", "kernel_module", "push_system_image", "rootfs", "system_image")
+load("//system_image:defs.bzl", "base_image", "flatten", "inject", "kernel_module", "push_system_image", "rootfs")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private/lock:packages.bzl", "unlocked_packages")
@@ -49,13 +49,6 @@ def failures_test_suite(name):
         problem = "//:debian.lock.json: there is no such lock yet; write it with `bazel run @trixie//:lock`",
         tags = ["manual"],
     )
-    system_image(
-        name = name + "_zstd",
-        base = "//system_image:base_vanilla",
-        compression = "zstd",
-        orchestrator = "//system_image/orchestrator",
-        tags = ["manual"],
-    )
     base_image(
         name = name + "_base",
         image = "//system_image:built_vanilla",
@@ -85,12 +78,6 @@ def failures_test_suite(name):
         tests = [
             "base_image_refuses_to_be_pinned_without_a_pin_test",
             "push_system_image_refuses_a_referrer_of_many_files_test",
-            _refused(
-                "boot_refuses_what_stage1_cannot_read_test",
-                "failures_zstd is compressed with zstd, which stage1 can't read; give it compression",
-                boot_test,
-                image = ":" + name + "_zstd",
-            ),
             _refused(
                 "flatten_refuses_what_is_no_layout_test",
                 "is not an OCI image layout, which is one folder; name an oci_image",

@@ -25,10 +25,6 @@ def _machine_impl(ctx):
     image = ctx.attr.image[0][SystemImageInfo]
     kernel = ctx.attr.kernel[0][KernelInfo]
     qemu = ctx.attr.qemu[LockedProgramInfo]
-    if image.compression == "zstd":
-        fail("image: {} is compressed with zstd, which stage1 can't read; give it compression = \"xz\" or \"none\"".format(
-            ctx.attr.image[0].label,
-        ))
     initramfs = ctx.files.stage1[0]
     bundle = ctx.files.bundle[0] if ctx.files.bundle else None
     virtiofsd = ctx.attr.virtiofsd[LockedProgramInfo].folder if ctx.attr.virtiofsd else None

@@ -35,11 +35,12 @@ def _stage1_impl(ctx):
     args.add("--manifest", manifest.file)
     args.add_all("--modules", [modules], expand_directories = False)
     args.add("--init", ctx.file._init)
+    args.add("--unpack", ctx.file._unpack)
     args.add("--output", archive)
     ctx.actions.run(
         executable = ctx.executable._stage1,
         arguments = [args],
-        inputs = manifest.inputs + [modules, ctx.file._init],
+        inputs = manifest.inputs + [modules, ctx.file._init, ctx.file._unpack],
         outputs = [archive],
         mnemonic = "SystemImageStage1",
         progress_message = "Making the initramfs %{label}",
@@ -52,7 +53,8 @@ stage1 = rule(
     doc = """Makes a first-stage loader, the initramfs `NAME.cpio`, for a kernel.
 
     It copies the system image from the disk whose serial number is `system-image` into memory, measures it, unpacks
-    it into a tmpfs and starts /sbin/init. It reads .tar.xz and .tar; of a .tar.xz, as other loaders do, one stream.
+    it into a tmpfs and starts /sbin/init. It reads .tar.xz, .tar.zst and .tar; of a .tar.xz, as other loaders do, one
+    stream. It keeps owners, modes, times, hard links, devices and attributes such as security.capability.
     The digest is said on the console, and handed on in /run/system-image/sha256; /run/system-image/tee says `sev-snp`,
     `tdx` or `none`, by the device that the guest's kernel has, and /run/system-image/tee.KIND is there for units'
     ConditionPathExists=. On the kernel's command line it takes
@@ -83,5 +85,10 @@ stage1 = rule(
             allow_single_file = True,
         ),
         "_stage1": tool_attr(Label("//tools/sysimage/kernel:stage1")),
+        # Built for the guest.
+        "_unpack": attr.label(
+            default = "//system_image/stage1:stage1_guest/unpack",
+            allow_single_file = True,
+        ),
     },
 )

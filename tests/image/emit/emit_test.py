@@ -386,7 +386,7 @@ def test_what_a_plain_loader_loses_would_be_lost_without_a_word(
     text = capfd.readouterr().err
     for part in (
         "warning: image.tar.xz: a loader that knows plain tar alone loses ",
-        "the attribute security.capability, even by stage1, of 1 path (/ping)",
+        "the attribute security.capability of 1 path (/ping)",
         "the owner of 6 paths (/mail, /own0, /own1, …)",
         "the setuid or setgid bit of 1 path (/su)",
         'say losses = "ignore"',

@@ -98,6 +98,11 @@ def test_a_guest_could_not_ask_for_attestation() -> None:
 def test_the_initramfs_has_a_static_shell_and_uncompressed_modules_and_no_device() -> None:
     found = entries(STAGE1.read_bytes())
     assert found["bin/busybox"][0] == 0o100755
+    mode, unpack = found["bin/unpack"]
+    assert mode == 0o100755
+    # A program that asks for a loader (PT_INTERP) would not start.
+    headers = range(64, 64 + 56 * int.from_bytes(unpack[56:58], "little"), 56)
+    assert 3 not in [int.from_bytes(unpack[at : at + 4], "little") for at in headers]
     assert found["init"][1].startswith(b"#!/bin/busybox sh\n")
     order = found["modules/order"][1].decode().split()
     assert {"virtio_blk.ko", "virtio_net.ko", "autofs4.ko"} <= set(order)

@@ -198,7 +198,7 @@ def _tell(paths: Iterable[tuple[str, Inode]], losses: str, image: str) -> None:
     found: dict[str, list[str]] = {}
     for path, inode in paths:
         for name in inode.xattrs:
-            found.setdefault(f"the attribute {name}, even by stage1,", []).append(path)
+            found.setdefault(f"the attribute {name}", []).append(path)
         if inode.uid or inode.gid:
             found.setdefault("the owner", []).append(path)
         if inode.mode & 0o6000 and inode.kind is Kind.FILE:

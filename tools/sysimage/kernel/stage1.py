@@ -1,4 +1,4 @@
-"""stage1: makes an initramfs of busybox, an init script, and modules in the order in which they load."""
+"""stage1: makes an initramfs of busybox, an init script, the program that unpacks, and modules in order."""
 
 import argparse
 import lzma
@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--modules", type=Path, required=True, help="the kernel's modules, from kernel")
     parser.add_argument("--init", type=Path, required=True, help="the script /init")
+    parser.add_argument("--unpack", type=Path, required=True, help="the program /bin/unpack, for the guest")
     parser.add_argument("--output", type=Path, required=True, help="the initramfs")
     options = parser.parse_args(argv)
     manifest = json_manifest.read(Stage1Input, options.manifest)
@@ -45,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
             raise ToolError(f"{_BUSYBOX}: no package of the set has it; add busybox-static to the set")
         tree = Tree()
         tree.add("bin/busybox", busybox)
+        tree.put("bin/unpack", file(options.unpack.read_bytes(), 0o755))
         tree.put("init", file(options.init.read_bytes(), 0o755))
         _add_modules(tree, options.modules, manifest)
         with atomic.output(options.output) as stream:

@@ -1,0 +1,149 @@
+// unpack: reads a system image from a disk into memory, measures it, and unpacks it into a folder.
+//
+// Measured is what is unpacked: no byte of the image is looked at before all of it is in memory and its digest is what it
+// has to be. Then the memory of what is unpacked is given back while the rest is read.
+//
+// On stdout it says what it has measured, and how long each part took. What it can't vouch for it
+// refuses: one line on stderr, status 1.
+
+#include <sched.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "contents.h"
+#include "image.h"
+#include "refusal.h"
+#include "tar.h"
+#include "tree.h"
+
+namespace {
+
+using stage1::Refusal;
+
+constexpr char kUsage[] =
+    "usage: unpack --disk FILE --size BYTES --into FOLDER [--sha256 HEX] [--digest FILE] [--meminfo FILE] [--plain]\n";
+constexpr uint64_t kDecoders = uint64_t{96} << 20;  // bytes: more does not make four of them faster
+
+struct Options {
+  std::string disk, into, sha256, digest, meminfo = "/proc/meminfo";
+  uint64_t size = 0;
+  bool plain = false;
+};
+
+// Bytes of memory that programs can have.
+uint64_t Available(const std::string& meminfo) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(meminfo.c_str(), "re"), std::fclose);
+  char line[256];
+  unsigned long long kibibytes;
+  while (file && std::fgets(line, sizeof(line), file.get()) != nullptr) {
+    if (std::sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1) return uint64_t{kibibytes} << 10;
+  }
+  throw Refusal{meminfo + " does not say how much memory is available"};
+}
+
+// Refuses an image whose tar of so many bytes does not fit. Returns how many bytes of memory are then left.
+uint64_t CheckMemory(uint64_t unpacked, uint64_t available) {
+  // Files take whole pages in memory, and who unpacks them needs some, too.
+  const uint64_t needed = (std::min(unpacked, UINT64_MAX / 2) / 8 * 9 >> 20) + 32;
+  if (needed >= available >> 20) {
+    throw Refusal{"unpacking the system image takes " + std::to_string(needed) + " MiB, and " +
+                  std::to_string(available >> 20) + " MiB of memory are left; give the machine more"};
+  }
+  return available - ((needed - 32) << 20);
+}
+
+unsigned Processors() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : 1;
+}
+
+class Stopwatch {
+ public:
+  // Seconds since the last call.
+  double Lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = now - last_;
+    last_ = now;
+    return passed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+void Run(const Options& options) {
+  Stopwatch watch;
+  // Before it is in memory, too: what fills it stops the machine.
+  CheckMemory(options.size, Available(options.meminfo));
+  stage1::Image image(options.disk, options.size);
+  const double measured = watch.Lap();
+  std::printf("stage1: system image: %zu bytes, sha256:%s\n", image.size(), image.digest().c_str());
+  std::fflush(stdout);
+  if (!options.sha256.empty() && options.sha256 != image.digest()) {
+    throw Refusal{"the digest of the system image is sha256:" + image.digest() + ", the command line wants sha256:" +
+                  options.sha256};
+  }
+  const std::unique_ptr<stage1::Contents> contents = stage1::Open(image);
+  const uint64_t left = CheckMemory(contents->size(), Available(options.meminfo));
+  contents->Start(Processors(), std::min(left, kDecoders));
+  stage1::TarReader reader(*contents);
+  stage1::Tree tree(options.into, options.plain);
+  stage1::Entry entry;
+  while (reader.Next(entry)) tree.Add(entry, reader);
+  tree.Finish();
+  std::printf("stage1: measured in %.2f s, unpacked in %.2f s\n", measured, watch.Lap());
+  if (options.digest.empty()) return;
+  FILE* file = std::fopen(options.digest.c_str(), "we");
+  const bool written = file != nullptr && std::fprintf(file, "%s\n", image.digest().c_str()) > 0;
+  if (file == nullptr || std::fclose(file) != 0 || !written) throw Refusal{options.digest + " can't be written"};
+}
+
+int Usage() {
+  std::fputs(kUsage, stderr);
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  std::string size;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg == "--plain") {
+      options.plain = true;
+      continue;
+    }
+    std::string* value = arg == "--disk"      ? &options.disk
+                         : arg == "--size"    ? &size
+                         : arg == "--into"    ? &options.into
+                         : arg == "--sha256"  ? &options.sha256
+                         : arg == "--digest"  ? &options.digest
+                         : arg == "--meminfo" ? &options.meminfo
+                                              : nullptr;
+    if (value == nullptr || i + 1 == argc) return Usage();
+    *value = argv[++i];
+  }
+  char* end = nullptr;
+  options.size = std::strtoull(size.c_str(), &end, 10);
+  if (options.disk.empty() || options.into.empty() || size.empty() || *end != '\0') return Usage();
+  try {
+    Run(options);
+    return 0;
+  } catch (const Refusal& refusal) {
+    std::fprintf(stderr, "%s\n", refusal.why.c_str());
+  } catch (const std::bad_alloc&) {
+    std::fputs("memory ran out while the system image was unpacked; give the machine more\n", stderr);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "the system image can't be unpacked: %s\n", error.what());
+  }
+  return 1;
+}
