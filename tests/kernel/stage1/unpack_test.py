@@ -1,9 +1,8 @@
-"""unpack of stage1 makes the tree that GNU tar makes, and refuses what it can't vouch for before it writes."""
+"""stage1 makes the tree that GNU tar makes, and refuses what it can't vouch for before it writes."""
 
 import errno
 import hashlib
 import os
-import random
 import subprocess
 import tarfile
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Literal
 
 import pytest
 
-from tests.fuzz.mutate import mutate
 from tests.kernel.stage1.images import PACKED, Unpacked, own, sample, snapshot, unpack, xz, zst
+from tests.kernel.stage1.mutated import campaign
 from tests.testing.tars import entry, hardlink, symlink, tar
 
 SOUND = sample()
@@ -282,28 +281,5 @@ def test_what_can_not_be_unpacked_would_be_left_out(root: Path, data: bytes, wor
 
 
 def test_mutated_image_would_crash_it(tmp_path: Path) -> None:
-    chance = random.Random(17)
-    sound = [
-        tar(
-            *own(
-                entry("d/", mode=0o755), entry("d/f", b"12345" * 200), hardlink("h", "d/f"), symlink("s", "d")
-            )
-        )
-    ]
-    sound += [SOUND, sound[0]]
-    images = [pack(data) for data in sound for pack in (PACKED["tar"], xz, zst, PACKED["xz -6"])]
-    ends = {0: 0, 1: 0}
-    for number in range(200):
-        image = mutate(chance.choice(images), images, chance)
-        if chance.random() < 0.5:
-            image = PACKED[chance.choice(("xz", "zst"))](mutate(chance.choice(sound), sound, chance))
-        if not image:
-            continue
-        (root := tmp_path / f"{number}" / "root").mkdir(parents=True)
-        done = unpack(root, image, "--plain")
-        assert done.status in ends, done
-        ends[done.status] += 1
-        if done.status:
-            assert done.refused.startswith("the system image ") or " MiB of memory are left" in done.refused
-            assert done.refused.count("\n") == 1
+    ends = campaign(tmp_path, 200)
     assert min(ends.values()) > 10, ends
