@@ -106,6 +106,22 @@ void Run(const Options& options) {
   if (file == nullptr || std::fclose(file) != 0 || !written) throw Refusal{options.digest + " can't be written"};
 }
 
+// One line that leaves the console as it is, whatever an image calls its files.
+std::string Printable(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    char escaped[8];
+    std::snprintf(escaped, sizeof(escaped), c < ' ' || c > '~' ? "\\x%02x" : "%c", static_cast<unsigned char>(c));
+    line += escaped;
+  }
+  return line;
+}
+
+int Refuse(const std::string& why) {
+  std::fprintf(stderr, "%s\n", Printable(why).c_str());
+  return 1;
+}
+
 int Usage() {
   std::fputs(kUsage, stderr);
   return 2;
@@ -139,11 +155,10 @@ int main(int argc, char** argv) {
     Run(options);
     return 0;
   } catch (const Refusal& refusal) {
-    std::fprintf(stderr, "%s\n", refusal.why.c_str());
+    return Refuse(refusal.why);
   } catch (const std::bad_alloc&) {
-    std::fputs("memory ran out while the system image was unpacked; give the machine more\n", stderr);
+    return Refuse("memory ran out while the system image was unpacked; give the machine more");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "the system image can't be unpacked: %s\n", error.what());
+    return Refuse(std::string("the system image can't be unpacked: ") + error.what());
   }
-  return 1;
 }

@@ -272,6 +272,10 @@ def with_type(kind: bytes) -> bytes:
         (tar(hardlink("a", "b")), "a (a hard link to b): No such file or directory"),
         (tar(entry("a", mode=0o644, kind=tarfile.LNKTYPE, link="..")), ".. leads out of its folder"),
         (tar(entry(".", b"x")), "its root is no folder"),
+        (
+            tar(hardlink("a\n\x1b\xe4", "b")),
+            "a\\x0a\\x1b\\xc3\\xa4 (a hard link to b): No such file or directory",
+        ),
         (tar(*own(entry("a/x"), symlink("a", "b"))), "a: Is a directory"),
     ],
 )
