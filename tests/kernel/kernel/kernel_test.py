@@ -81,6 +81,26 @@ def test_the_configuration_is_taken_out_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "CONFIG_X86_PAT=y\n"
 
 
+def test_a_kernel_whose_packages_have_its_parts_apart_is_taken_out_of_its_folder(tmp_path: Path) -> None:
+    folder = "usr/lib/modules/7.3"
+    debs = (
+        Deb("linux-image-7.3-amd64"),
+        Deb("linux-binary-7.3-amd64", {f"{folder}/vmlinuz": "kernel"}),
+        Deb(
+            "linux-base-7.3-amd64", {f"{folder}/config": "CONFIG_X86_PAT=y\n", f"{folder}/modules.order": ""}
+        ),
+        Deb("linux-modules-7.3-amd64", {f"{folder}/kernel/a.ko": "module"}),
+    )
+    given = manifest(tmp_path, *debs)
+    for option, what in (("--image", "kernel"), ("--config", "CONFIG_X86_PAT=y\n")):
+        assert kernel.main(["--manifest", given, option, str(tmp_path / "out")]) == 0
+        assert (tmp_path / "out").read_text() == what
+    modules = tmp_path / "modules"
+    kernel.main(["--manifest", given, "--modules", str(modules), "--depmod", depmod(tmp_path, "")])
+    # Neither the kernel nor its symbols are modules.
+    assert sorted(path.name for path in (modules / folder).iterdir()) == ["kernel", "modules.order"]
+
+
 def test_a_kernel_without_its_configuration_would_be_a_traceback(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"boot/config-6\.1: the set has no configuration"):
         kernel.main(["--manifest", manifest(tmp_path, LINUX), "--config", str(tmp_path / "out")])

@@ -13,7 +13,7 @@ from compression import gzip, zstd
 from dataclasses import dataclass
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import elf
 
 SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
@@ -115,6 +115,21 @@ def release_of(tree: Tree) -> str:
             "name a set with one linux-image package"
         )
     return found[0]
+
+
+def of_release(tree: Tree, release: str, name: str) -> Inode | None:
+    """A file such as `vmlinuz` or `config`: in the kernel's folder since Linux 7.3, before that in /boot."""
+    return tree.find(f"usr/lib/modules/{release}/{name}") or tree.find(f"boot/{name}-{release}")
+
+
+def index_files(tree: Tree, release: str) -> list[str]:
+    """The paths of what depmod(8) reads beside the modules: modules.builtin, modules.order and so on."""
+    paths = tree.children(f"usr/lib/modules/{release}")
+    return [
+        path
+        for path in paths
+        if path.rpartition("/")[2].startswith("modules.") and tree[path].kind is Kind.FILE
+    ]
 
 
 def built_in(tree: Tree, release: str) -> frozenset[str]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest, span
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.core.span import Content
 from tools.sysimage.core.tool import tool_argv
-from tools.sysimage.core.tree import Kind, Tree
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.locked import PackagesInput
 from tools.sysimage.debian.package_set import copy, load
@@ -35,22 +34,22 @@ def main(argv: Sequence[str]) -> int:
         release = kmod.release_of(tree)
         if options.image:
             with atomic.output(options.image) as stream:
-                span.copy(tree[f"boot/vmlinuz-{release}"].content, stream)
+                span.copy(_file(tree, release, "vmlinuz", "image").content, stream)
         if options.config:
             with atomic.output(options.config) as stream:
-                span.copy(_config(tree, release), stream)
+                span.copy(_file(tree, release, "config", "configuration").content, stream)
         if options.modules:
             index(tree, release, tool_argv(options.depmod), options.modules)
     return 0
 
 
-def _config(tree: Tree, release: str) -> Content:
-    node = tree.find(f"boot/config-{release}")
-    if node is None:
+def _file(tree: Tree, release: str, name: str, called: str) -> Inode:
+    inode = kmod.of_release(tree, release, name)
+    if inode is None:
         raise ToolError(
-            f"boot/config-{release}: the set has no configuration of its kernel; name Debian's package"
+            f"boot/{name}-{release}: the set has no {called} of its kernel; name Debian's package"
         )
-    return node.content
+    return inode
 
 
 def index(tree: Tree, release: str, argv: Sequence[str], folder: Path) -> None:
@@ -58,12 +57,17 @@ def index(tree: Tree, release: str, argv: Sequence[str], folder: Path) -> None:
 
     Raises ToolError if the tree has none, or depmod fails or warns.
     """
-    paths = [path for path in tree.below(f"{MODULES}/{release}") if tree[path].kind is Kind.FILE]
+    folder_files = tree.children(f"{MODULES}/{release}")
+    paths = [
+        path
+        for path in tree.below(f"{MODULES}/{release}")
+        if tree[path].kind is Kind.FILE and path not in folder_files
+    ]
     if not paths:
         raise ToolError(
             f"{MODULES}/{release}: the set has no modules of its kernel; name the package that has them"
         )
-    for path in paths:
+    for path in (*paths, *kmod.index_files(tree, release)):
         copy(tree[path], folder / path)
     depmod.index(folder, release, argv)
 

@@ -87,9 +87,8 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
         layer.add(own[name], kernel[own[name]])
         module = kmod.parse(kmod.unpacked(kernel[own[name]].read(), own[name]), own[name])
         todo += [(needed, name) for needed in module.depends]
-    for path in kernel.children(folder):
-        if kernel[path].kind is Kind.FILE:
-            layer.add(path, kernel[path])
+    for path in kmod.index_files(kernel, release):
+        layer.add(path, kernel[path])
     return layer
 
 
