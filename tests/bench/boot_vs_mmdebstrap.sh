@@ -27,11 +27,12 @@ overlay=bazel-bin/system_image/vanilla_overlay.tar
 tar -C "$work/root" --numeric-owner -xf "$overlay" --wildcards 'usr/*'
 chroot "$work/root" systemctl --quiet enable orchestrator.service systemd-networkd.service
 chroot "$work/root" systemctl --quiet set-default multi-user.target
-# What GUEST_EXCLUDE of system_image/guest.bzl leaves out, device nodes, and the index of hardware.
+# Of what guest.toml leaves out, what costs most; logins on consoles; device nodes, and the index of hardware.
 for folder in usr/share/doc usr/share/info usr/share/man usr/lib/udev/hwdb.d var/cache var/log dev; do
   find "$work/root/$folder" -mindepth 1 -delete
 done
-rm -f "$work/root/usr/lib/udev/hwdb.bin"
+rm -f "$work/root/usr/lib/udev/hwdb.bin" "$work/root/usr/lib/systemd/system-generators/systemd-getty-generator"
+rm -rf "$work/root/etc/systemd/system/getty.target.wants"
 : >"$work/root/etc/machine-id" # as ours; else it would be a first boot
 tar -C "$work/root" --sort=name --numeric-owner --mtime=@0 -cf - . | xz -6 --check=crc32 --threads=2 --block-size=16MiB >"$work/mmdebstrap.tar.xz"
 

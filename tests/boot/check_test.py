@@ -271,6 +271,27 @@ def test_bazels_own_limit_is_not_reached(tmp_path: Path, monkeypatch: pytest.Mon
         check.check(vm(tmp_path, "exec sleep 60"), Expectations())
 
 
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (
+            Expectations(ready_timeout=300),
+            "^vm: ready_timeout is 300 s, and the test has 260 s for it",
+        ),
+        (
+            Expectations(eventually=(Eventually("x", 261),)),
+            "^vm: eventually: 'x' is 261 s, and",
+        ),
+    ],
+)
+def test_a_wait_would_be_cut_off_by_the_test_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Expectations, message: str
+) -> None:
+    monkeypatch.setenv("TEST_TIMEOUT", "300")
+    with pytest.raises(ToolError, match=message):
+        check.check(vm(tmp_path, "exit 1"), wanted)
+
+
 def test_hardware_virtualisation_is_used_only_where_a_kernel_starts_with_it(tmp_path: Path) -> None:
     works = vm(tmp_path / "works", "", "echo Linux version 6")
     fails = vm(tmp_path / "fails", "", "echo Linux version 6; exit 134")
@@ -308,7 +329,7 @@ def test_the_guest_gets_its_scripts_and_no_more_than_was_asked_for(tmp_path: Pat
     assert probed["run/system-image/ready_timeout"].read() == b"20\n"
     drop_in = "run/systemd/system/orchestrator.service.d/50-host.conf"
     assert b"Action=none" not in probed[drop_in].read()
-    assert b"FailureAction=none" in guest.files(busybox, stay=True)[drop_in].read()
+    assert b"FailureAction=none" in guest.files(busybox, debug=True)[drop_in].read()
     assert (
         b"RequiresMountsFor=/var/lib/orchestrator/bundle" in guest.files(busybox, share=True)[drop_in].read()
     )
@@ -333,6 +354,19 @@ def test_a_guest_without_a_shell_could_not_report(tmp_path: Path) -> None:
     assert all(
         line.partition("=")[2].lstrip("+").startswith("/run/system-image/bin/busybox sh ") for line in lines
     )
+
+
+def test_a_login_would_take_the_console_from_the_shell_or_the_shell_need_the_images(tmp_path: Path) -> None:
+    busybox = tmp_path / "busybox"
+    busybox.write_bytes(b"static")
+    units = "run/systemd/system"
+    tree = guest.files(busybox, debug=True)
+    assert f"{units}/sysinit.target.wants/shell.service" in tree
+    assert b"ExecStart=/run/system-image/bin/busybox sh " in tree[f"{units}/shell.service"].read()
+    assert {"run/system-image/shell", "run/system-image/applets"} <= set(tree.paths())
+    for name in ("console-getty.service", "getty@.service", "serial-getty@.service"):
+        assert tree[f"{units}/{name}"].target == "/dev/null"
+    assert f"{units}/shell.service" not in guest.files(busybox, guest.Probe((), 9), share=True)
 
 
 def ran(folder: Path, commands: list[str | tuple[str, int]], seconds: int) -> list[guest.ReportSection]:

@@ -158,7 +158,7 @@ def system_image_vm(
     """Makes a virtual machine: `bazel run NAME` boots the image and ends with the orchestrator's status.
 
     QEMU comes from the lock. It uses hardware virtualisation where that works, and emulates the guest elsewhere. The
-    console is the terminal. After `--` come the options `--debug`, for a root login on the console of a machine that
+    console is the terminal. After `--` come the options `--debug`, for a root shell on the console of a machine that
     stays on; `--bundle FILE.tar`, which delivers a container bundle, and `--share FOLDER`, which delivers the bundle
     in a folder.
 

@@ -12,10 +12,7 @@ _FILES = [
     "etc/systemd/network/10-mac.link",
     "etc/systemd/network/enx42000a00020f.network",
     "etc/systemd/network/enx620000020015.network",
-    "etc/systemd/system/console-getty.service.d/10-debug.conf",
-    "etc/systemd/system/getty@.service.d/10-debug.conf",
     "etc/systemd/system/orchestrator.service",
-    "etc/systemd/system/serial-getty@.service.d/10-debug.conf",
 ]
 
 # Path in the image → label.
@@ -45,7 +42,8 @@ def guest_base(
     The set has systemd, systemd-sysv, udev, dbus unless it is lean, and runc if the orchestrator runs containers. To
     it come: the unit orchestrator.service, enabled, which starts /usr/bin/orchestrator and powers the machine off when
     that ends; networkd's configuration, which takes the address that the interface's MAC spells; a journal in memory,
-    whose errors the console shows; the names in /etc/hosts. What no guest opens is left out, as
+    whose errors the console shows; the names in /etc/hosts. There is no login on any console: a debugging shell comes
+    with the machine, as `system_image_vm` has it. What no guest opens is left out, as
     `@rules_system_image//system_image:guest.toml` has it. A file in `files` is taken instead of ours of that path.
 
     `NAME_rootfs` is the root filesystem, for another `rootfs` to extend, and `NAME_modules.tar` the layer of

@@ -64,6 +64,7 @@ def main(argv: Sequence[str]) -> int:
 def check(vm: machine.VirtualMachine, wanted: Expectations, seconds: float | None = None) -> Boot:
     """Boots a machine within `seconds`; returns what it showed. Raises ToolError for unmet expectations."""
     limit = seconds or int(os.environ.get("TEST_TIMEOUT", _TIME)) - _RESERVE
+    _check_waits(vm.name, wanted, int(limit) - _REPORT)
     with tempfile.TemporaryDirectory() as folder:
         boot = watch(vm, wanted, Path(folder), limit)
     found = list(problems(boot, wanted, limit))
@@ -116,6 +117,15 @@ def watch(
             qemu.kill()
             reader.join()
         return boot(ended)
+
+
+def _check_waits(name: str, wanted: Expectations, most: int) -> None:
+    waits = [(f"eventually: {each.command!r}", each.seconds) for each in wanted.eventually]
+    for attribute, seconds in (("ready_timeout", wanted.ready_timeout), *waits):
+        if seconds > max(most, 0):
+            raise ToolError(
+                f"{name}: {attribute} is {seconds} s, and the test has {most} s for it; give it a larger size"
+            )
 
 
 def _commands(wanted: Expectations) -> tuple[tuple[str, int | None], ...]:

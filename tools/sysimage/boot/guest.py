@@ -14,6 +14,7 @@ _SCRIPTS = Path(__file__).parent / "guest"
 # The images' orchestrator.service looks for a bundle there; these units mount a shared one.
 BUNDLE = "/var/lib/orchestrator/bundle"
 _MOUNTS = ("run-share-lower.mount", "var-lib-orchestrator-bundle.mount")
+_GETTYS = ("console-getty.service", "getty@.service", "serial-getty@.service")
 _OWN = "run/system-image"
 _UNITS = "run/systemd/system"
 _DROP_IN = f"{_UNITS}/orchestrator.service.d/50-host.conf"
@@ -38,12 +39,13 @@ class Probe:
     ready_timeout: int = 0  # seconds
 
 
-def files(busybox: Path, probe: Probe | None = None, *, stay: bool = False, share: bool = False) -> Tree:
+def files(busybox: Path, probe: Probe | None = None, *, debug: bool = False, share: bool = False) -> Tree:
     """The files, for an initramfs.
 
-    They report the orchestrator's status. With `probe`, they also report how the boot went; with `stay`, the
-    machine stays on when the orchestrator ends; with `share`, the orchestrator finds its bundle in the file
-    system SHARE. `busybox` is a static one, of the guest's architecture.
+    They report the orchestrator's status. With `probe`, they also report how the boot went; with `debug`, the
+    machine has a root shell on its console and stays on when the orchestrator ends; with `share`, the
+    orchestrator finds its bundle in the file system SHARE. `busybox` is a static one, of the guest's
+    architecture.
     """
     tree = Tree()
 
@@ -56,7 +58,7 @@ def files(busybox: Path, probe: Probe | None = None, *, stay: bool = False, shar
     tree.add(f"{_OWN}/bin/busybox", file(busybox.read_bytes(), 0o755))
     script("port")
     script("stopped")
-    unit = ["SuccessAction=none", "FailureAction=none"] if stay else []
+    unit = ["SuccessAction=none", "FailureAction=none"] if debug else []
     # "+": the sandbox of the unit does not apply to this command.
     service = [f"ExecStopPost=+/{_OWN}/bin/busybox sh /{_OWN}/stopped"]
     if share:
@@ -78,6 +80,14 @@ def files(busybox: Path, probe: Probe | None = None, *, stay: bool = False, shar
             put(f"{_OWN}/commands/{number:03}", f"{command}\n")
             if seconds is not None:
                 put(f"{_OWN}/commands/{number:03}.seconds", f"{seconds}\n")
+    if debug:
+        script("applets")
+        script("shell")
+        put(f"{_UNITS}/shell.service", (_SCRIPTS / "shell.service").read_text("utf-8"))
+        tree.add(f"{_UNITS}/sysinit.target.wants/shell.service", symlink("../shell.service"))
+        for name in _GETTYS:
+            # There is one console.
+            tree.add(f"{_UNITS}/{name}", symlink("/dev/null"))
     put(_DROP_IN, "\n".join(["[Unit]", *unit, "[Service]", *service]) + "\n")
     return tree
 

@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--vm", type=Path, required=True, help="JSON that says what is booted; the rule gives it"
     )
-    parser.add_argument("--debug", action="store_true", help="a root login on the console; Ctrl-A X ends it")
+    parser.add_argument("--debug", action="store_true", help="a root shell on the console; Ctrl-A X ends it")
     parser.add_argument("--bundle", type=_path, help="container bundle to deliver, a tar")
     parser.add_argument("--share", type=_path, help="container bundle to deliver, as a folder")
     options = parser.parse_args(argv)
@@ -37,10 +37,6 @@ def main(argv: Sequence[str]) -> int:
     if options.bundle:
         machine.check_bundle(options.bundle)
         vm = dataclasses.replace(vm, bundle=options.bundle)
-    if options.debug:
-        # With "debug", the images start a getty; without the other words, kernel and systemd log too much.
-        words = ("debug", "loglevel=4", "systemd.log_level=info")
-        vm = dataclasses.replace(vm, cmdline=(*vm.cmdline, *words))
     with tempfile.TemporaryDirectory() as folder:
         return boot(vm, Path(folder), debug=options.debug, share=options.share)
 
@@ -56,7 +52,7 @@ def boot(vm: machine.VirtualMachine, scratch: Path, *, debug: bool, share: Path 
     Raises ToolError if QEMU fails, or if the machine goes off before the orchestrator has ended.
     """
     report = scratch / "status"
-    vm = machine.with_files(vm, guest.files(vm.busybox, stay=debug, share=share is not None), scratch)
+    vm = machine.with_files(vm, guest.files(vm.busybox, debug=debug, share=share is not None), scratch)
     options = ["-serial", "mon:stdio" if debug else "stdio", "-netdev", "user,id=net"]
     options += machine.port(guest.STATUS, report)
     with ExitStack() as servers:
