@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
 import re
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from tools.sysimage.boot import check, guest, machine
 from tools.sysimage.boot.check import Boot
 from tools.sysimage.boot.machine import Eventually, Expectations
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.tree import Kind
 
 GOOD = "@state running\n@ready 1234\n@unit\n ActiveState=deactivating\n@jobs\n@journal\n x\n@memory\n@end\n"
 SERVER = Expectations(ready_timeout=20, eventually=(Eventually("ask", 30),))
@@ -180,40 +177,6 @@ def test_details_have_failed_units_jobs_journal_and_the_end_of_the_console() -> 
     assert "line 1\n" not in text
 
 
-@pytest.mark.parametrize(
-    ("text", "status"),
-    [("", None), ("success exited 0\n", 0), ("exit-code exited 42\n", 42), ("signal killed KILL\n", 137)],
-)
-def test_a_status_is_what_a_shell_would_say(text: str, status: int | None) -> None:
-    assert guest.exit_status(text) == status
-
-
-def test_a_status_that_is_none_is_an_error() -> None:
-    with pytest.raises(ToolError, match="that is no status"):
-        guest.exit_status("what is this")
-
-
-def test_a_unit_that_a_link_enables_would_not_be_asked_for(tmp_path: Path) -> None:
-    links = {
-        "a.target.wants/x.service": "/usr/lib/systemd/system/x.service",
-        "b.target.requires/y\\x2dz.mount": "../y",
-        "c.service.upholds/t@i.timer": "/usr/lib/systemd/system/t@.timer",
-        "alias.service": "/usr/lib/systemd/system/x.service",
-        # No units, or none that is enabled.
-        "masked.service": "/dev/null",
-        "w@.target.wants/t@.service": "/x",
-        "a.target.wants/README": "/x",
-        "a.service.d/x.service": "/x",
-    }
-    for path, target in links.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).symlink_to(target)
-    (tmp_path / "file.service").write_text("[Unit]\n")
-    script = Path(guest.__file__).parent / "guest/enabled"
-    done = subprocess.run(["sh", script, tmp_path], capture_output=True, text=True, check=True)
-    assert sorted(done.stdout.splitlines()) == ["alias.service", "t@i.timer", "x.service", "y\\x2dz.mount"]
-
-
 NO_KVM = 'case "$*" in *"-accel kvm"*) exit 1 ;; esac'
 
 
@@ -316,110 +279,6 @@ def test_a_comma_in_a_path_does_not_end_it(tmp_path: Path) -> None:
     image.write_bytes(b"")
     words = machine.command(dataclasses.replace(vm(tmp_path, ""), image=image), [], kvm=False)
     assert any(word.startswith(f"file={tmp_path}/a,,b,") for word in words)
-
-
-def test_the_guest_gets_its_scripts_and_no_more_than_was_asked_for(tmp_path: Path) -> None:
-    busybox = tmp_path / "busybox"
-    busybox.write_bytes(b"static")
-    assert "run/system-image/probe" not in guest.files(busybox)
-    probed = guest.files(busybox, guest.Probe((("true", 30), ("false", None)), 9, 20))
-    assert probed["run/system-image/commands/000.seconds"].read() == b"30\n"
-    assert probed["run/system-image/commands/001"].read() == b"false\n"
-    assert "run/system-image/commands/001.seconds" not in probed
-    assert probed["run/system-image/ready_timeout"].read() == b"20\n"
-    drop_in = "run/systemd/system/orchestrator.service.d/50-host.conf"
-    assert b"Action=none" not in probed[drop_in].read()
-    assert b"FailureAction=none" in guest.files(busybox, debug=True)[drop_in].read()
-    assert (
-        b"RequiresMountsFor=/var/lib/orchestrator/bundle" in guest.files(busybox, share=True)[drop_in].read()
-    )
-
-
-def test_a_guest_without_a_shell_could_not_report(tmp_path: Path) -> None:
-    busybox = tmp_path / "busybox"
-    busybox.write_bytes(b"static")
-    tree = guest.files(busybox, guest.Probe((), 9), share=True)
-    assert (tree["run/system-image/bin/busybox"].mode, tree["run/system-image/bin/busybox"].read()) == (
-        0o755,
-        b"static",
-    )
-    lines = [
-        line
-        for path in tree.paths()
-        if "/systemd/" in path and tree[path].kind is Kind.FILE
-        for line in tree[path].read().decode().splitlines()
-        if line.startswith("Exec")
-    ]
-    assert len(lines) == 2
-    assert all(
-        line.partition("=")[2].lstrip("+").startswith("/run/system-image/bin/busybox sh ") for line in lines
-    )
-
-
-def test_a_login_would_take_the_console_from_the_shell_or_the_shell_need_the_images(tmp_path: Path) -> None:
-    busybox = tmp_path / "busybox"
-    busybox.write_bytes(b"static")
-    units = "run/systemd/system"
-    tree = guest.files(busybox, debug=True)
-    assert f"{units}/sysinit.target.wants/shell.service" in tree
-    assert b"ExecStart=/run/system-image/bin/busybox sh " in tree[f"{units}/shell.service"].read()
-    assert {"run/system-image/shell", "run/system-image/applets"} <= set(tree.paths())
-    for name in ("console-getty.service", "getty@.service", "serial-getty@.service"):
-        assert tree[f"{units}/{name}"].target == "/dev/null"
-    assert f"{units}/shell.service" not in guest.files(busybox, guest.Probe((), 9), share=True)
-
-
-def ran(folder: Path, commands: list[str | tuple[str, int]], seconds: int) -> list[guest.ReportSection]:
-    """What the guest's script `run` says of commands, for which it has some seconds."""
-    script = Path(guest.__file__).parent / "guest/run"
-    (folder / "commands").mkdir()
-    (folder / "run").write_text(script.read_text())
-    for number, command in enumerate(commands):
-        path = folder / f"commands/{number:03}"
-        if isinstance(command, str):
-            path.write_text(f"{command}\n")
-        else:
-            path.write_text(f"{command[0]}\n")
-            path.with_suffix(".seconds").write_text(f"{command[1]}\n")
-    uptime = float(Path("/proc/uptime").read_text().split()[0])
-    busybox = str(Path(os.environ["BUSYBOX"]).absolute())
-    words = [busybox, "sh", str(folder / "run"), str(int(uptime) + seconds)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return guest.sections(done.stdout)
-
-
-def test_a_command_that_succeeds_a_little_later_would_fail_the_test(tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    late = f"echo x >>{flag}; [ $(cat {flag} | wc -l) -lt 3 ] || {{ echo there; exit; }}; echo no; exit 7"
-    [first, second] = ran(tmp_path, [(late, 20), 'echo "a\nb"; exit 3'], 60)
-    assert first.value.split()[:2] == ["000", "0"]
-    assert first.value.split()[3] == "3"
-    assert first.lines == ("there",)
-    assert second.value.split()[:2] == ["001", "3"]
-    assert second.value.split()[3] == "1"
-    assert second.lines == ("a", "b")
-
-
-def test_a_command_that_never_succeeds_would_hide_its_last_words_and_what_follows_would_be_blamed(
-    tmp_path: Path,
-) -> None:
-    [only] = ran(tmp_path, [("echo $$; echo refused >&2; exit 7", 2), "exit 1"], 60)
-    number, status, seconds, tries = only.value.split()
-    assert (number, status) == ("000", "7")
-    assert 2 <= int(seconds) <= 4
-    assert int(tries) > 2
-    assert only.lines[-1] == "refused"
-
-
-@pytest.mark.parametrize("command", [("sleep 60", 2), ("sleep 60", 600)])
-def test_a_try_that_hangs_would_outlast_its_time_and_the_tests(
-    tmp_path: Path, command: tuple[str, int]
-) -> None:
-    start = time.monotonic()
-    [only] = ran(tmp_path, [command], 4)
-    assert time.monotonic() - start < 20
-    assert only.value.split()[1] == "143"
-    assert only.value.split()[3] == "1"
 
 
 def manifest(folder: Path, bundle: bytes | None = None, **more: Any) -> Path:
