@@ -24,6 +24,7 @@ load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
 load("//system_image/private/measure:firmware.bzl", _firmware = "firmware")
 load("//system_image/private/measure:measurements.bzl", _measure_program = "measure_program", _measurements = "measurements")
 load("//system_image/private/measure:measurements_golden_test.bzl", _measurements_golden_test = "measurements_golden_test")
+load("//system_image/private/measure:reference_values.bzl", _reference_values = "reference_values")
 load("//system_image/private/publish:pin.bzl", _base_image = "base_image", _pin_program = "pin_program")
 load("//system_image/private/publish:push.bzl", _push_image = "push_image", _push_system_image = "push_system_image")
 load("//system_image/private/rootfs:rootfs.bzl", _rootfs = "rootfs")
@@ -66,3 +67,4 @@ firmware = _firmware
 measurements = _measurements
 measure_program = _measure_program
 measurements_golden_test = _measurements_golden_test
+reference_values = _reference_values

@@ -74,6 +74,15 @@ def actions_test_suite(name):
         "ModuleLayer": ("//tests/kernel/kernel_module:tiny_layer", ["tiny_layer.tar"]),
         "PackageFacts": ("//system_image:vanilla_facts", ["vanilla_facts.vanilla.packages.json"]),
         "Program": ("//system_image/tools:xz", ["xz"]),
+        "ReferenceValues": (
+            "//system_image:vanilla_reference_values",
+            [
+                "vanilla_reference_values.corim.cbor",
+                "vanilla_reference_values.intoto.json",
+                "vanilla_reference_values.oak.textproto",
+                "vanilla_reference_values.rvps.json",
+            ],
+        ),
         "Rootfs": ("//system_image:built_vanilla_rootfs", ["built_vanilla_rootfs.effects.json", "built_vanilla_rootfs.mtree", "built_vanilla_rootfs.tar"]),
         "Sbom": ("//system_image:vanilla_sbom", ["vanilla_sbom.cdx.json", "vanilla_sbom.spdx.json", "vanilla_sbom.spdx3.json"]),
         "Stage1": ("//system_image:stage1", ["stage1.cpio"]),

@@ -16,22 +16,18 @@ _DIRECTORIES = {_PLUS: 112, _PLAIN: 96}  # offset of the data directories in it
 _CHECKSUM, _HEADERS = 64, 60  # offsets of CheckSum and SizeOfHeaders in it
 _CERTIFICATES = 4  # number of the data directory of signatures; its address is an offset in the file
 _SECTION = struct.Struct("<8sIIII16x")
+_LARGEST = 1 << 30  # bytes of a section in memory
 _MOST = 96  # sections; the loader of Windows takes no more
 
 
 @dataclass(frozen=True, slots=True)
 class PeSection:
-    """A section: where it is in the file, and how many bytes of it are loaded."""
+    """A section: where it is in the file, and how many bytes of memory it takes."""
 
     name: str
     offset: int
     size: int  # in the file, padded
     virtual_size: int
-
-    @property
-    def loaded(self) -> int:
-        """How many bytes of the file are its content, without padding."""
-        return min(self.size, self.virtual_size) if self.virtual_size else self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +43,9 @@ class PeFile:
     signature: int  # bytes of signatures at the end of the file
 
     def content(self, section: PeSection) -> bytes:
-        """What is loaded of a section."""
-        return self.data[section.offset : section.offset + section.loaded]
+        """What is in memory of a section: without padding, and with zeros that are not in the file."""
+        end = section.offset + min(section.size, section.virtual_size)
+        return self.data[section.offset : end].ljust(section.virtual_size, b"\0")
 
     def authenticode(self, algorithm: str) -> bytes:
         """The digest by which EFI measures and signs the file: without checksum and signatures."""
@@ -115,6 +112,8 @@ def _parse(data: bytes) -> PeFile:
 def _section(data: bytes, at: int) -> PeSection:
     raw, virtual_size, _, size, offset = _SECTION.unpack_from(data, at)
     name = raw.rstrip(b"\0").decode("ascii")
+    if virtual_size > _LARGEST:
+        raise ValueError(f"its section {name} takes {virtual_size} bytes of memory")
     if size and offset + size > len(data):
         raise ValueError(f"its section {name} ends after the file")
     return PeSection(name, offset, size, virtual_size)

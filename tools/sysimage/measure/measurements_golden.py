@@ -4,7 +4,6 @@ With --update, by `bazel run`, it writes the file of those that were reviewed an
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
+from tools.sysimage.measure.measured_file import read
 
 _BESIDE = ("of", "id_block")  # keys that are no measurements of their own
 
@@ -49,17 +49,6 @@ def main(argv: Sequence[str]) -> int:
             f"{options.golden}: {len(lines)} differences; if they are meant, write it anew: {options.command}"
         )
     return 0
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Measurements from a file. Raises ToolError if it has none."""
-    try:
-        found = json.loads(path.read_bytes())
-        if not isinstance(found["inputs"], dict):
-            raise ValueError("inputs are no object")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ToolError(f"{path}: has no measurements ({error!r}); write it anew") from None
-    return dict(found)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.formats import pe
 from tools.sysimage.formats.pe import PeFile
+from tools.sysimage.measure import stub
 from tools.sysimage.measure.firmware_image import FirmwareImage
 
 BANKS = ("sha256", "sha384")
@@ -33,23 +34,6 @@ LEFT_OUT = {
 _GLOBAL = uuid.UUID("8be4df61-93ca-11d2-aa0d-00e098032b8c")
 _SECURITY = uuid.UUID("d719b2cb-3d3a-4596-a3bc-dad00e67656f")
 _SECURE_BOOT = {"SecureBoot": _GLOBAL, "PK": _GLOBAL, "KEK": _GLOBAL, "db": _SECURITY, "dbx": _SECURITY}
-
-# Sections in the order in which systemd's stub measures them (src/fundamental/uki.c); .pcrsig is not.
-_UNIFIED = (
-    ".linux",
-    ".osrel",
-    ".cmdline",
-    ".initrd",
-    ".ucode",
-    ".splash",
-    ".dtb",
-    ".uname",
-    ".sbat",
-    ".pcrpkey",
-    ".profile",
-    ".dtbauto",
-    ".hwids",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,30 +116,19 @@ def unified_boot(uki: PeFile, where: str, *, disk: bool) -> list[Event]:
 
     Raises ToolError if it is none, or the kernel in it is not a PE file.
     """
-    sections = {section.name: section for section in uki.sections}
-    if ".linux" not in sections:
-        raise ToolError(f"{where}: has no section .linux; name a unified kernel image, as ukify makes it")
-    kernel = pe.parse(uki.content(sections[".linux"]), f"{where}: .linux")
+    found = stub.sections(uki, where)
+    kernel = pe.parse(found[".linux"], f"{where}: .linux")
     program = _program("UKI", uki, "uki")
-    stub = [
-        event
-        for name in _UNIFIED
-        if name in sections
-        for event in (
-            _event(11, "EV_IPL", f"name of {name}", f"{name}\0".encode(), "uki"),
-            _event(11, "EV_IPL", f"section {name}", uki.content(sections[name]), "uki"),
-        )
-    ]
-    options = uki.content(sections[".cmdline"]).decode("utf-8") if ".cmdline" in sections else ""
-    initrd = uki.content(sections[".initrd"]) if ".initrd" in sections else None
+    options = stub.command_line(found, where)
+    initrd = stub.initramfs(found)
     return [
         *_firmware_start(),
         *(() if disk else (program,)),
         *_ready_to_boot(),
         *((program,) if disk else ()),
-        *stub,
+        *(_event(11, "EV_IPL", what, data, "uki") for what, data in stub.measured(found)),
         _program("kernel in the UKI", kernel, "uki"),
-        *_linux(f"{options}\0".encode("utf-16-le"), ("uki",), initrd, ("uki",)),
+        *_linux(f"{options}\0".encode("utf-16-le"), ("uki",), initrd or None, ("uki",)),
         *_leave(),
     ]
 
