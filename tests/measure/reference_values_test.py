@@ -1,4 +1,4 @@
-"""Stage reference_values: a verifier that can't read its reference values turns every guest away, or worse, none."""
+"""Stage reference_values: a verifier that can not read its values turns every guest away, or none."""
 
 import base64
 import io

@@ -1,0 +1,149 @@
+"""Guests with a TPM that tell what was measured: QEMU with OVMF, and swtpm, all of the lock."""
+
+import base64
+import hashlib
+import io
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.testing.programs import argv
+from tools.sysimage.core.tree import Tree, file
+from tools.sysimage.formats import cpio
+
+_ALGORITHMS = {0x000B: "sha256", 0x000C: "sha384"}  # TPM_ALG_ID
+_NO_ACTION = 3  # EV_NO_ACTION: in the log, in no register
+_SECONDS = 280
+
+# It takes the place of stage1's: a later archive of an initramfs overwrites an earlier one's files.
+_INIT = """\
+#!/bin/busybox sh
+b=/bin/busybox
+$b mkdir -p /proc /sys /dev
+$b mount -t devtmpfs dev /dev
+exec >/dev/ttyS0 2>&1
+$b mount -t proc proc /proc
+$b mount -t sysfs sys /sys
+$b mount -t securityfs sec /sys/kernel/security
+for bank in sha256 sha384; do
+  for n in 0 1 2 3 4 5 6 7 8 9 11 12; do
+    echo "@pcr $bank $n $($b cat /sys/class/tpm/tpm0/pcr-$bank/$n)"
+  done
+done
+echo "@log"
+$b base64 /sys/kernel/security/tpm0/binary_bios_measurements
+echo "@end"
+$b poweroff -f
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event of the firmware's log (TCG, "PC Client Platform Firmware Profile", 10.2: TCG_PCR_EVENT2)."""
+
+    register: int
+    kind: int
+    digests: dict[str, str]  # bank → hexadecimal
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a guest tells."""
+
+    registers: dict[tuple[str, int], str]  # bank, number → hexadecimal
+    log: tuple[Logged, ...]
+
+    def replayed(self, bank: str, number: int) -> str:
+        """What the log says that a register is."""
+        value = bytes(hashlib.new(bank).digest_size)
+        for event in self.log:
+            if event.register == number and event.kind != _NO_ACTION:
+                value = hashlib.new(bank, value + bytes.fromhex(event.digests[bank])).digest()
+        return value.hex()
+
+
+def initramfs(stage1: Path) -> bytes:
+    """An initramfs that tells what was measured, and ends: busybox is that of a stage1."""
+    tree = Tree()
+    tree.put("init", file(_INIT.encode(), 0o755))
+    stream = io.BytesIO()
+    cpio.write(tree, stream)
+    return stage1.read_bytes() + stream.getvalue()
+
+
+def boot(options: Sequence[str], firmware: Path) -> Told:
+    """Boots a machine with these options of QEMU's, and asks it."""
+    # Paths of sockets are short.
+    with tempfile.TemporaryDirectory(prefix="tpm", dir="/tmp") as name:
+        folder = Path(name)
+        shutil.copyfile(firmware, folder / "flash")
+        (folder / "state").mkdir()
+        tpm = argv(Path(os.environ["SWTPM"]))
+        tpm[tpm.index("--library-path") + 1] += f":{os.environ['SWTPM']}/share"
+        with subprocess.Popen(
+            [
+                *(*tpm, "socket", "--tpm2", "--flags", "startup-clear", "--terminate"),
+                *("--tpmstate", f"dir={folder}/state", "--ctrl", f"type=unixio,path={folder}/tpm"),
+            ]
+        ) as emulator:
+            try:
+                while not (folder / "tpm").exists():
+                    assert emulator.poll() is None, "swtpm has ended"
+                    time.sleep(0.1)
+                _run(options, folder)
+            finally:
+                emulator.kill()
+        return read((folder / "console").read_text("utf-8", "replace"))
+
+
+def _run(options: Sequence[str], folder: Path) -> None:
+    qemu = Path(os.environ["QEMU"])
+    command = [
+        *(*argv(qemu), "-L", str(qemu / "share"), "-nodefaults", "-no-user-config", "-display", "none"),
+        *("-accel", "tcg", "-machine", "q35", "-cpu", "max", "-m", "512", "-no-reboot"),
+        *("-serial", f"file:{folder}/console"),
+        *("-drive", f"if=pflash,format=raw,unit=0,file={folder}/flash"),
+        *("-chardev", f"socket,id=tpm,path={folder}/tpm"),
+        *("-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm"),
+        *options,
+    ]
+    subprocess.run(command, check=True, timeout=_SECONDS)
+
+
+def read(console: str) -> Told:
+    """What a guest has told on its console."""
+    console = console.replace("\r", "")
+    found = re.search(r"@log\n(.*)@end", console, re.DOTALL)
+    assert found, f"the guest has told nothing:\n{console[-2000:]}"
+    registers = {
+        (bank, int(number)): value.lower()
+        for bank, number, value in re.findall(r"@pcr (\w+) (\d+) ([0-9A-F]+)", console)
+    }
+    return Told(registers, tuple(_events(base64.b64decode(found[1]))))
+
+
+def _events(log: bytes) -> Iterator[Logged]:
+    """The log, whose first event names the algorithms (10.4.5.1: TCG_EfiSpecIDEvent)."""
+    [length] = struct.unpack_from("<I", log, 28)
+    [count] = struct.unpack_from("<I", log, 32 + 24)
+    sizes = dict(struct.unpack_from("<HH", log, 32 + 28 + 4 * number) for number in range(count))
+    at = 32 + length
+    while at < len(log):
+        register, kind, count = struct.unpack_from("<III", log, at)
+        at += 12
+        digests = {}
+        for _ in range(count):
+            [algorithm] = struct.unpack_from("<H", log, at)
+            if algorithm in _ALGORITHMS:
+                digests[_ALGORITHMS[algorithm]] = log[at + 2 : at + 2 + sizes[algorithm]].hex()
+            at += 2 + sizes[algorithm]
+        [length] = struct.unpack_from("<I", log, at)
+        at += 4 + length
+        yield Logged(register, kind, digests)
