@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.evidence import small_image
+from tests.testing.debs import Link, Node
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree
 from tools.sysimage.evidence import collect, facts, image_facts
@@ -31,6 +32,16 @@ def test_a_package_has_what_the_lock_and_its_deb_say_of_this_very_version() -> N
     assert (bash.licence, bash.size) == ("GPL-3.0-or-later AND LicenseRef-permissive", 4)
     assert bash.security[0]["cves"] == ["CVE-2026-1234"]
     assert (library.deb_sha256, library.maintainer) == ("c" * 64, "")
+
+
+def test_without_dpkg_s_lists_the_packages_files_say_who_owns_a_path() -> None:
+    changes: dict[str, Node | None] = {"var/lib/dpkg/info/bash.list": None, "bin": Link("usr/bin")}
+    changes["usr/bin/rbash"] = Link("bash")
+    found = small_image.make(small_image.tree(**changes))
+    assert found.owner("usr/bin/bash") == "bash"
+    assert found.owner("usr/bin/rbash") == "bash"  # which the package has as bin/rbash
+    assert found.owner("usr/bin/su") == "base"
+    assert found.packages[0].size == 2
 
 
 def test_a_package_of_another_version_than_the_lock_s_gets_no_digest() -> None:

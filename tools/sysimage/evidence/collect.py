@@ -53,6 +53,17 @@ class Known:
             return "1970-01-01T00:00:00Z"
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    def owners(self, tree: Tree, packages: Sequence[installed.Installed]) -> dict[str, str]:
+        """Path → package, by the packages' files: for an image whose dpkg has a list of packages alone."""
+        found: dict[str, str] = {}
+        for package in packages:
+            deb = self.debs.get(_key(package), {})
+            for path in deb.get("paths", ()):
+                place = path if path in tree else tree.resolve(path, last=False)
+                if place in tree and place not in self.labels:
+                    found.setdefault(place, package.name)
+        return found
+
     def package(self, found: installed.Installed, size: int) -> Package:
         """A package of the image, with what the lock and its .deb say, if they are of the same version."""
         package = Package(
@@ -63,7 +74,7 @@ class Known:
             entry = packages.get(found.name, {})
             if (entry.get("version"), entry.get("architecture")) == (found.version, found.architecture):
                 locked = entry
-        deb = self.debs.get(f"{found.name}_{found.version}_{found.architecture}", {})
+        deb = self.debs.get(_key(found), {})
         if locked:
             package = replace(
                 package,
@@ -87,6 +98,10 @@ class Known:
                 security=tuple(deb["security"]),
             )
         return package
+
+
+def _key(package: installed.Installed) -> str:
+    return f"{package.name}_{package.version}_{package.architecture}"
 
 
 def read_json(path: Path) -> Any:
@@ -141,7 +156,8 @@ def of_stream(
 
 def of_tree(tree: Tree, known: Known, image: Image) -> Facts:
     """The facts of a tree."""
-    owners = installed.owners(tree)
+    packages = installed.packages(tree)
+    owners = {**known.owners(tree, packages), **installed.owners(tree)}
     sizes: dict[str, int] = {}
     digests: dict[Inode, tuple[str, str]] = {}
     paths: dict[str, Node] = {}
@@ -166,9 +182,9 @@ def of_tree(tree: Tree, known: Known, image: Image) -> Facts:
         )
     files = Files(tree)
     release = system.os_release(files)
-    packages = [
+    described = [
         known.package(found, sizes.get(f"{found.name}:{found.architecture}", 0) + sizes.get(found.name, 0))
-        for found in installed.packages(tree)
+        for found in packages
     ]
     return Facts(
         replace(
@@ -178,7 +194,7 @@ def of_tree(tree: Tree, known: Known, image: Image) -> Facts:
             distribution=release.get("PRETTY_NAME", ""),
             codename=release.get("VERSION_CODENAME", ""),
         ),
-        tuple(packages),
+        tuple(described),
         paths,
         system.users(files),
         system.groups(files),

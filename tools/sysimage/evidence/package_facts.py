@@ -54,6 +54,16 @@ class DebFacts:
     sha256: str
     size: int
     security: tuple[SecurityFix, ...]
+    paths: tuple[str, ...]  # of what is no directory, for images whose dpkg does not know it any more
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What is looked for in a data.tar."""
+
+    documents: dict[str, str]  # the copyright file and changelogs, by name
+    shared: str  # the package whose documentation this one's is, "" if it has its own
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +95,13 @@ def key(name: str, version: str, architecture: str) -> str:
 def read(packages: Sequence[LockedPackage]) -> dict[str, DebFacts]:
     """The facts of each .deb. Documentation that is a link to another package's is that one's."""
     debs = [(locked, open_deb(locked.deb)) for locked in packages]
-    documents = {deb.name: _documents(deb) for _, deb in debs}
+    read_debs = {deb.name: _data(deb) for _, deb in debs}
     found = {}
     for locked, deb in debs:
-        folder = documents[deb.name]
+        data = documented = read_debs[deb.name]
         for _ in range(4):  # links of links; Debian's policy, 12.3, wants the same source package
-            folder = folder if isinstance(folder, dict) else documents.get(folder, {})
-        files = folder if isinstance(folder, dict) else {}
+            documented = read_debs.get(documented.shared, documented)
+        files = documented.documents
         changelog = next((files[name] for name in _CHANGELOGS if name in files), "")
         fields = deb.fields
         version, architecture = fields["Version"], fields["Architecture"]
@@ -107,6 +117,7 @@ def read(packages: Sequence[LockedPackage]) -> dict[str, DebFacts]:
             locked.sha256,
             locked.deb.stat().st_size,
             security(changelog),
+            data.paths,
         )
     return found
 
@@ -124,25 +135,27 @@ def security(changelog: str) -> tuple[SecurityFix, ...]:
     return tuple(found)
 
 
-def _documents(deb: Deb) -> dict[str, str] | str:
-    """The copyright file and changelogs by name, or the package whose documentation this one shares."""
+def _data(deb: Deb) -> _Data:
     found: dict[str, str] = {}
+    shared = ""
+    paths = []
     folder = f"{_DOC}{deb.name}"
     with deb.data() as stream:
         for entry in tar.read(stream, f"{deb.path}: data.tar", _Spool()):
             inode = entry.inode
+            if inode is None or inode.kind is not Kind.DIRECTORY:
+                paths.append(entry.path)
             if inode is None or not entry.path.startswith(folder):
                 continue
-            if entry.path == folder and inode.kind is Kind.SYMLINK:
-                return inode.target.rstrip("/").rpartition("/")[2]
-            name = entry.path.removeprefix(f"{folder}/")
+            name = entry.path.removeprefix(folder).removeprefix("/")
             wanted = name in _CHANGELOGS or name == "copyright"
-            if wanted and inode.kind is Kind.FILE and inode.content.size <= _MAX_FILE:
+            if inode.kind is Kind.SYMLINK and entry.path == folder:
+                shared = inode.target.rstrip("/").rpartition("/")[2]
+            elif inode.kind is Kind.SYMLINK and wanted and "/" in inode.target:
+                shared = inode.target.split("/")[-2]  # its copyright file alone is another's
+            elif inode.kind is Kind.FILE and wanted and inode.content.size <= _MAX_FILE:
                 found[name] = _unpacked(inode.read())
-            elif wanted and inode.kind is Kind.SYMLINK and "/" in inode.target:
-                # A copyright file that is another package's.
-                return inode.target.split("/")[-2]
-    return found
+    return _Data(found, shared, tuple(paths))
 
 
 class _Spool(io.BytesIO):
