@@ -83,6 +83,7 @@ def actions_test_suite(name):
                 "vanilla_reference_values.rvps.json",
             ],
         ),
+        "Report": ("//system_image:vanilla_report", ["vanilla_report.html"]),
         "Rootfs": ("//system_image:built_vanilla_rootfs", ["built_vanilla_rootfs.effects.json", "built_vanilla_rootfs.mtree", "built_vanilla_rootfs.tar"]),
         "Sbom": ("//system_image:vanilla_sbom", ["vanilla_sbom.cdx.json", "vanilla_sbom.spdx.json", "vanilla_sbom.spdx3.json"]),
         "Stage1": ("//system_image:stage1", ["stage1.cpio"]),

@@ -18,7 +18,7 @@ from tools.sysimage.evidence.treemap import Box, Item
 
 _WIDTH, _HEIGHT = 1200, 560
 _HEAD = 15  # pixels of a rectangle's name
-_SMALLEST = 1.6  # pixels of a side that can be seen
+_SMALLEST = 3  # pixels of a side that can be seen
 _DEPTH = 3  # folders of the second map
 
 
@@ -89,7 +89,7 @@ def _sections(found: Facts) -> Iterator[tuple[str, str, Sequence[str], Sequence[
                 ("", "", _text(one.version)),
                 _size(one.size, largest),
                 ("", "", _text(one.suite)),
-                ("", "", _text(one.licence or "not declared")),
+                ("", "", f"<small>{_text(one.licence or 'not declared')}</small>"),
                 ("code", "", _text(one.deb_sha256)),
             )
             for one in found.packages
@@ -100,7 +100,10 @@ def _sections(found: Facts) -> Iterator[tuple[str, str, Sequence[str], Sequence[
         "built",
         "Built, and laid into the image",
         ("Path", "Target", "Bytes#", "SHA-256"),
-        [(_code(f"/{path}"), _plain(node.label), _size(node.size), _code(node.sha256)) for path, node in built],
+        [
+            (_code(f"/{path}"), _plain(node.label), _size(node.size), _code(node.sha256))
+            for path, node in built
+        ],
     )
     yield (
         "units",
@@ -159,7 +162,11 @@ def _sections(found: Facts) -> Iterator[tuple[str, str, Sequence[str], Sequence[
         ("What", "Value"),
         [
             (_plain(name), _code(value))
-            for name, value in {**measured, "SHA-256 of the lock": found.image.lock_sha256, **found.measurements}.items()
+            for name, value in {
+                **measured,
+                "SHA-256 of the lock": found.image.lock_sha256,
+                **found.measurements,
+            }.items()
             if value
         ],
     )
@@ -203,7 +210,7 @@ def _map(items: Sequence[Item]) -> Iterator[str]:
                 if place.height > 14 and place.width > 6.2 * len(label) + 6:
                     yield _label(place.x + 3, place.y + 11, label, "")
         if named:
-            yield _label(box.x + 4, box.y + 12, _fitting(item.name, box.width - 8), "head")
+            yield _label(box.x + 4, box.y + 12, _fitting(item.name.rpartition(":")[2], box.width - 8), "head")
         yield "</g>"
     yield "</svg>"
 

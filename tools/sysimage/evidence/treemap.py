@@ -50,9 +50,7 @@ def lay_out(items: Sequence[Item], box: Box) -> Iterator[tuple[Item, Box]]:
         at = box.y if upright else box.x
         for item in row:
             length = item.size * scale / thickness if thickness else 0
-            yield item, (
-                Box(box.x, at, thickness, length) if upright else Box(at, box.y, length, thickness)
-            )
+            yield item, (Box(box.x, at, thickness, length) if upright else Box(at, box.y, length, thickness))
             at += length
         box = (
             Box(box.x + thickness, box.y, max(box.width - thickness, 0), box.height)

@@ -1,0 +1,43 @@
+"""Stage report: what is in an image, as a page to look at."""
+
+load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
+load(":image_facts.bzl", "FACTS", "facts_of")
+
+def _report_impl(ctx):
+    facts = ctx.attr.facts[ImageFactsInfo].facts
+    output = ctx.actions.declare_file(ctx.label.name + ".html")
+    args = ctx.actions.args()
+    args.add("--facts", facts)
+    args.add("--output", output)
+    ctx.actions.run(
+        executable = ctx.executable._report,
+        arguments = [args],
+        inputs = [facts],
+        outputs = [output],
+        mnemonic = "SystemImageReport",
+        progress_message = "Writing the report %{label}",
+        toolchain = None,
+    )
+    return [DefaultInfo(files = depset([output]))]
+
+_report = rule(
+    implementation = _report_impl,
+    doc = "See the macro `image_report`.",
+    attrs = {
+        "facts": FACTS,
+        "_report": tool_attr(Label("//tools/sysimage/evidence:report")),
+    },
+)
+
+def image_report(*, name, image, **kwargs):
+    """Makes `NAME.html`, a page that shows what is in an image: maps of its bytes, and tables that can be searched and sorted.
+
+    The page needs nothing else, and no network; without JavaScript its tables can still be read.
+
+    Args:
+      name: name of the target.
+      image: label of the `system_image`.
+      **kwargs: attributes that every rule has.
+    """
+    _report(name = name, facts = facts_of(image), **kwargs)
