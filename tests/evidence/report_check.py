@@ -16,6 +16,7 @@ from pathlib import Path
 # Clicks and types as a person would, and writes what is there then into the page's title.
 _PERSON = """
 <script>
+{
 const found = [];
 const column = (table, at) => [...document.querySelectorAll(`#${table} tbody tr`)].filter(row => !row.hidden)
   .map(row => row.cells[at].dataset.key ?? row.cells[at].textContent.trim());
@@ -32,6 +33,7 @@ search.dispatchEvent(new Event("input"));
 found.push(`search ${column("packages", 0).length} of ${up.length}`);
 found.push(`fetched ${performance.getEntriesByType("resource").length}`);
 document.title = found.join(", ");
+}
 </script>
 """
 

@@ -1,4 +1,4 @@
-"""report: what is in an image, as one HTML page that needs nothing else: no network, and for its tables no script."""
+"""report: what is in an image, as one HTML page without a network, and with tables that need no script."""
 
 import argparse
 import base64
@@ -156,19 +156,12 @@ def _sections(found: Facts) -> Iterator[tuple[str, str, Sequence[str], Sequence[
         ],
     )
     measured = {"SHA-256 of the image": found.image.sha256, "SHA-384 of the image": found.image.sha384}
+    measured["SHA-256 of the lock"] = found.image.lock_sha256
     yield (
         "measurements",
         "Measurements",
         ("What", "Value"),
-        [
-            (_plain(name), _code(value))
-            for name, value in {
-                **measured,
-                "SHA-256 of the lock": found.image.lock_sha256,
-                **found.measurements,
-            }.items()
-            if value
-        ],
+        [(_plain(name), _code(value)) for name, value in {**measured, **found.measurements}.items() if value],
     )
 
 

@@ -3,7 +3,8 @@
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2733; --soft: #5b6776; --line: #dbe1e8; --paper: #fbfcfd;
   --card: #ffffff; --accent: #1c6e8c; --mark: #fff2c4; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e3e9f0; --soft: #97a5b5; --line: #303b48; --paper: #12181f;
+@media (prefers-color-scheme: dark) { :root { --ink: #e3e9f0; --soft: #97a5b5; --line: #303b48;
+  --paper: #12181f;
   --card: #1a222c; --accent: #6cc3e0; --mark: #4d4318; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.5;
@@ -13,7 +14,8 @@ h1 { font-size: 28px; font-weight: 650; letter-spacing: -0.01em; margin: 0 0 2px
 h2 { font-size: 19px; font-weight: 620; margin: 44px 0 12px; }
 h2 small { color: var(--soft); font-weight: 400; font-size: 14px; margin-left: 6px; }
 .sub { color: var(--soft); margin: 0 0 20px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 18px 0 8px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+  margin: 18px 0 8px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; }
 .card b { display: block; font-size: 23px; font-weight: 620; font-variant-numeric: tabular-nums; }
 .card span { color: var(--soft); font-size: 13px; }
@@ -21,10 +23,12 @@ nav { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 1
   border-bottom: 1px solid var(--line); display: flex; gap: 16px; align-items: center; flex-wrap: wrap; }
 nav a { color: var(--accent); text-decoration: none; }
 nav a:hover { text-decoration: underline; }
-nav input { margin-left: auto; flex: 0 1 300px; padding: 7px 12px; border: 1px solid var(--line); border-radius: 8px;
+nav input { margin-left: auto; flex: 0 1 300px; padding: 7px 12px; border: 1px solid var(--line);
+  border-radius: 8px;
   background: var(--card); color: inherit; font: inherit; }
 svg { width: 100%; height: auto; display: block; border-radius: 10px; background: var(--line); }
-svg text { fill: #ffffff; font: 11px system-ui, "Noto Sans", "DejaVu Sans", sans-serif; pointer-events: none; }
+svg text { fill: #ffffff; font: 11px system-ui, "Noto Sans", "DejaVu Sans", sans-serif;
+  pointer-events: none; }
 svg text.head { font-weight: 600; font-size: 12px; }
 svg rect { stroke: rgb(255 255 255 / 0.55); stroke-width: 0.7; }
 svg rect.part { stroke: rgb(255 255 255 / 0.22); stroke-width: 0.4; fill: rgb(255 255 255 / 0.1); }
@@ -38,10 +42,13 @@ th.sorts:hover { color: var(--ink); }
 th[aria-sort=ascending]::after { content: " \\2191"; }
 th[aria-sort=descending]::after { content: " \\2193"; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 12.5px; overflow-wrap: anywhere; }
+td.code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 12.5px;
+  overflow-wrap: anywhere; }
 td small { color: var(--soft); }
-.bar { display: block; height: 3px; margin-top: 3px; background: var(--accent); border-radius: 2px; margin-left: auto; }
-.state { padding: 1px 8px; border-radius: 20px; font-size: 12.5px; background: var(--line); white-space: nowrap; }
+.bar { display: block; height: 3px; margin-top: 3px; background: var(--accent); border-radius: 2px;
+  margin-left: auto; }
+.state { padding: 1px 8px; border-radius: 20px; font-size: 12.5px; background: var(--line);
+  white-space: nowrap; }
 .state.enabled { background: #1d7a4d; color: #ffffff; }
 .state.masked { background: #7a2f2f; color: #ffffff; }
 .none { color: var(--soft); padding: 12px 16px; margin: 0; }
