@@ -179,13 +179,15 @@ def _table(key: str, heading: str, columns: Sequence[str], rows: Sequence[Sequen
         )
         yield f"<table><thead><tr>{heads}</tr></thead><tbody>"
         for row in rows:
-            cells = (
-                f"<td{f' class="{kind}"' if kind else ''}{f' data-key="{_text(sort)}"' if sort else ''}>{shown}</td>"
-                for kind, sort, shown in row
-            )
-            yield f"<tr>{''.join(cells)}</tr>"
+            yield f"<tr>{''.join(_td(*cell) for cell in row)}</tr>"
         yield "</tbody></table>"
     yield "</div></section>"
+
+
+def _td(kind: str, sort: str, shown: str) -> str:
+    of_kind = f' class="{kind}"' if kind else ""
+    key = f' data-key="{_text(sort)}"' if sort else ""
+    return f"<td{of_kind}{key}>{shown}</td>"
 
 
 def _map(items: Sequence[Item]) -> Iterator[str]:
