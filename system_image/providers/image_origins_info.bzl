@@ -3,6 +3,7 @@
 ImageOriginsInfo = provider(
     doc = "Who put what into an image.",
     fields = {
+        "bases": "list of structs: `label`, a string, and `layout`, a File: the OCI images that it is made of.",
         "effects": "list of Files: what scripts did to its root filesystems, JSON.",
         "labels": "dict, path → string: the label of the target that is laid there.",
         "layers": "list of structs: `label`, a string, and `tar`, a File: layers that are no root filesystem.",

@@ -42,6 +42,7 @@ def _image_facts_impl(ctx):
     return [
         DefaultInfo(files = depset([output])),
         ImageFactsInfo(
+            bases = origins.bases,
             effects = origins.effects,
             facts = output,
             image = image,

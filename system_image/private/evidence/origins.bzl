@@ -10,6 +10,7 @@ _ATTRIBUTES = ["base", "image", "images", "overlay", "srcs", "tars"]
 _STAGES = ["_inject", "_rootfs", "cdi", "flatten", "module_layer"]
 
 def _origins_impl(target, ctx):
+    bases = []
     effects = []
     labels = {}
     layers = []
@@ -20,6 +21,7 @@ def _origins_impl(target, ctx):
         for below in _targets(getattr(ctx.rule.attr, name, None)):
             if ImageOriginsInfo in below:
                 origins = below[ImageOriginsInfo]
+                bases += [base for base in origins.bases if base not in bases]
                 effects += [file for file in origins.effects if file not in effects]
                 labels.update(origins.labels)
                 layers += [layer for layer in origins.layers if layer not in layers]
@@ -40,6 +42,9 @@ def _origins_impl(target, ctx):
         if RootfsInfo not in layer and len(files) == 1 and files[0].extension == "tar":
             layers.append(struct(label = _shown(layer.label), tar = files[0]))
             stages[_shown(layer.label)] = files[0]
+    if ctx.rule.kind == "flatten":
+        layout = ctx.rule.attr.image[DefaultInfo].files.to_list()[0]
+        bases.append(struct(label = _shown(ctx.rule.attr.image.label), layout = layout))
     if RootfsInfo in target:
         own = target[RootfsInfo].packages
         packages[own.set] = own
@@ -49,6 +54,7 @@ def _origins_impl(target, ctx):
         stages[_shown(target.label)] = outputs[0]
     program = getattr(ctx.rule.attr, "program", None) if ctx.rule.kind == "guest_program" else None
     return [ImageOriginsInfo(
+        bases = bases,
         effects = effects,
         labels = labels,
         layers = layers,

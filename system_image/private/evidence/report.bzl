@@ -1,6 +1,6 @@
 """Stage report: what is in an image, as a page to look at."""
 
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
 
@@ -12,7 +12,7 @@ def _report_impl(ctx):
     args.add("--output", output)
     ctx.actions.run(
         executable = ctx.executable._report,
-        arguments = [args],
+        arguments = [target_args(ctx), args],
         inputs = [facts],
         outputs = [output],
         mnemonic = "SystemImageReport",

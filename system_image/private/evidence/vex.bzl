@@ -1,0 +1,57 @@
+"""Stage vex: what is known of vulnerabilities of an image's packages, as OpenVEX."""
+
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
+load(":image_facts.bzl", "FACTS", "facts_of")
+
+def _vex_impl(ctx):
+    facts = ctx.attr.facts[ImageFactsInfo].facts
+    output = ctx.actions.declare_file(ctx.label.name + ".vex.json")
+    args = ctx.actions.args()
+    args.add("--facts", facts)
+    args.add("--statements", ctx.file.statements)
+    args.add("--author", ctx.attr.author)
+    args.add("--output", output)
+    ctx.actions.run(
+        executable = ctx.executable._vex,
+        arguments = [target_args(ctx), args],
+        inputs = [facts, ctx.file.statements],
+        outputs = [output],
+        mnemonic = "SystemImageVex",
+        progress_message = "Writing what is known of vulnerabilities, %{label}",
+        toolchain = None,
+    )
+    return [DefaultInfo(files = depset([output]))]
+
+_vex = rule(
+    implementation = _vex_impl,
+    doc = "See the macro `image_vex`.",
+    attrs = {
+        "author": attr.string(doc = "Who says so.", mandatory = True),
+        "facts": FACTS,
+        "statements": attr.label(doc = "What was reviewed.", mandatory = True, allow_single_file = [".toml"]),
+        "_vex": tool_attr(Label("//tools/sysimage/evidence:vex")),
+    },
+)
+
+def image_vex(*, name, image, statements, author, **kwargs):
+    """Makes `NAME.vex.json`, an OpenVEX 0.2.0 document that says which vulnerabilities matter to an image, and why not.
+
+    `statements` is a TOML file that somebody has reviewed, an entry `[[statement]]` for each vulnerability: `vulnerability`,
+    `packages` (of the image, or source packages), `status`, and as that asks for `justification`, `impact` or `action`. A
+    package that the image does not have is an error, so that nothing stays behind when a package is gone.
+
+    Args:
+      name: name of the target.
+      image: label of the `system_image`.
+      statements: label of that file.
+      author: who says so, such as "Example Ltd <security@example.com>".
+      **kwargs: attributes that every rule has.
+    """
+    _vex(
+        name = name,
+        author = author,
+        facts = facts_of(image),
+        statements = statements,
+        **kwargs
+    )

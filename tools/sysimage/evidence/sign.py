@@ -1,0 +1,167 @@
+"""sign: signs an image and the statements about it with your key, and writes what verifies them beside.
+
+For each file FILE it writes FILE.sig, the signature as cosign(1) and openssl(1) verify it; for each statement
+FILE.dsse.json, its envelope. With --repository they go to a registry, as artifacts that refer to the image.
+"""
+
+import argparse
+import base64
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.sysimage.core import json_manifest
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.workspace import workspace_path
+from tools.sysimage.evidence import dsse
+
+_TYPES = {
+    ".spdx.json": "https://spdx.dev/Document",
+    ".cdx.json": "https://cyclonedx.org/bom",
+    ".spdx3.json": "https://spdx.dev/Document/v3",
+}
+_STATEMENTS = (".intoto.json", ".endorsement.json")
+
+
+@dataclass(frozen=True, slots=True)
+class SignInput:
+    """What the rule hands over; paths are relative to the runfiles."""
+
+    cosign: tuple[str, ...]
+    digest: Path
+    """The image's SHA-256, as sha256sum(1) writes it."""
+    image: Path
+    openssl: tuple[str, ...]
+    oras: tuple[str, ...]
+    files: tuple[Path, ...]
+    """What is said about the image: SBOMs, provenance, measurements."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Signs; prints a line for each file, with the command that verifies it."""
+    parser = argparse.ArgumentParser(prog="sign", description=__doc__)
+    parser.add_argument("--runfiles", type=Path, required=True)
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--key", help="PEM or cosign key, or a KMS URI of cosign's such as gcpkms://…")
+    parser.add_argument(
+        "--command", help="signs what it reads on standard input, and writes the DER signature"
+    )
+    parser.add_argument("--output", required=True, help="folder to write to")
+    parser.add_argument(
+        "--subject", help="HOST/PATH@sha256:… of the pushed image: attach what is signed to it"
+    )
+    options = parser.parse_args(argv)
+    if bool(options.key) == bool(options.command):
+        parser.error("give either --key or --command")
+    settings = json_manifest.read(SignInput, options.runfiles / options.settings)
+    output = workspace_path(options.output)
+    output.mkdir(parents=True, exist_ok=True)
+    signer = Signer(settings, options.runfiles, options.key, options.command)
+    written = sign(settings, options.runfiles, output, signer)
+    for path in written:
+        print(path)
+    if options.subject:
+        attach(settings, options.runfiles, options.subject, written)
+    return 0
+
+
+class Signer:
+    """Makes signatures: ECDSA or RSA over SHA-256, DER."""
+
+    def __init__(self, settings: SignInput, runfiles: Path, key: str | None, command: str | None) -> None:
+        self._settings, self._runfiles, self._key, self._command = settings, runfiles, key, command
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature of these bytes. Raises ToolError if the program that signs fails."""
+        if self._command:
+            return _output(shlex.split(self._command), data, "--command")
+        assert self._key
+        if "://" in self._key or self._is_cosign():
+            key = self._key if "://" in self._key else str(workspace_path(self._key))
+            with tempfile.NamedTemporaryFile() as blob:
+                blob.write(data)
+                blob.flush()
+                argv = [*in_runfiles(self._settings.cosign, self._runfiles), "sign-blob", "--key", key]
+                argv += ["--tlog-upload=false", "--yes", blob.name]
+                return base64.b64decode(_output(argv, None, "cosign").split()[-1])
+        argv = [*in_runfiles(self._settings.openssl, self._runfiles), "dgst", "-sha256"]
+        return _output([*argv, "-sign", str(workspace_path(self._key))], data, "openssl")
+
+    def _is_cosign(self) -> bool:
+        path = workspace_path(self._key or "")
+        if not path.is_file():
+            raise ToolError(f"{path}: is no file; name a PEM or cosign key, or a KMS URI")
+        head = path.read_bytes()[:200]
+        return b"ENCRYPTED SIGSTORE PRIVATE KEY" in head or b"ENCRYPTED COSIGN PRIVATE KEY" in head
+
+
+def sign(settings: SignInput, runfiles: Path, output: Path, signer: Signer) -> list[Path]:
+    """Signs the image and each file; returns what was written."""
+    written = []
+    image = runfiles / settings.image
+    for path in (image, *(runfiles / file for file in settings.files)):
+        signature = output / f"{path.name}.sig"
+        signature.write_bytes(base64.b64encode(signer.sign(path.read_bytes())))
+        written.append(signature)
+    digest = (runfiles / settings.digest).read_text("utf-8").split()[0]
+    for file in settings.files:
+        payload = statement(runfiles / file, image.name, digest)
+        if payload:
+            envelope = output / f"{file.name}.dsse.json"
+            envelope.write_bytes(dsse.envelope(payload, signer.sign(dsse.encoded(payload))))
+            written.append(envelope)
+    return written
+
+
+def statement(path: Path, image: str, digest: str) -> bytes:
+    """The in-toto statement that a file is, or is the predicate of; nothing for any other file."""
+    if path.name.endswith(_STATEMENTS):
+        return path.read_bytes()
+    for suffix, kind in _TYPES.items():
+        if path.name.endswith(suffix):
+            value = {
+                "_type": "https://in-toto.io/Statement/v1",
+                "subject": [{"name": image, "digest": {"sha256": digest}}],
+                "predicateType": kind,
+                "predicate": json.loads(path.read_bytes()),
+            }
+            return json.dumps(value).encode()
+    return b""
+
+
+def attach(settings: SignInput, runfiles: Path, subject: str, files: Sequence[Path]) -> None:
+    """Pushes what was signed to a registry, as referrers of the image (image-spec 1.1)."""
+    for path in files:
+        kind = "application/vnd.dev.cosign.simplesigning.v1+json"
+        kind = dsse.IN_TOTO if path.name.endswith(".dsse.json") else kind
+        argv = [*in_runfiles(settings.oras, runfiles), "attach", "--disable-path-validation"]
+        if subject.startswith(("localhost:", "127.0.0.1:")):
+            argv.append("--plain-http")
+        argv += ["--artifact-type", kind, subject, f"{path.name}:{kind}"]
+        _output(argv, None, "oras", cwd=path.parent)
+
+
+def in_runfiles(argv: Sequence[str], runfiles: Path) -> list[str]:
+    """The command of a locked program, whose paths begin with {runfiles}."""
+    return [word.replace("{runfiles}", str(runfiles.absolute())) for word in argv]
+
+
+def _output(argv: Sequence[str], data: bytes | None, what: str, cwd: Path | None = None) -> bytes:
+    environment: Mapping[str, str] = {"HOME": "/nonexistent", **os.environ}
+    if not shutil.which(argv[0]):
+        raise ToolError(f"{what}: {argv[0]} is not there; correct the command")
+    result = subprocess.run(argv, input=data, capture_output=True, check=False, env=environment, cwd=cwd)
+    if result.returncode or (data is not None and not result.stdout):
+        said = result.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it says nothing"]
+        raise ToolError(f"{what}: can't sign ({said[0]}); check the key, and COSIGN_PASSWORD if it has one")
+    return result.stdout
+
+
+if __name__ == "__main__":
+    run(main)
