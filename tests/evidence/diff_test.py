@@ -144,6 +144,29 @@ def test_each_form_names_the_package_the_fix_and_the_unit(
     assert json.loads(said)["packages"]["added"] == {"new": "3"}
 
 
+def test_measurements_that_moved_name_the_input_that_moved_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    facts = small_image.write(tmp_path, small_image.make())
+    for name, kernel in (("old", "1"), ("new", "2")):
+        content = {
+            "format": "rules_system_image measurements 1",
+            "inputs": {"kernel": {"sha256": kernel * 64}, "firmware:tdx": {"sha256": "f" * 64}},
+            "tdx": {
+                "mrtd": {"value": "a" * 96, "of": ["firmware:tdx"]},
+                "rtmr": [{"sha384": kernel * 96, "of": ["kernel"]}],
+            },
+        }
+        (tmp_path / f"{name}.measured").write_text(json.dumps(content))
+    measured = [str(tmp_path / "old.measured"), str(tmp_path / "new.measured")]
+    assert diff.main([str(facts), str(facts), "--measurements", *measured, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["measurements"]["changed"]) == ["input kernel", "tdx rtmr 0 sha384"]
+    assert found["inputs"] == ["input kernel"]
+    with pytest.raises(ToolError, match="has no measurements"):
+        diff.main([str(facts), str(facts), "--measurements", str(facts), str(facts)])
+
+
 def golden(folder: Path, text: str, *more: str) -> int:
     facts = small_image.write(folder, small_image.make())
     (folder / "golden.json").write_text(text)

@@ -9,11 +9,14 @@ def _report_impl(ctx):
     output = ctx.actions.declare_file(ctx.label.name + ".html")
     args = ctx.actions.args()
     args.add("--facts", facts)
+    measurements = ctx.file.measurements
+    if measurements:
+        args.add("--measurements", measurements)
     args.add("--output", output)
     ctx.actions.run(
         executable = ctx.executable._report,
         arguments = [target_args(ctx), args],
-        inputs = [facts],
+        inputs = [facts] + ([measurements] if measurements else []),
         outputs = [output],
         mnemonic = "SystemImageReport",
         progress_message = "Writing the report %{label}",
@@ -26,11 +29,12 @@ _report = rule(
     doc = "See the macro `image_report`.",
     attrs = {
         "facts": FACTS,
+        "measurements": attr.label(doc = "What a boot measures.", allow_single_file = [".json"]),
         "_report": tool_attr(Label("//tools/sysimage/evidence:report")),
     },
 )
 
-def image_report(*, name, image, **kwargs):
+def image_report(*, name, image, measurements = None, **kwargs):
     """Makes `NAME.html`, a page that shows what is in an image: maps of its bytes, and tables that can be searched and sorted.
 
     The page needs nothing else, and no network; without JavaScript its tables can still be read.
@@ -38,6 +42,7 @@ def image_report(*, name, image, **kwargs):
     Args:
       name: name of the target.
       image: label of the `system_image`.
+      measurements: label of the image's `measurements`, to be shown too.
       **kwargs: attributes that every rule has.
     """
-    _report(name = name, facts = facts_of(image), **kwargs)
+    _report(name = name, facts = facts_of(image), measurements = measurements, **kwargs)

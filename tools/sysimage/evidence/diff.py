@@ -17,6 +17,7 @@ from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.evidence import collect, difference, facts, shown
+from tools.sysimage.evidence.measured import with_measurements
 from tools.sysimage.formats import oci, oci_image
 
 
@@ -26,6 +27,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("old", nargs="?", help="facts, tarball or OCI layout")
     parser.add_argument("new", nargs="?", help="facts, tarball or OCI layout")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    parser.add_argument(
+        "--measurements", nargs=2, metavar=("OLD", "NEW"), help="what `measurements` made of both"
+    )
     parser.add_argument("--all", action="store_true", help="show all paths")
     parser.add_argument("--architecture", default="amd64", help="of an OCI image for many platforms")
     parser.add_argument("--facts", type=Path, help="facts of the image that is compared with --golden")
@@ -39,6 +43,9 @@ def main(argv: Sequence[str]) -> int:
     if not options.old or not options.new:
         parser.error("name two images: OLD NEW")
     old, new = (load(workspace_path(name), options.architecture) for name in (options.old, options.new))
+    if options.measurements:
+        paths = [workspace_path(name) for name in options.measurements]
+        old, new = (with_measurements(*pair) for pair in zip((old, new), paths, strict=True))
     _print(difference.compare(old, new), options)
     return 0
 

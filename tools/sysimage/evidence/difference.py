@@ -102,6 +102,7 @@ def compare(old: Facts, new: Facts) -> Difference:
     packages = _section(_versions(old), _versions(new))
     measurements = _section(_measurements(old), _measurements(new))
     moved = [
+        *(name for name in (*measurements.added, *measurements.changed) if name.startswith("input ")),
         *packages.added,
         *packages.removed,
         *packages.changed,

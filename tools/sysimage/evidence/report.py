@@ -13,6 +13,7 @@ from tools.sysimage.core.errors import run
 from tools.sysimage.evidence import facts, treemap
 from tools.sysimage.evidence.components import name_of
 from tools.sysimage.evidence.facts import Facts, capabilities, is_setuid
+from tools.sysimage.evidence.measured import with_measurements
 from tools.sysimage.evidence.report_page import SCRIPT, STYLE
 from tools.sysimage.evidence.treemap import Box, Item
 
@@ -26,9 +27,10 @@ def main(argv: Sequence[str]) -> int:
     """Command line: --facts FILE --output FILE."""
     parser = argparse.ArgumentParser(prog="report", description=__doc__)
     parser.add_argument("--facts", type=Path, required=True, help="facts of the image")
+    parser.add_argument("--measurements", type=Path, help="what `measurements` made of the image")
     parser.add_argument("--output", type=Path, required=True, help="HTML to write")
     options = parser.parse_args(argv)
-    found = facts.load(options.facts)
+    found = with_measurements(facts.load(options.facts), options.measurements)
     with atomic.output(options.output) as out:
         for part in page(found):
             out.write(f"{part}\n".encode())
