@@ -128,12 +128,11 @@ def _materials(
 ) -> Iterator[Json]:
     commit = status.get("STABLE_GIT_COMMIT", "")
     if commit:
-        material: Json = {"uri": f"git+{source}" if source else "git+file:///", "digest": {}}
+        material: Json = {"uri": f"git+{source}"} if source else {"name": "source"}
         # A checkout with changes is no commit, so it has no digest: verifiers then refuse it, as they should.
         if commit.endswith("-dirty"):
             material["annotations"] = {"commit": commit}
             material["name"] = "a checkout with changes"
-            del material["digest"]
         else:
             material["digest"] = {"gitCommit": commit}
         yield material
