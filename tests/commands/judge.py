@@ -45,7 +45,8 @@ def locale() -> dict[str, str]:
 
 
 @cache
-def _commands() -> Path:
+def programs() -> Path:
+    """A folder of scripts that start the programs of vanilla by their names, for PATH."""
     folder = Path(tempfile.mkdtemp(prefix="commands"))
     register(shutil.rmtree, folder, ignore_errors=True)
     for path in (root() / "usr/bin").iterdir():
@@ -78,7 +79,7 @@ def judge(script: bytes, files: dict[str, bytes] | None = None, shell: str = "da
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=work,
-            env={"PATH": str(_commands()), "HOME": "/nonexistent", **locale()},
+            env={"PATH": str(programs()), "HOME": "/nonexistent", **locale()},
             timeout=_SECONDS,
             check=False,
             umask=0o022,

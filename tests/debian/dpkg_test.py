@@ -198,7 +198,7 @@ def _latin(deb: Deb) -> bytes:
 def test_package_without_a_field_that_dpkg_needs_would_be_written_into_its_status(
     tmp_path: Path, field: str
 ) -> None:
-    with pytest.raises(ToolError, match=f"its control file has no {field}, which dpkg refuses"):
+    with pytest.raises(ToolError, match="its control file is one that dpkg refuses"):
         Deb("a", fields={field: ""}).load(tmp_path)
 
 

@@ -122,7 +122,13 @@ def _member(name: str, data: bytes) -> bytes:
 
 def _bytes(node: Node) -> bytes:
     data = node.data if isinstance(node, File) else node
-    return data.encode() if isinstance(data, str) else data if isinstance(data, bytes) else b""
+    return (
+        data.encode("utf-8", "surrogateescape")
+        if isinstance(data, str)
+        else data
+        if isinstance(data, bytes)
+        else b""
+    )
 
 
 def _add(archive: tarfile.TarFile, name: str, node: Node) -> None:

@@ -10,21 +10,10 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file
 from tools.sysimage.debian import trigger_lines
 from tools.sysimage.debian.locked import LockedPackage
+from tools.sysimage.formats import control_file
 from tools.sysimage.formats.deb import Deb, open_deb
 
 ADMIN = "var/lib/dpkg"
-# The fields that hold relations to other packages, in the order in which dpkg writes them.
-_RELATIONS = (
-    "Replaces",
-    "Provides",
-    "Depends",
-    "Pre-Depends",
-    "Recommends",
-    "Suggests",
-    "Breaks",
-    "Conflicts",
-    "Enhances",
-)
 # The fields of a status paragraph in the order in which dpkg writes them; others follow as they came.
 STATUS_FIELDS = [
     "Package",
@@ -41,7 +30,7 @@ STATUS_FIELDS = [
     "Multi-Arch",
     "Source",
     "Version",
-    *_RELATIONS,
+    *control_file.RELATIONS,
     "Conffiles",
     "Description",
 ]
@@ -109,7 +98,7 @@ class Package:
     @property
     def essential(self) -> bool:
         """Whether the package is Essential: yes."""
-        return self.deb.fields.get("Essential") == "yes"
+        return self.deb.fields.get("Essential", "").lower() == "yes"
 
     def text(self, name: str) -> str:
         """A file of control.tar as text, "" if there is none."""
@@ -254,7 +243,7 @@ def info_prefix(package: Package) -> str:
 
 def status(package: Package) -> str:
     """The paragraph of /var/lib/dpkg/status for an installed package, without the empty line after it."""
-    fields = dict(package.deb.fields)
+    fields = control_file.written(package.deb.fields)
     fields["Status"] = "install ok installed"
     conffiles = ""
     told = set[str]()
@@ -268,16 +257,7 @@ def status(package: Package) -> str:
     order = [name for name in STATUS_FIELDS if name in fields] + [
         name for name in fields if name not in STATUS_FIELDS
     ]
-    return "".join(
-        f"{name}:{'' if name == 'Conffiles' else ' '}{_normal(name, fields[name])}\n" for name in order
-    )
-
-
-def _normal(name: str, value: str) -> str:
-    if name not in _RELATIONS:
-        return value
-    groups = [re.sub(r"\s+", " ", group).strip() for group in value.split(",")]
-    return ", ".join(group for group in groups if group)
+    return "".join(f"{name}:{'' if name == 'Conffiles' else ' '}{fields[name]}\n" for name in order)
 
 
 def write_info(tree: Tree, packages: Iterable[Package]) -> None:
@@ -334,7 +314,8 @@ def write_database(
     named: dict[str, list[str]] = {}
     for package in packages:
         name = info_prefix(package).rpartition("/")[2]
-        for kind, trigger in interests(package):
+        # Of one that is named twice, the last line counts.
+        for trigger, kind in {trigger: kind for kind, trigger in interests(package)}.items():
             if trigger.startswith("/"):
                 files.append(f"{trigger} {name}{kind}\n")
             else:

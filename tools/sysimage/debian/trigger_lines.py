@@ -8,7 +8,7 @@ from tools.sysimage.core.errors import ToolError
 
 _DIRECTIVE = re.compile("(interest|activate)(?:-(await|noawait))?")
 # The path of a file, or a name as packages have it.
-_NAME = re.compile(r"/[!-~]*|[A-Za-z0-9][A-Za-z0-9+.-]*")
+_NAME = re.compile(r"(?:/[!-.0-~]+)+|[A-Za-z0-9][A-Za-z0-9+.-]*")
 _SPACES = " \t\n\v\f\r"  # isspace(3)
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.span import CHUNK
-from tools.sysimage.formats import deb822, tar
+from tools.sysimage.formats import control_file, tar
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60  # bytes of an ar member's header
@@ -82,10 +82,7 @@ def open_deb(path: Path) -> Deb:
     if "control" not in control:
         raise ToolError(f"{path}: control.tar has no file 'control'; fetch the package again")
     # dpkg takes any bytes, and writes them as they are: older packages have Latin-1.
-    fields = deb822.fields(control["control"].decode("utf-8", "surrogateescape"))
-    for field in ("Package", "Version", "Architecture"):
-        if not fields.get(field):
-            raise ToolError(f"{path}: its control file has no {field}, which dpkg refuses; fetch it again")
+    fields = control_file.parse(control["control"].decode("utf-8", "surrogateescape"), str(path))
     return Deb(path, fields, control)
 
 
