@@ -38,11 +38,15 @@ _FAST = "/dev/shm"  # where making and removing a folder takes no disk
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call left: whether it went well, its output, and all paths of the tree."""
+    """What a call left: whether it went well, its output, and all paths of the tree.
+
+    `said` is what a program said beside its output, for the reasons of exceptions alone.
+    """
 
     good: bool
     output: str
     paths: Mapping[str, str]
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,7 +246,7 @@ def real(root: Path, made: Case) -> Outcome:
     """What systemctl does."""
     done = differential.call(root, "usr/bin/systemctl", *made.given)
     output = done.stdout if made.given[0] == "is-enabled" else ""
-    return Outcome(done.returncode == 0, output, _links(differential.on_disk(root)))
+    return Outcome(done.returncode == 0, output, _links(differential.on_disk(root)), done.stderr)
 
 
 def _links(paths: dict[str, str]) -> dict[str, str]:
@@ -327,8 +327,17 @@ _STRICTER = ("there is no unit", "has no [Install] section", "is not there", "wh
 
 def excepted(made: Case, theirs: Outcome, mine: Outcome) -> str:
     """The reason why a difference is meant."""
-    del made, theirs
-    return "a specifier of the machine in [Install]" if mine.output == _BEYOND else ""
+    if mine.output == _BEYOND:
+        return "a specifier of the machine in [Install]"
+    if theirs.good and not mine.good:
+        if "\nFailed to " in f"\n{theirs.said}":
+            return "systemctl says that it failed, and ends with status 0: to a build that is a failure"
+        if any(
+            isinstance(node, Link) and f"/{path}".endswith(f"/{node.target.lstrip('/')}")
+            for path, node in made.files.items()
+        ):
+            return "a link that leads to itself, which is no unit that can be loaded"
+    return ""
 
 
 KIND = Kind(case, real, ours, excepted)

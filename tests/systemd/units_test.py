@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.testing.debs import Link
 from tests.testing.roots import links, make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects.root import Root
@@ -155,3 +156,10 @@ def test_a_comment_between_continued_lines_would_be_a_target() -> None:
         f"{ETC}/a.target.wants/x.service",
         f"{ETC}/b.target.wants/x.service",
     ]
+
+
+def test_unmasking_would_pass_over_a_link_that_leads_to_itself() -> None:
+    root = make({f"{LIB}/x.service": "", f"{ETC}/x.service": Link("x.service"), f"{ETC}/y.service": ""})
+    with pytest.raises(ToolError, match=r"x\.service.* leads to itself"):
+        units.unmask(root, "test", names=["y.service", "x.service"])
+    assert f"{ETC}/y.service" in root.tree

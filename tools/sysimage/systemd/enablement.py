@@ -278,8 +278,8 @@ def unmask(files: Files, names: Sequence[str], scope: str = "system") -> Done:
             continue
         try:
             real = files.tree.resolve(path)
-        except ToolError:
-            continue
+        except ToolError as error:
+            raise InvalidUnitError(f"/{path} leads to itself") from error
         inode = files.tree.get(real)
         empty = inode is not None and (
             inode.kind is Kind.CHARACTER or (inode.kind is Kind.FILE and not inode.content.size)
