@@ -29,6 +29,7 @@ def system_image(
         unmask = [],
         compression = "xz",
         losses = "warn",
+        limit = None,
         guest_toolchains = GUEST_TOOLCHAINS,
         **kwargs):
     """Makes a system image, `NAME.tar.xz`, of a base image and what is built to run in it.
@@ -66,6 +67,7 @@ def system_image(
       losses: "warn", "error" or "ignore": what is done about what a first-stage loader loses that knows plain tar alone:
         extended attributes such as file capabilities, which our stage1 loses, too; owners; setuid and setgid bits. Which
         loader unpacks the image is not known here, hence the warning.
+      limit: MiB that the base may unpack to, if more than `flatten` has as its default.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
         those of this module's sysroot.
       **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and
@@ -84,6 +86,7 @@ def system_image(
     flatten(
         name = name + "_flat",
         image = base,
+        limit = limit,
         **parts
     )
     programs = guest_programs(name, {_ORCHESTRATOR: orchestrator} | binaries, guest_toolchains, **parts)

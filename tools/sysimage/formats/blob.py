@@ -84,7 +84,10 @@ class LimitError(ToolError):
     """An image unpacks to more than it may. `where` is the layer that unpacks to most."""
 
     def __init__(self, where: str, limit: int) -> None:
-        super().__init__(f"{where}: the image unpacks to more than {limit} bytes; raise the limit if need be")
+        super().__init__(
+            f"{where}: the image unpacks to more than {limit >> 20} MiB; if it may, raise `limit` of its "
+            "flatten or system_image"
+        )
         self.where = where
 
 
