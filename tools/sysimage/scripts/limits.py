@@ -123,7 +123,7 @@ class Meter:
             raise self._beyond("words in one command", self.limits.fields)
 
     def _beyond(self, what: str, limit: int) -> Refused:
-        return self.refused(f"more than {limit} {what}", "tell in a ledger what the script does")
+        return self.refused(f"more than {limit} {what}", "say by an entry what the script does instead")
 
 
 _RUNNING: list[Meter] = []
