@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from compression import zstd
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tests.fuzz.seeds import CONTROL, INJECT, LEDGER, ROOTFS, SHA, TOML, UNITS
 from tests.testing import elfs, modules
 from tests.testing.debs import Deb, File, Folder, Hard, Link
 from tests.testing.roots import make
@@ -21,9 +21,9 @@ from tools.sysimage.core import json_manifest
 from tools.sysimage.core.content import ServicesInput
 from tools.sysimage.core.patterns import PathSelection
 from tools.sysimage.core.tree import Tree, file
-from tools.sysimage.debian import dpkg, installed, lock_shape
+from tools.sysimage.debian import dpkg, installed, lock_shape, trigger_lines
 from tools.sysimage.effects import accounts, ledger_entries, tmpfiles
-from tools.sysimage.formats import blob, deb822, elf, kmod, layer, oci_layout
+from tools.sysimage.formats import blob, control_file, deb822, elf, kmod, layer, oci_layout
 from tools.sysimage.formats import tar as sysimage_tar
 from tools.sysimage.image import base_index, compress, inject
 from tools.sysimage.image.codec import CODECS, CompressionCommand
@@ -32,7 +32,6 @@ from tools.sysimage.rootfs import rootfs
 from tools.sysimage.systemd import unit_programs, units
 
 _UNIT = "usr/lib/systemd/system"
-_SHA = "0123456789abcdef" * 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,21 @@ def _deb(data: bytes, folder: Path) -> None:
     package.conffiles()
 
 
+def _control(data: bytes, folder: Path) -> None:
+    del folder
+    fields = control_file.parse(data.decode("utf-8", "surrogateescape"), "x.deb")
+    written = control_file.written(fields)
+    again = control_file.parse("".join(f"{name}: {value}\n" for name, value in written.items()), "status")
+    assert control_file.written(again) == written
+    for name in control_file.RELATIONS:
+        dpkg.relation(written.get(name, ""))
+
+
+def _triggers(data: bytes, folder: Path) -> None:
+    del folder
+    trigger_lines.parse(data.decode("utf-8", "surrogateescape"), "x.deb")
+
+
 def _tar(data: bytes, folder: Path) -> None:
     del folder
     for _ in sysimage_tar.read(io.BytesIO(data), "x"):
@@ -70,7 +84,7 @@ def _blob(data: bytes, folder: Path) -> None:
     path.write_bytes(data)
     name = f"sha256:{hashlib.sha256(data).hexdigest()}"
     with path.open("rb") as stream:
-        wanted = blob.Layer(path, blob.Descriptor("x", name, len(data)), "sha256:" + _SHA, "x")
+        wanted = blob.Layer(path, blob.Descriptor("x", name, len(data)), "sha256:" + SHA, "x")
         blob.unpack(stream, wanted, blob.Budget(1 << 24), None)
 
 
@@ -246,19 +260,19 @@ def _lock_seed() -> bytes:
         "component": "main",
         "path": "pool/main/p/p.deb",
         "size": 1000,
-        "sha256": _SHA,
+        "sha256": SHA,
         "depends": [],
         "control": {"Depends": "q"},
     }
     release = {
         "components": ["main"],
         "date": "2026-01-01T00:00:00Z",
-        "sha256": _SHA,
+        "sha256": SHA,
         "signed_by": ["A" * 40],
     }
     lock = {
         "version": 2,
-        "manifest_sha256": _SHA,
+        "manifest_sha256": SHA,
         "snapshot": "20260101T000000Z",
         "archives": {"debian": {"releases": {"trixie": release | {"valid_until": None}}}},
         "packages": {"amd64": {"p": package}},
@@ -273,64 +287,10 @@ def _index_seed() -> bytes:
         return (Path(folder) / "known").read_bytes()
 
 
-_TOML = f"""[archive.debian]
-suites = ["trixie", "trixie-updates"]
-components = ["main"]
-signed_by = ["{"A" * 40}"]
-[lock]
-architectures = ["amd64", "arm64"]
-[set.base]
-packages = ["systemd", "libc6 [amd64]"]
-essential = true
-exclude = {{ dkms = "built by us" }}
-[set.more]
-packages = ["runc"]
-extends = "base"
-[[pin]]
-packages = ["src:linux", "linux-*"]
-version = "1.2*"
-""".encode()
-_LEDGER = f"""[[script]]
-package = "p"
-script = "postinst"
-sha256 = ["{_SHA}"]
-effects = [{{ do = "mkdir", path = "var/x", mode = 0o755, owner = "a:b", when = "usr/bin/x" }}]
-[[command]]
-package = "p"
-command = "frob *"
-status = 1
-output = "x"
-effects = [{{ do = "sysusers", names = ["a"] }}]
-reason = "seen"
-""".encode()
-_ROOTFS: Mapping[str, Any] = {
-    "architecture": "amd64",
-    "packages": [{"deb": "x.deb", "name": "x", "version": "1", "sha256": _SHA}],
-    "files": [
-        {"path": "etc/x", "source": "/dev/null", "mode": "0644", "owner": "root:root", "replace": True}
-    ],
-    "symlinks": [{"path": "etc/y", "target": "x"}],
-    "directories": [{"path": "var/x", "says": "0750 root:root"}],
-    "services": {"enable": ["a.service"], "disable": [], "mask": [], "unmask": []},
-    "exclude": ["usr/share/doc/**", "**/*.[ao]"],
-    "debconf": {"a/b": "c"},
-    "dpkg_database": "status",
-    "target": "//:x",
-}
-_INJECT: Mapping[str, Any] = {
-    "files": [{"path": "etc/x", "source": "@SOURCE@", "mode": "0644", "replace": False}],
-    "symlinks": [{"path": "etc/y", "target": "x"}],
-    "directories": [{"path": "var/x", "says": "0750 root:root"}],
-}
-_UNITS = (
-    b"[Unit]\nDescription=x \\\n y\n[Service]\nType=simple\n"
-    b"ExecStart=-/bin/a \"b c\" 'd;' $X ${Y} %i\n"
-    b"[Install]\nWantedBy=a.target b.target\n# no\n Also=b.service\n",
-    b"[Service]\nExecStart=/bin/a\n[Install]\nWantedBy=x-%i.target\nDefaultInstance=y\nRequiredBy=%p.target\n",
-)
-
 READERS: Mapping[str, Reader] = {
     "deb": Reader((_DEB.build(), _plain(_DEB.build())), _deb),
+    "control file": Reader((CONTROL,), _control),
+    "triggers": Reader((b"interest x\ninterest-noawait /usr/x\n# c\nactivate-await y\n",), _triggers),
     "tar": Reader(
         (
             _DEB.data(),
@@ -343,11 +303,11 @@ READERS: Mapping[str, Reader] = {
     ),
     "blob": Reader((lzma.compress(b"x"), zstd.compress(b"x" * 9000), gzip.compress(b"y" * 9000)), _blob),
     "lock": Reader((_lock_seed(),), _lock),
-    "debian.toml": Reader((_TOML,), lambda data, _: manifest.parse(data.decode("utf-8", "replace"), "x")),
-    "ledger": Reader((_LEDGER,), lambda data, _: ledger_entries.read(data, "x")),
-    "rootfs manifest": Reader((json.dumps(_ROOTFS, indent=1).encode(),), _rootfs),
-    "inject manifest": Reader((json.dumps(_INJECT, indent=1).encode(),), _inject),
-    "units": Reader(_UNITS, _units),
+    "debian.toml": Reader((TOML,), lambda data, _: manifest.parse(data.decode("utf-8", "replace"), "x")),
+    "ledger": Reader((LEDGER,), lambda data, _: ledger_entries.read(data, "x")),
+    "rootfs manifest": Reader((json.dumps(ROOTFS, indent=1).encode(),), _rootfs),
+    "inject manifest": Reader((json.dumps(INJECT, indent=1).encode(),), _inject),
+    "units": Reader(UNITS, _units),
     "sysusers": Reader(
         (b'u app 800:root "An app" /x /bin/sh\ng log -\nm app log\nr - 500-900\nu! b - -\n',), _sysusers
     ),
@@ -386,7 +346,7 @@ READERS: Mapping[str, Reader] = {
     "layout": Reader(
         (
             b'{"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", '
-            b'"digest": "sha256:' + _SHA.encode() + b'", "size": 3}]}',
+            b'"digest": "sha256:' + SHA.encode() + b'", "size": 3}]}',
         ),
         _layout,
     ),
