@@ -5,7 +5,7 @@ diversion came first.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tools.sysimage.debian import configure_queue
 from tools.sysimage.debian.configure_queue import Group, Steps
@@ -16,18 +16,18 @@ _PRIORITIES = {"required": 5, "important": 4, "standard": 3, "optional": 1}
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Packages that are unpacked one after the other, and then configured."""
+    """Packages that one run of dpkg unpacks one after the other, and what the next run configures."""
 
     unpack: list[Package]
+    names: list[str]  # of what is configured
     before: frozenset[str]  # the names of those that are configured already
     have: PackageNames
-    by_table: bool  # whether dpkg finds them in its table, as none is named to it
+    last: bool = True  # of an installation: all that is left is configured, and triggers are processed
+    by_table: bool = False  # whether dpkg finds them in its table, as none is named to it
 
     def configure(self, steps: Steps, pending: Collection[str] = ()) -> None:
         """Configures them as one run of dpkg does; `pending` have triggers from before."""
-        queue = [package.name for package in self.unpack]
-        if self.by_table:
-            queue = configure_queue.by_table({*queue, *pending})
+        queue = configure_queue.by_table({*self.names, *pending}) if self.by_table else self.names
         configure_queue.run(self.have.groups, self.have.has_postinst, queue, self.before, steps)
 
 
@@ -82,9 +82,9 @@ class PackageNames:
 def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Batch]:
     """The batches of an installation, as a bootstrap with apt has them.
 
-    The first is what is essential with all it needs; then what others pre-depend on with all it needs;
-    then the rest. The packages named in `base` are installed before all others, by an installation of
-    their own.
+    The first is what is essential with all it needs. The rest comes in one order, which stops before each
+    package that pre-depends on what is not configured yet: that is configured, with what it needs. The
+    packages named in `base` are installed before all others, by an installation of their own.
     """
     packages = list(packages)
     first = [package for package in packages if package.name in base]
@@ -95,19 +95,66 @@ def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Bat
     essential = _closure(
         have, [name for name in _by_score(have, have.names) if have.by_name[name].essential], seen
     )
-    early = [
-        group[0]
-        for name in have.names
-        if name not in seen
-        for group in have.needs(name, "Pre-Depends")
-        if not seen & set(group)
-    ]
     # mmdebstrap names the files of all of them to one run of dpkg, in apt's order.
-    found.append(Batch(essential, before, have, by_table=False))
-    for names in (early, _by_score(have, have.names)):
-        before = frozenset(seen)
-        found.append(Batch(_closure(have, names, seen), before, have, by_table=True))
+    found.append(Batch(essential, [package.name for package in essential], before, have))
+    found += _Runs(have, frozenset(seen)).made(_closure(have, _by_score(have, have.names), seen))
     return [batch for batch in found if batch.unpack]
+
+
+@dataclass(slots=True)
+class _Runs:
+    """The runs of dpkg that apt starts (its packagemanager.cc)."""
+
+    have: PackageNames
+    configured: frozenset[str]
+    unpack: list[Package] = field(default_factory=list)
+    waiting: dict[str, None] = field(default_factory=dict)  # what is unpacked, and not configured
+    found: list[Batch] = field(default_factory=list)
+
+    def made(self, packages: Sequence[Package]) -> list[Batch]:
+        """The runs for packages in the order in which they are unpacked."""
+        for package in packages:
+            names: dict[str, None] = {}
+            for group in self.have.needs(package.name, "Pre-Depends"):
+                self._configure(group, names)
+            self._end(list(names), last=False)
+            self.unpack.append(package)
+            self.waiting[package.name] = None
+        self._end(list(self.waiting), last=True)
+        return self.found
+
+    def _end(self, names: list[str], *, last: bool) -> None:
+        if names:
+            self.found.append(Batch(self.unpack, names, self.configured, self.have, last, by_table=last))
+            self.unpack = []
+            self.configured |= set(names)
+            for name in names:
+                del self.waiting[name]
+
+    def _configure(self, group: Collection[str], names: dict[str, None]) -> None:
+        """Adds what of a group is to be configured, after what it needs; cycles are broken where they close."""
+        stack: list[tuple[str, Iterator[Collection[str]]]] = [("", iter([group]))]
+        entered: set[str] = set()
+        while stack:
+            name, rest = stack[-1]
+            following = next((found for found in map(self._first, rest) if found), "")
+            if following and following not in entered:
+                entered.add(following)
+                stack.append((following, self._needs(following)))
+            elif not following:
+                stack.pop()
+                if name:
+                    names[name] = None
+
+    def _first(self, group: Collection[str]) -> str:
+        """Which package of a group is unpacked and to be configured, "" where one is already."""
+        if self.configured.intersection(group):
+            return ""
+        return next((name for name in group if name in self.waiting), "")
+
+    def _needs(self, name: str) -> Iterator[Collection[str]]:
+        for key in ("Pre-Depends", "Depends"):
+            yield from self.have.needs(name, key)
 
 
 def _by_score(have: PackageNames, names: Sequence[str]) -> list[str]:
@@ -116,9 +163,7 @@ def _by_score(have: PackageNames, names: Sequence[str]) -> list[str]:
 
 def _score(package: Package) -> int:
     """How early apt unpacks a package (its orderlist.cc), beside what it depends on."""
-    fields = package.deb.fields
-    important = "yes" in (fields.get("Protected"), fields.get("Important"))
-    return 100 * important + 50 * ("Pre-Depends" in fields) + _priority(package)
+    return 50 * ("Pre-Depends" in package.deb.fields) + _priority(package)
 
 
 def _priority(package: Package) -> int:

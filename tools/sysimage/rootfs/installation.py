@@ -44,6 +44,8 @@ class Installation:
         """
         world, root = self.world, self.world.root
         world.bootstrap = bootstrap
+        # apt unpacks in one run of dpkg, and configures in another.
+        triggers.new_run(world)
         for package in batch.unpack:
             root.tree.make_parents(f"{_TEMPORARY}/x", "dpkg")
             for name, data in package.deb.control.items():
@@ -60,18 +62,19 @@ class Installation:
             root.packages[package.name] = package
             dpkg.write_info(root.tree, [package])
             triggers.unpacked(world, package)
-        if bootstrap:
+        waiting = [] if bootstrap else triggers.new_run(world)
+        if bootstrap or not batch.last:
             batch.configure(Steps(self._configure))
         else:
-            # apt unpacks in one run of dpkg, and configures in another.
             steps = Steps(
                 self._configure,
                 self._process,
                 lambda name: bool(world.triggered.get(name)),
                 lambda name: triggers.awaited(world, name),
             )
-            batch.configure(steps, triggers.new_run(world))
-        self._process_triggers()
+            batch.configure(steps, waiting)
+        if batch.last:
+            self._process_triggers()
         world.bootstrap = False
 
     def _configure(self, name: str) -> None:
