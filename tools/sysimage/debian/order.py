@@ -132,7 +132,7 @@ class _Runs:
                 del self.waiting[name]
 
     def _configure(self, group: Collection[str], names: dict[str, None]) -> None:
-        """Adds what of a group is to be configured, after what it needs; cycles are broken where they close."""
+        """Adds what of a group is to be configured, after what it needs; cycles end where they close."""
         stack: list[tuple[str, Iterator[Collection[str]]]] = [("", iter([group]))]
         entered: set[str] = set()
         while stack:
