@@ -62,6 +62,16 @@ def test_what_is_pre_depended_on_would_come_before_what_apt_unpacks_first(tmp_pa
     ]
 
 
+def test_of_what_satisfies_a_dependency_only_one_would_be_unpacked_before(tmp_path: Path) -> None:
+    debs = (
+        Deb("a", fields={"Depends": "api"}),
+        Deb("b"),
+        *(Deb(name, fields={"Provides": "api", "Depends": "b"}) for name in ("x", "y", "z")),
+    )
+    # As apt 2.6 has it, with PHP's interpreters.
+    assert batches(tmp_path, *debs)[0][0] == ["b", "z", "y", "x", "a"]
+
+
 def test_cycle_ends_when_nothing_else_is_left(tmp_path: Path) -> None:
     debs = (
         Deb("a", fields={"Depends": "b"}),

@@ -78,6 +78,17 @@ class PackageNames:
             if found:
                 yield found
 
+    def targets(self, name: str, key: str) -> Iterator[str]:
+        """All packages of the set that can satisfy a part of a relation, in apt's order.
+
+        Of those that provide a name, the one that its index has last comes first.
+        """
+        for group in self.by_name[name].relation(key):
+            for alternative in group:
+                if alternative.name in self.by_name:
+                    yield alternative.name
+                yield from sorted(self.providers.get(alternative.name, ()), reverse=True)
+
 
 def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Batch]:
     """The batches of an installation, as a bootstrap with apt has them.
@@ -97,7 +108,7 @@ def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Bat
     )
     # mmdebstrap names the files of all of them to one run of dpkg, in apt's order.
     found.append(Batch(essential, [package.name for package in essential], before, have))
-    found += _Runs(have, frozenset(seen)).made(_closure(have, _by_score(have, have.names), seen))
+    found += _Runs(have, frozenset(seen)).made(_closure(have, _by_score(have, have.names), seen, every=True))
     return [batch for batch in found if batch.unpack]
 
 
@@ -170,17 +181,22 @@ def _priority(package: Package) -> int:
     return _PRIORITIES.get(package.deb.fields.get("Priority", ""), 0)
 
 
-def _closure(have: PackageNames, roots: Sequence[str], seen: set[str]) -> list[Package]:
+def _closure(
+    have: PackageNames, roots: Sequence[str], seen: set[str], *, every: bool = False
+) -> list[Package]:
     """The roots in their order with what they need, a package after what it depends on, Pre-Depends first.
 
+    Of what satisfies a dependency it is the first; or every package, as apt unpacks all of these before.
     Cycles are broken where they close. Adds to `seen`, and leaves out what is there already.
     """
     order: list[Package] = []
 
     def needs(name: str) -> Iterator[str]:
         for key in ("Pre-Depends", "Depends"):
-            for group in have.needs(name, key):
-                yield group[0]
+            if every:
+                yield from have.targets(name, key)
+            else:
+                yield from (group[0] for group in have.needs(name, key))
 
     for root in roots:
         if root in seen:
