@@ -95,3 +95,34 @@ def test_a_shell_would_not_be_listed_under_both_its_names(call: str, left: str) 
     made = rooted(_TREE | {"etc/shells": "/bin/sh\n"})
     assert run(made, call.encode())[0] == 0
     assert made.root.text("etc/shells") == left
+
+
+def test_a_program_of_lsbs_names_would_be_passed_over() -> None:
+    names = (
+        *(
+            "0",
+            "_a-b",
+            "_x-dpkg-old",
+            "a-",
+            "a-b-dpkg-dist",
+            "a-b.c",
+            "a.b",
+            "a.b-c",
+            "a_b",
+            "A",
+            "a-B",
+            "-a",
+        ),
+        *(".a-b", "a-.b-c", "a-b.dpkg-new", "a-b.dpkg-x", "x-y.dpkg-old", "_a", "ab~"),
+    )
+    made = rooted({f"d/{name}": "" for name in names})
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            (Path(folder) / name).touch()
+        real = subprocess.run(
+            [*judge.argv("usr/bin/run-parts"), "--lsbsysinit", "--list", folder],
+            env=judge.locale(),
+            capture_output=True,
+            check=True,
+        ).stdout.replace(folder.encode(), b"/d")
+    assert run(made, b"run-parts --lsbsysinit --list /d") == (0, real, b"")

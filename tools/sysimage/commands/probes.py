@@ -204,10 +204,11 @@ def run_parts(call: Call) -> int:
         "--reverse",
         "--new-session",
     )
-    if "regex" in given or "umask" in given or "lsbsysinit" in given:
-        call.refuse("run-parts: the options --regex, --umask and --lsbsysinit are not modelled")
+    if "regex" in given or "umask" in given:
+        call.refuse("run-parts: the options --regex and --umask are not modelled")
     [folder] = given.operands
-    names = [name for name in call.files.names(call.path(folder)) if re.fullmatch(r"[a-zA-Z0-9_-]+", name)]
+    is_valid = _is_lsb_name if "lsbsysinit" in given else re.compile(r"[a-zA-Z0-9_-]+").fullmatch
+    names = [name for name in call.files.names(call.path(folder)) if is_valid(name)]
     status = 0
     for name in reversed(names) if "reverse" in given else names:
         path = f"{folder.rstrip('/')}/{name}"
@@ -224,6 +225,12 @@ def run_parts(call: Call) -> int:
         if status and "exit-on-error" in given:
             return 1
     return 1 if status else 0
+
+
+def _is_lsb_name(name: str) -> bool:
+    if re.fullmatch(r"_?([a-z0-9_.]+-)+[a-z0-9]+", name):
+        return not re.fullmatch(r"[a-z0-9-].*\.dpkg-(old|dist|new|tmp)", name)
+    return re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) is not None
 
 
 def py3versions(call: Call) -> int:
