@@ -113,3 +113,34 @@ def test_a_key_for_xrdp_would_stop_the_script_that_gives_it_to_its_user() -> Non
 def test_what_a_packages_program_does_otherwise_would_be_nothing(call: str) -> None:
     with pytest.raises(ToolError, match="not modelled"):
         run(rooted({}), call.encode())
+
+
+def test_a_compiler_would_not_be_found_by_distcc() -> None:
+    programs = ("gcc", "g++-14", "x86_64-linux-gnu-gcc-14", "clang-19", "clang-format-19", "cc")
+    made = rooted(
+        {
+            **{f"usr/bin/{name}": "" for name in programs},
+            "usr/lib/gcc/x86_64-linux-gnu/14": None,
+            "usr/lib/gcc/x86_64-linux-gnu/13": "-> 14",
+            "usr/bin/gcc-13": "",
+            "usr/lib/distcc/gone": "-> ../../bin/distcc",
+        }
+    )
+    for name in (*programs, "gcc-13"):
+        made.root.tree[f"usr/bin/{name}"].mode = 0o755
+    assert run(made, b"update-distcc-symlinks")[0] == 0
+    # Of distcc 3.4's program in Perl.
+    found = {path.rpartition("/")[2] for path in made.root.tree.children("usr/lib/distcc")}
+    assert found == {"gcc", "g++-14", "x86_64-linux-gnu-gcc-14", "clang-19", "cc"}
+    assert made.root.tree["usr/lib/distcc/cc"].target == "../../bin/distcc"
+
+
+def test_what_a_program_makes_in_the_guest_would_be_made_or_stop_a_package() -> None:
+    made = rooted({})
+    script = b"getcert list-cas -c certmaster; mono --aot=x /y; update-menus; sa-update --import /k"
+    assert run(made, script) == (0, b"", b"")
+    assert [left.kind for left in made.left] == ["keys", "cache", "compiled data", "compiled data"]
+    assert b"Architecture:  amd64" in run(made, b"mono --version")[1]
+    for script in (b"getcert request", b"mono x.exe"):
+        with pytest.raises(ToolError, match="not modelled"):
+            run(made, script)

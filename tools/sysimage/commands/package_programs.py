@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from tools.sysimage.commands import owners
 from tools.sysimage.commands.call import Call, Command
+from tools.sysimage.core.tree import Kind
 from tools.sysimage.effects.root import Root
 
 _ISCSI_NAME = "/etc/iscsi/initiatorname.iscsi"
@@ -103,13 +104,69 @@ def etckeeper(call: Call) -> int:
     return call.leave("machine")
 
 
+def getcert(call: Call) -> int:
+    """getcert(1) list-cas: certmonger, which it starts, makes an authority of the machine's own."""
+    if call.arguments[:1] != ["list-cas"]:
+        _refuse(call)
+    return call.leave("keys")
+
+
+def mono(call: Call) -> int:
+    """mono(1): --version says its architecture; what --aot compiles saves time alone."""
+    words = list(call.arguments)
+    if words == ["--version"]:
+        call.out(f"Mono JIT compiler\n\tArchitecture:  {call.root.architecture}\n")
+        return 0
+    if not words or not words[0].startswith("--aot"):
+        _refuse(call)
+    return call.leave("cache")
+
+
+_DISTCC = "/usr/lib/distcc"
+_CLANG = re.compile(r"(llvm-)?clang(\+\+)?(-[0-9.]+)?")
+
+
+def update_distcc_symlinks(call: Call) -> int:
+    """update-distcc-symlinks(1): a link for each compiler that is there."""
+    names = ["cc", "c++", "gcc", "g++", "c89-gcc", "c89-g++", "c99-gcc", "c99-g++", "nvcc"]
+    names += [name for name in _children(call, "/usr/bin") if _CLANG.fullmatch(name)]
+    for folder in ("/usr/lib/gcc", "/usr/lib/gcc-cross", "/usr/lib/x86_64-linux-gnu/gcc"):
+        for kind in _children(call, folder):
+            for version in _children(call, f"{folder}/{kind}"):
+                inode = call.files.find(f"{folder}/{kind}/{version}", follow=False)
+                if inode is not None and inode.kind is Kind.DIRECTORY:
+                    names += [f"{p}g{s}-{version}" for p in ("", f"{kind}-") for s in ("cc", "++")]
+            names += [f"{kind}-gcc", f"{kind}-g++"]
+    for name in _children(call, _DISTCC):
+        inode = call.files.find(f"{_DISTCC}/{name}", follow=False)
+        if inode is not None and inode.kind is Kind.SYMLINK and call.files.find(f"/usr/bin/{name}") is None:
+            call.files.unlink(f"{_DISTCC}/{name}")
+    for name in dict.fromkeys(names):
+        inode = call.files.find(f"/usr/bin/{name}")
+        there = call.files.find(f"{_DISTCC}/{name}", follow=False)
+        if inode is not None and inode.mode & 0o111 and there is None:
+            call.files.make_symlink("../../bin/distcc", f"{_DISTCC}/{name}")
+    return 0
+
+
+def _children(call: Call, folder: str) -> list[str]:
+    """The names in a folder, hidden ones left out, none if it is not there."""
+    inode = call.files.find(folder)
+    if inode is None or inode.kind is not Kind.DIRECTORY:
+        return []
+    return sorted(name for name in call.files.names(folder) if not name.startswith("."))
+
+
 COMMANDS: Mapping[str, Command] = {
     "acngtool": acngtool,
     "auditctl": auditctl,
     "etckeeper": etckeeper,
     "exim4": exim4,
+    "getcert": getcert,
     "icinga2": icinga2,
     "iscsi-iname": iscsi_iname,
+    **dict.fromkeys(("mono", "mono-sgen"), mono),
+    "update-distcc-symlinks": update_distcc_symlinks,
     **dict.fromkeys(("newaliases", "postalias", "postmap"), newaliases),
 }
 """This family's commands by name."""

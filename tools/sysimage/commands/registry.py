@@ -30,20 +30,21 @@ _NAMES = {
         "fmtutil-sys gdk-pixbuf-query-loaders ghc-pkg gio-querymodules glib-compile-schemas "
         "gpm_has_mouse_control grub-install grub-mkconfig grub-mkdevicemap grub-probe "
         "gtk-query-immodules-2.0 gtk-query-immodules-3.0 gtk-update-icon-cache "
-        "gtk4-update-icon-cache helpztags ipsec-newhostkey ispell-autobuildhash ispell-wrapper "
-        "java keytool ldconfig linux-run-hooks linux-update-symlinks localedef lsmod lvm "
-        "make-ssl-cert mandb mariadb-install-db mariadb-upgrade mdadm mkfontdir mkfontscale "
-        "mkinitramfs multipath mungekey munin-node-configure mysql_install_db mysql_upgrade "
-        "nsd-control-setup nvme openssl openvpn-keygen pg_createcluster pg_updatedicts py3clean "
+        "gtk4-update-icon-cache helpztags ipsec-newhostkey isnsd ispell-autobuildhash "
+        "ispell-wrapper java keytool ldconfig libgvc6-config-update linux-run-hooks "
+        "linux-update-symlinks localedef lsmod lvm make-ssl-cert mandb mariadb-install-db "
+        "mariadb-upgrade mdadm mkfontdir mkfontscale mkinitramfs multipath mungekey "
+        "munin-node-configure mysql_install_db mysql_upgrade nsd-control-setup nvme "
+        "openguides-setup-db openssl openvpn-keygen pg_createcluster pg_updatedicts py3clean "
         "py3compile pyclean pycompile pypy3clean pypy3compile pypycompile ras-mc-ctl rkhunter "
-        "rndc-confgen sensors-detect setupcon slapadd slapindex slappasswd slaptest smartctl "
-        "sqlite3 ssh-keygen systemd-machine-id-setup systemd-sysctl tl-paper tor-gencert "
-        "unbound-control-setup update-cracklib update-default-aspell update-default-ispell "
-        "update-default-wordlist update-desktop-database update-dictcommon-aspell "
-        "update-dictcommon-hunspell update-grub update-grub2 update-icon-caches update-initramfs "
-        "update-language update-mime-database update-openoffice-dicts update-pciids "
-        "update-secureboot-policy updmap updmap-sys updmap.pl usbguard uuidgen vgcfgbackup "
-        "xmlcatalog xrdp-keygen zpool"
+        "rndc-confgen sa-update saslpasswd2 sensors-detect setupcon slapadd slapindex slappasswd "
+        "slaptest smartctl sqlite3 ssh-keygen swipl systemd-machine-id-setup systemd-sysctl "
+        "tl-paper tor-gencert unbound-control-setup update-cracklib update-default-aspell "
+        "update-default-ispell update-default-wordlist update-desktop-database "
+        "update-dictcommon-aspell update-dictcommon-hunspell update-grub update-grub2 "
+        "update-icon-caches update-initramfs update-language update-menus update-mime-database "
+        "update-openoffice-dicts update-pciids update-secureboot-policy updmap updmap-sys "
+        "updmap.pl usbguard uuidgen vgcfgbackup xmlcatalog xrdp-keygen zpool"
     ),
     "catalogs": "update-catalog update-xmlcatalog",
     "clients": (
@@ -79,6 +80,7 @@ _NAMES = {
     "inetd": "update-inetd",
     "initscripts": "invoke-rc.d update-rc.d",
     "locales": "pam_getenv update-locale",
+    "mailcap": "update-mime",
     "maintscript_helper": "dpkg-maintscript-helper",
     "octal_dump": "od",
     "offline": (
@@ -87,8 +89,12 @@ _NAMES = {
         "pidof pkill restorecon rmmod runlevel selinuxenabled setfont sysctl systemd-detect-virt "
         "systemd-escape systemd-hwdb systemd-notify telinit timedatectl udevadm"
     ),
-    "package_programs": "acngtool auditctl etckeeper exim4 icinga2 iscsi-iname newaliases postalias postmap",
+    "package_programs": (
+        "acngtool auditctl etckeeper exim4 getcert icinga2 iscsi-iname mono mono-sgen newaliases "
+        "postalias postmap update-distcc-symlinks"
+    ),
     "pam_auth_update": "pam-auth-update",
+    "perl_sax": "update-perl-sax-parsers",
     "probes": (
         "apache2 chronyd findmnt fuser ghc linux-version locale lsof named-checkconf perl "
         "pg_checksystem pg_lsclusters proftpd py3versions py3versions.py python3 python3.10 "
