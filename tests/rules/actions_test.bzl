@@ -74,6 +74,10 @@ def actions_test_suite(name):
         "ModuleLayer": ("//tests/kernel/kernel_module:tiny_layer", ["tiny_layer.tar"]),
         "PackageFacts": ("//system_image:vanilla_facts", ["vanilla_facts.vanilla.packages.json"]),
         "Program": ("//system_image/tools:xz", ["xz"]),
+        "Provenance": (
+            "//system_image:vanilla_provenance",
+            ["vanilla_provenance.endorsement.json", "vanilla_provenance.intoto.json"],
+        ),
         "ReferenceValues": (
             "//system_image:vanilla_reference_values",
             [
@@ -82,9 +86,6 @@ def actions_test_suite(name):
                 "vanilla_reference_values.oak.textproto",
                 "vanilla_reference_values.rvps.json",
             ],
-        "Provenance": (
-            "//system_image:vanilla_provenance",
-            ["vanilla_provenance.endorsement.json", "vanilla_provenance.intoto.json"],
         ),
         "Report": ("//system_image:vanilla_report", ["vanilla_report.html"]),
         "Rootfs": ("//system_image:built_vanilla_rootfs", ["built_vanilla_rootfs.effects.json", "built_vanilla_rootfs.mtree", "built_vanilla_rootfs.tar"]),
