@@ -77,6 +77,7 @@ FACTS = attr.label(
     providers = [ImageFactsInfo],
 )
 
+# buildifier: disable=unnamed-macro
 def facts_of(image):
     """The label of what is known of an image, by the name that `system_image` gives it.
 
