@@ -96,6 +96,7 @@ def actions_test_suite(name):
             ["include", "libexec"] + 2 * ["x86_64-linux-gnu"] + SYSROOT_PROGRAMS,
         ),
         "SysrootTar": ("//system_image:sysroot", ["sysroot.tar"]),
+        "Vex": ("//tests/evidence:statements", ["statements.vex.json"]),
     }
     for stage, (target, outputs) in cases.items():
         _action_test(

@@ -20,12 +20,14 @@ from tools.sysimage.core import json_manifest
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.evidence import dsse
+from tools.sysimage.publish.registry import Oras, Reference, in_runfiles
 
 _TYPES = {
     ".spdx.json": "https://spdx.dev/Document",
     ".cdx.json": "https://cyclonedx.org/bom",
     ".spdx3.json": "https://spdx.dev/Document/v3",
 }
+_SIGNATURE = "application/vnd.system-image.v1.signature"
 _STATEMENTS = (".intoto.json", ".endorsement.json")
 
 
@@ -56,6 +58,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--subject", help="HOST/PATH@sha256:… of the pushed image: attach what is signed to it"
     )
+    parser.add_argument("--plain-http", action="store_true", help="the registry has no TLS")
     options = parser.parse_args(argv)
     if bool(options.key) == bool(options.command):
         parser.error("give either --key or --command")
@@ -67,7 +70,8 @@ def main(argv: Sequence[str]) -> int:
     for path in written:
         print(path)
     if options.subject:
-        attach(settings, options.runfiles, options.subject, written)
+        client = Oras(in_runfiles(settings.oras, options.runfiles), options.plain_http)
+        attach(client, options.subject, written)
     return 0
 
 
@@ -135,28 +139,18 @@ def statement(path: Path, image: str, digest: str) -> bytes:
     return b""
 
 
-def attach(settings: SignInput, runfiles: Path, subject: str, files: Sequence[Path]) -> None:
-    """Pushes what was signed to a registry, as referrers of the image (image-spec 1.1)."""
+def attach(oras: Oras, subject: str, files: Sequence[Path]) -> None:
+    """Pushes what was signed to a registry, as referrers of the image (image-spec 1.1). Raises ToolError."""
+    reference = Reference.parse(subject)
     for path in files:
-        kind = "application/vnd.dev.cosign.simplesigning.v1+json"
-        kind = dsse.IN_TOTO if path.name.endswith(".dsse.json") else kind
-        argv = [*in_runfiles(settings.oras, runfiles), "attach", "--disable-path-validation"]
-        if subject.startswith(("localhost:", "127.0.0.1:")):
-            argv.append("--plain-http")
-        argv += ["--artifact-type", kind, subject, f"{path.name}:{kind}"]
-        _output(argv, None, "oras", cwd=path.parent)
+        oras.attach(reference, path, dsse.IN_TOTO if path.name.endswith(".dsse.json") else _SIGNATURE)
 
 
-def in_runfiles(argv: Sequence[str], runfiles: Path) -> list[str]:
-    """The command of a locked program, whose paths begin with {runfiles}."""
-    return [word.replace("{runfiles}", str(runfiles.absolute())) for word in argv]
-
-
-def _output(argv: Sequence[str], data: bytes | None, what: str, cwd: Path | None = None) -> bytes:
+def _output(argv: Sequence[str], data: bytes | None, what: str) -> bytes:
     environment: Mapping[str, str] = {"HOME": "/nonexistent", **os.environ}
     if not shutil.which(argv[0]):
         raise ToolError(f"{what}: {argv[0]} is not there; correct the command")
-    result = subprocess.run(argv, input=data, capture_output=True, check=False, env=environment, cwd=cwd)
+    result = subprocess.run(argv, input=data, capture_output=True, check=False, env=environment)
     if result.returncode or (data is not None and not result.stdout):
         said = result.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it says nothing"]
         raise ToolError(f"{what}: can't sign ({said[0]}); check the key, and COSIGN_PASSWORD if it has one")

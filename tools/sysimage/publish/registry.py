@@ -233,6 +233,17 @@ class Oras:
         )
         return _json(said, reference)
 
+    def attach(self, reference: Reference, file: Path, media_type: str) -> None:
+        """Pushes a file as an artifact of this type that refers to `reference`. Raises ToolError."""
+        what = f"{file.name} can't be attached to {reference}"
+        fixed = ("attach", "--no-tty", "--disable-path-validation", "--artifact-type", media_type)
+        options = self._options(reference.repository)
+        send(
+            [*self.argv, *fixed, *options, str(reference), f"{file}:{media_type}"],
+            what,
+            reference.repository.host,
+        )
+
     def copy(self, layout: Path, reference: Reference, tags: Sequence[str]) -> None:
         """Pushes a manifest of an image layout with its referrers, and tags it. Raises ToolError."""
         what = f"{reference} can't be pushed"
