@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -178,6 +179,51 @@ def test_options_of_the_program_take_the_place_of_the_target_s(
         "firmware": fields["firmware"] | {"tdx": str(tmp_path / "tpm")},
     }
     assert json.loads(capsys.readouterr().out) == _measure(tmp_path, wanted)
+
+
+UKI = {
+    ".osrel": b"ID=debian",
+    ".cmdline": b"quiet",
+    ".initrd": b"initramfs" * 60,
+    ".linux": KERNEL,
+    ".uname": b"6.12",
+    ".sbat": b"sbat",
+    ".pcrsig": b"{}",
+}
+# Whatever changes: the UKI itself.
+_FILE = [r"APPLICATION UKI sha", r"pcrs 4 sha", r"(direct|esp) rtmr1$"]
+_INITRAMFS = [r"Linux initrd sha", r"pcrs 9 sha", r"(direct|esp) rtmr2$"]
+_SECTIONS = [r"pcrs 11 sha", r"(direct|esp) rtmr2$"]
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (".osrel", [r"section \.osrel sha", *_SECTIONS, *_INITRAMFS]),
+        (".cmdline", [r"section \.cmdline sha", *_SECTIONS, r"LoadOptions sha", r"pcrs 9 sha"]),
+        (".initrd", [r"section \.initrd sha", *_SECTIONS, *_INITRAMFS]),
+        (".linux", [r"section \.linux sha", *_SECTIONS, r"kernel in the UKI sha"]),
+        (".uname", [r"section \.uname sha", *_SECTIONS]),
+        (".sbat", [r"section \.sbat sha", *_SECTIONS]),
+        # It signs what PCR 11 will be, so that it can't be in it.
+        (".pcrsig", _INITRAMFS),
+    ],
+)
+def test_a_changed_section_of_a_uki_moves_what_it_must_and_nothing_else(
+    tmp_path: Path, section: str, expected: list[str]
+) -> None:
+    found = []
+    for name, sections in (("a", UKI), ("b", UKI | {section: _flip(UKI[section], len(UKI[section]) // 2)})):
+        fields = _inputs(tmp_path / name, uki=firmwares.program(sections))
+        alone = {"kernel": None, "initrd": None, "image": None, "cmdline": []}
+        measured = _measure(tmp_path / name, fields | alone | {"uki": str(tmp_path / name / "uki")})
+        found.append({name: value.value for name, value in values(measured)})
+    was, now = found
+    assert was.keys() == now.keys()
+    moved = {name for name in was if was[name] != now[name]}
+    assert moved == {name for name in was if any(re.search(part, name) for part in (*_FILE, *expected))}
+    for part in (*_FILE, *expected):
+        assert {"direct", "esp"} == {name.split()[2] for name in moved if re.search(part, name)}
 
 
 def test_every_value_has_a_name_of_its_own_and_known_inputs(tmp_path: Path) -> None:
