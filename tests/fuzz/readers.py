@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fuzz.seeds import CONTROL, INJECT, LEDGER, ROOTFS, SHA, TOML, UNITS
-from tests.testing import elfs, modules
+from tests.testing import elfs, firmwares, modules
 from tests.testing.debs import Deb, File, Folder, Hard, Link
 from tests.testing.roots import make
 from tests.testing.tars import entry, hardlink, symlink, tar
@@ -23,11 +23,13 @@ from tools.sysimage.core.patterns import PathSelection
 from tools.sysimage.core.tree import Tree, file
 from tools.sysimage.debian import dpkg, installed, lock_shape, trigger_lines
 from tools.sysimage.effects import accounts, ledger_entries, tmpfiles
-from tools.sysimage.formats import blob, control_file, deb822, elf, kmod, layer, oci_layout
+from tools.sysimage.formats import blob, control_file, deb822, elf, kmod, layer, oci_layout, pe
 from tools.sysimage.formats import tar as sysimage_tar
 from tools.sysimage.image import base_index, compress, inject
 from tools.sysimage.image.codec import CODECS, CompressionCommand
 from tools.sysimage.lock import manifest
+from tools.sysimage.measure import firmware_image, oak, tdx, tpm
+from tools.sysimage.measure.snp import SnpGuest, SnpLaunch
 from tools.sysimage.rootfs import rootfs
 from tools.sysimage.systemd import unit_programs, units
 
@@ -170,6 +172,20 @@ def _module(data: bytes, folder: Path) -> None:
     kmod.parse(kmod.unpacked(data, f"x.ko{suffix}"), "x")
 
 
+def _firmware(data: bytes, folder: Path) -> None:
+    firmware = firmware_image.parse(data, "x")
+    if firmware.tdvf:
+        tdx.mrtd(firmware)
+    if firmware.sev:
+        SnpLaunch(firmware).digest(SnpGuest("EPYC-Milan", 2, 1))
+    tpm.load_options(firmware, "quiet", initrd=True)
+
+
+def _uki(data: bytes, folder: Path) -> None:
+    firmware = firmware_image.parse(firmwares.firmware(), "x")
+    tpm.unified_boot(firmware, pe.parse(data, "x"), "x", disk=True)
+
+
 def _index(data: bytes, folder: Path) -> None:
     flat, packed = _base(folder)
     path = folder / "index"
@@ -287,6 +303,8 @@ def _index_seed() -> bytes:
         return (Path(folder) / "known").read_bytes()
 
 
+_KERNEL = firmwares.program({".text": b"kernel" * 99}, setup=True)
+
 READERS: Mapping[str, Reader] = {
     "deb": Reader((_DEB.build(), _plain(_DEB.build())), _deb),
     "control file": Reader((CONTROL,), _control),
@@ -335,6 +353,9 @@ READERS: Mapping[str, Reader] = {
         ),
         _module,
     ),
+    "firmware": Reader((firmwares.firmware(), firmwares.firmware(firmwares.LAST)), _firmware),
+    "bzImage": Reader((_KERNEL,), lambda data, _: oak.measure(data, "x")),
+    "uki": Reader((firmwares.program({".cmdline": b"a", ".initrd": b"b", ".linux": _KERNEL}),), _uki),
     "base index": Reader((_index_seed(),), _index),
     "dpkg status": Reader(
         (

@@ -31,6 +31,7 @@ def test_a_firmware_is_taken_as_it_is_and_described(tmp_path: Path) -> None:
         "sev-snp-kernel-hashes": True,
         "tdx": True,
         "direct-boot": True,
+        "measured-boot": True,
     }
     assert found["direct_boot"] == "initrd=initrd CMDLINE"
     assert found["sev"]["hashes_address"] == "0x810c00"
@@ -55,7 +56,8 @@ def test_older_drivers_put_the_word_for_the_initramfs_last(tmp_path: Path) -> No
         # The section is there, but nothing says where the hashes go: OVMF without its driver for them.
         (firmwares.firmware(hashes=0), "sev-snp-kernel-hashes"),
         (firmwares.firmware(tdvf=()), "tdx"),
-        (firmwares.firmware(b"drivers"), "direct-boot"),
+        (firmwares.firmware(firmwares.MEASURES), "direct-boot"),
+        (firmwares.firmware(b" initrd=initrd\0"), "measured-boot"),
     ],
 )
 def test_what_is_required_and_missing_is_named_with_a_firmware_that_has_it(

@@ -125,6 +125,11 @@ _MATRIX: dict[str, tuple[dict[str, bytes], dict[str, Any], list[str]]] = {
         ["tdx boots direct rtmr2", "tdx boots direct events rtmr2 EV_EVENT_TAG LOADED_IMAGE"],
     ),
     "firmware with a TPM": ({"tpm": _flip(FIRMWARE, 0x9000)}, {}, []),
+    "Secure Boot of the firmware with a TPM": (
+        {"tpm": firmwares.firmware(firmwares.FIRST + firmwares.SECURE_BOOT)},
+        {},
+        ["tpm boots direct pcrs 7", "register=7 EV_EFI_VARIABLE_DRIVER_CONFIG variable SecureBoot"],
+    ),
     "driver of the firmware with a TPM": (
         {"tpm": firmwares.firmware(firmwares.LAST)},
         {},
@@ -215,7 +220,7 @@ def test_a_changed_section_of_a_uki_moves_what_it_must_and_nothing_else(
     found = []
     for name, sections in (("a", UKI), ("b", UKI | {section: _flip(UKI[section], len(UKI[section]) // 2)})):
         fields = _inputs(tmp_path / name, uki=firmwares.program(sections))
-        alone = {"kernel": None, "initrd": None, "image": None, "cmdline": []}
+        alone: dict[str, Any] = {"kernel": None, "initrd": None, "image": None, "cmdline": []}
         measured = _measure(tmp_path / name, fields | alone | {"uki": str(tmp_path / name / "uki")})
         found.append({name: value.value for name, value in values(measured)})
     was, now = found
@@ -295,7 +300,9 @@ def test_what_can_not_be_measured_is_refused(tmp_path: Path, change: dict[str, A
         ("sev-snp", b"", "sev-snp: is no firmware"),
         ("sev-snp", os.urandom(65536), "sev-snp: is no firmware"),
         ("tdx", bytes(4096), "tdx: is no firmware"),
-        ("tpm", firmwares.firmware(b"nothing"), "tpm: has no driver that boots a kernel directly"),
+        ("tpm", firmwares.firmware(firmwares.MEASURES), "tpm: has no driver that boots a kernel directly"),
+        ("tpm", firmwares.firmware(b" initrd=initrd\0"), "tpm: has no driver that measures a boot"),
+        ("tdx", firmwares.firmware(b" initrd=initrd\0"), "tdx: has no driver that measures a boot"),
         ("sev-snp", firmwares.firmware(sev=((0x1000, 0x1001, 1),)), "sev-snp: its metadata is damaged"),
         ("sev-snp", firmwares.firmware(sev=((0x1000, 0x1000, 1),)), "sev-snp: has no SNP_KERNEL_HASHES"),
         (

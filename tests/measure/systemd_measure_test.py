@@ -11,9 +11,10 @@ from tests.testing import firmwares
 from tests.testing.programs import argv
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.formats import pe
-from tools.sysimage.measure import stub, tpm
+from tools.sysimage.measure import firmware_image, stub, tpm
 
 FOLDER = Path(os.environ["SYSTEMD_MEASURE"])
+FIRMWARE = firmware_image.parse(firmwares.firmware(), "x")
 KERNEL = firmwares.program({".text": b"kernel" * 200})
 SECTIONS = {
     ".linux": KERNEL,
@@ -43,7 +44,7 @@ def _theirs(folder: Path, sections: dict[str, bytes]) -> dict[str, str]:
 
 def _ours(sections: dict[str, bytes]) -> dict[str, str]:
     uki = pe.parse(firmwares.program(sections), "uki")
-    events = tpm.unified_boot(uki, "uki", disk=False)
+    events = tpm.unified_boot(FIRMWARE, uki, "uki", disk=False)
     return {bank: tpm.pcr(events, 11, bank).hex() for bank in tpm.BANKS}
 
 

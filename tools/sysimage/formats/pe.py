@@ -16,7 +16,7 @@ _DIRECTORIES = {_PLUS: 112, _PLAIN: 96}  # offset of the data directories in it
 _CHECKSUM, _HEADERS = 64, 60  # offsets of CheckSum and SizeOfHeaders in it
 _CERTIFICATES = 4  # number of the data directory of signatures; its address is an offset in the file
 _SECTION = struct.Struct("<8sIIII16x")
-_LARGEST = 1 << 30  # bytes of a section in memory
+_ZEROS = 64 << 20  # bytes of a section that are in memory alone
 _MOST = 96  # sections; the loader of Windows takes no more
 
 
@@ -112,7 +112,7 @@ def _parse(data: bytes) -> PeFile:
 def _section(data: bytes, at: int) -> PeSection:
     raw, virtual_size, _, size, offset = _SECTION.unpack_from(data, at)
     name = raw.rstrip(b"\0").decode("ascii")
-    if virtual_size > _LARGEST:
+    if virtual_size > size + _ZEROS:
         raise ValueError(f"its section {name} takes {virtual_size} bytes of memory")
     if size and offset + size > len(data):
         raise ValueError(f"its section {name} ends after the file")

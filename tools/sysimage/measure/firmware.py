@@ -83,6 +83,7 @@ def features(firmware: FirmwareImage) -> dict[str, bool]:
         "sev-snp-kernel-hashes": firmware.kernel_hashes,
         "tdx": bool(firmware.tdvf),
         "direct-boot": firmware.initrd_first is not None,
+        "measured-boot": firmware.measures,
     }
 
 

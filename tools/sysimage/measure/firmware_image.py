@@ -18,7 +18,7 @@ from tools.sysimage.core.errors import ToolError
 PAGE = 4096  # bytes
 FOUR_GIB = 1 << 32
 LARGEST = 64 << 20  # bytes; AAVMF is padded to so many
-_MEMORY = 512 << 20  # bytes that metadata may have added to a guest; OVMF's is 4 MiB
+_MEMORY = 64 << 20  # bytes that metadata may have added to a guest; OVMF's is 4 MiB
 
 _FOOTER = uuid.UUID("96b582de-1fb2-45f7-baea-a366c55a082d")
 _FOOTER_AT = 32  # bytes from the end
@@ -28,7 +28,7 @@ _SEV_RESET = uuid.UUID("00f771de-1a7e-4fcb-890e-68c77e2fb44e")
 _TDX_METADATA = uuid.UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
 _LZMA = uuid.UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf")
 _VOLUME = b"_FVH"  # at 40 in each firmware volume
-_UNPACKED = 256 << 20  # bytes of drivers
+_UNPACKED = 64 << 20  # bytes of drivers; OVMF's are 16 MiB
 _ENTRY = struct.Struct("<H16s")
 _HEADER = struct.Struct("<4sIII")
 _SEV_SECTION = struct.Struct("<III")
@@ -78,22 +78,33 @@ class FirmwareImage:
         """Whether it measures kernel, initramfs and command line of a direct boot, under SEV-SNP."""
         return bool(self.hashes_address) and any(section.kind == KERNEL_HASHES for section in self.sev)
 
-    @functools.cached_property
+    @property
     def initrd_first(self) -> bool | None:
         """Whether `initrd=initrd` comes before the command line, not after it; None if it has no direct boot.
 
         It does so since edk2-stable202508 (OvmfPkg/Library/GenericQemuLoadImageLib).
         """
-        drivers = self.drivers()
-        first, last = b"initrd=initrd \0" in drivers, b" initrd=initrd\0" in drivers
+        first, last = b"initrd=initrd \0" in self.drivers, b" initrd=initrd\0" in self.drivers
         return first if first != last else None
 
+    @property
+    def measures(self) -> bool:
+        """Whether it measures a boot, into a TPM or a TD's registers."""
+        return b"Calling EFI Application from Boot Option\0" in self.drivers
+
+    @property
+    def secure_boot(self) -> bool:
+        """Whether it can enforce signatures. Without keys, it has a variable that says that it doesn't."""
+        return "SecureBootEnable\0".encode("utf-16-le") in self.drivers
+
+    @functools.cached_property
     def drivers(self) -> bytes:
-        """The firmware volumes that are unpacked at boot. Raises ToolError if they can't be."""
+        """The firmware volumes that are unpacked at boot; b"" if there are none."""
         found = bytearray()
         for packed in _lzma_sections(self.data):
             try:
-                found += lzma.LZMADecompressor(format=lzma.FORMAT_ALONE).decompress(packed, _UNPACKED)
+                unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_ALONE, memlimit=_UNPACKED)
+                found += unpacker.decompress(packed, _UNPACKED - len(found))
             except lzma.LZMAError:
                 continue  # the GUID, in the code that looks for it
         return bytes(found)
@@ -171,26 +182,30 @@ def _sections(
 
 
 def _sev(data: bytes, table: Mapping[uuid.UUID, bytes]) -> Iterator[SevSection]:
+    total = 0
     for values in _sections(data, table.get(_SEV_METADATA), b"ASEV", _SEV_SECTION):
         section = SevSection(*values)
-        _check(section.address, section.size)
+        total = _total(total, section.address, section.size)
         if section.kind == KERNEL_HASHES and section.size != PAGE:
             raise ValueError(f"the section for hashes has {section.size} bytes")
         yield section
 
 
 def _tdvf(data: bytes, table: Mapping[uuid.UUID, bytes]) -> Iterator[TdvfSection]:
+    total = 0
     for values in _sections(data, table.get(_TDX_METADATA), b"TDVF", _TDX_SECTION):
         section = TdvfSection(*values)
-        _check(section.address, section.size)
+        total = _total(total, section.address, section.size)
         if section.raw_size > section.size:
             raise ValueError(f"the section at {section.address:#x} has {section.raw_size} bytes of content")
         yield section
 
 
-def _check(address: int, size: int) -> None:
-    if address % PAGE or size % PAGE or size > _MEMORY or address + size > FOUR_GIB:
+def _total(total: int, address: int, size: int) -> int:
+    """How much memory the sections take with this one. Raises ValueError for a section that can't be."""
+    if address % PAGE or size % PAGE or total + size > _MEMORY or address + size > FOUR_GIB:
         raise ValueError(f"a section is at {address:#x}, with {size} bytes")
+    return total + size
 
 
 def _lzma_sections(data: bytes) -> Iterator[bytes]:

@@ -227,7 +227,10 @@ class Measured:
             events = tpm.direct_boot(firmware, self.pe, self.initrd, self.cmdline)
             return {"direct": _named(events, technology)}
         where = str(self.given.uki)
-        return {name: tpm.unified_boot(self.pe, where, disk=name == "esp") for name in ("direct", "esp")}
+        return {
+            name: _named(tpm.unified_boot(firmware, self.pe, where, disk=name == "esp"), technology)
+            for name in ("direct", "esp")
+        }
 
     def _snp(self, firmware: FirmwareImage) -> dict[str, Any]:
         of = ["firmware:sev-snp"]

@@ -90,7 +90,7 @@ def direct_boot(firmware: FirmwareImage, kernel: PeFile, initrd: bytes | None, c
     """
     options = load_options(firmware, cmdline, initrd is not None)
     return [
-        *_firmware_start(),
+        *_firmware_start(firmware),
         _program("kernel", kernel, "kernel"),
         *_ready_to_boot(),
         *_linux(options, ("cmdline", "firmware"), initrd, ("initrd",)),
@@ -111,7 +111,7 @@ def load_options(firmware: FirmwareImage, cmdline: str, initrd: bool) -> bytes:
     return f"{words}\0".encode("utf-16-le") if words else b""
 
 
-def unified_boot(uki: PeFile, where: str, *, disk: bool) -> list[Event]:
+def unified_boot(firmware: FirmwareImage, uki: PeFile, where: str, *, disk: bool) -> list[Event]:
     """The events of a unified kernel image: of `-kernel`, or of \\EFI\\BOOT on a disk without partitions.
 
     Raises ToolError if it is none, or the kernel in it is not a PE file.
@@ -122,7 +122,7 @@ def unified_boot(uki: PeFile, where: str, *, disk: bool) -> list[Event]:
     options = stub.command_line(found, where)
     initrd = stub.initramfs(found)
     return [
-        *_firmware_start(),
+        *_firmware_start(firmware),
         *(() if disk else (program,)),
         *_ready_to_boot(),
         *((program,) if disk else ()),
@@ -133,11 +133,16 @@ def unified_boot(uki: PeFile, where: str, *, disk: bool) -> list[Event]:
     ]
 
 
-def _firmware_start() -> Iterator[Event]:
-    """PCR 7 of a firmware without keys, whose Secure Boot is off: UEFI_VARIABLE_DATA without a value."""
+def _firmware_start(firmware: FirmwareImage) -> Iterator[Event]:
+    """PCR 7 of a firmware without keys, whose Secure Boot is off: UEFI_VARIABLE_DATA."""
+    if not firmware.measures:
+        raise ToolError(
+            f"{firmware.where}: has no driver that measures a boot; take OVMF, or AAVMF_CODE.secboot.fd"
+        )
     for name, vendor in _SECURE_BOOT.items():
-        data = vendor.bytes_le + struct.pack("<QQ", len(name), 0) + name.encode("utf-16-le")
-        yield _event(7, "EV_EFI_VARIABLE_DRIVER_CONFIG", f"{name}, which is not set", data)
+        value = b"\0" if name == "SecureBoot" and firmware.secure_boot else b""
+        data = vendor.bytes_le + struct.pack("<QQ", len(name), len(value)) + name.encode("utf-16-le") + value
+        yield _event(7, "EV_EFI_VARIABLE_DRIVER_CONFIG", f"variable {name}", data, "firmware")
     yield _separator(7)
 
 
