@@ -25,9 +25,9 @@ def _stub(folder: Path) -> bytes:
     return tree["usr/lib/systemd/boot/efi/linuxx64.efi.stub"].read()
 
 
-def _foretold(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
+def _foretold(folder: Path, fields: dict[str, Any], firmware: Path = FIRMWARE) -> dict[str, Any]:
     manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps({"cmdline": [], "firmware": {"tpm": str(FIRMWARE)}} | fields))
+    manifest.write_text(json.dumps({"cmdline": [], "firmware": {"tpm": str(firmware)}} | fields))
     assert measurements.main(["--manifest", str(manifest), "--output", str(folder / "measured")]) == 0
     return dict(json.loads((folder / "measured").read_bytes()))["tpm"]["boots"]
 
@@ -57,6 +57,16 @@ def test_direct_boot(tmp_path: Path, cmdline: str) -> None:
     foretold = _foretold(tmp_path, fields)
     options = ["-kernel", str(KERNEL), "-initrd", str(initrd), "-append", cmdline]
     _compare(foretold["direct"], guests.boot(options, FIRMWARE))
+
+
+def test_firmware_with_secure_boot_that_is_off(tmp_path: Path) -> None:
+    code, variables = Path(os.environ["SECBOOT"]), Path(os.environ["VARIABLES"])
+    initrd = tmp_path / "initrd"
+    initrd.write_bytes(guests.initramfs(STAGE1))
+    fields = {"kernel": str(KERNEL), "initrd": str(initrd), "cmdline": ["quiet"]}
+    foretold = _foretold(tmp_path, fields, code)
+    options = ["-kernel", str(KERNEL), "-initrd", str(initrd), "-append", "quiet"]
+    _compare(foretold["direct"], guests.boot(options, code, variables))
 
 
 @pytest.mark.parametrize("how", ["direct", "esp"])

@@ -78,12 +78,16 @@ def initramfs(stage1: Path) -> bytes:
     return stage1.read_bytes() + stream.getvalue()
 
 
-def boot(options: Sequence[str], firmware: Path) -> Told:
-    """Boots a machine with these options of QEMU's, and asks it."""
+def boot(options: Sequence[str], firmware: Path, variables: Path | None = None) -> Told:
+    """Boots a machine with these options of QEMU's, and asks it.
+
+    `firmware` is the whole of it, or the code, to which the variables belong, for a machine with SMM.
+    """
     # Paths of sockets are short.
     with tempfile.TemporaryDirectory(prefix="tpm", dir="/tmp") as name:
         folder = Path(name)
-        shutil.copyfile(firmware, folder / "flash")
+        for unit, path in enumerate((firmware, variables) if variables else (firmware,)):
+            shutil.copyfile(path, folder / f"flash{unit}")
         (folder / "state").mkdir()
         tpm = argv(Path(os.environ["SWTPM"]))
         tpm[tpm.index("--library-path") + 1] += f":{os.environ['SWTPM']}/share"
@@ -105,11 +109,15 @@ def boot(options: Sequence[str], firmware: Path) -> Told:
 
 def _run(options: Sequence[str], folder: Path) -> None:
     qemu = Path(os.environ["QEMU"])
+    flash = ["-machine", "q35"]
+    for unit, path in enumerate(sorted(folder.glob("flash*"))):
+        flash += ["-drive", f"if=pflash,format=raw,unit={unit},file={path}"]
+        if unit:
+            flash += ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"]
     command = [
         *(*argv(qemu), "-L", str(qemu / "share"), "-nodefaults", "-no-user-config", "-display", "none"),
-        *("-accel", "tcg", "-machine", "q35", "-cpu", "max", "-m", "512", "-no-reboot"),
-        *("-serial", f"file:{folder}/console"),
-        *("-drive", f"if=pflash,format=raw,unit=0,file={folder}/flash"),
+        *("-accel", "tcg", "-cpu", "max", "-m", "512", "-no-reboot", "-serial", f"file:{folder}/console"),
+        *flash,
         *("-chardev", f"socket,id=tpm,path={folder}/tpm"),
         *("-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm"),
         *options,
