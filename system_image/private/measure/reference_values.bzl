@@ -1,6 +1,6 @@
 """Stage reference_values: measurements in the forms that verifiers read."""
 
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load("//system_image/providers:measurements_info.bzl", "MeasurementsInfo")
 
 # Form → how the name of its file ends.
@@ -23,7 +23,7 @@ def _reference_values_impl(ctx):
         args.add("--form", outputs[-1], format = form + "=%s")
     ctx.actions.run(
         executable = ctx.executable._reference_values,
-        arguments = [args],
+        arguments = [target_args(ctx), args],
         inputs = [measurements],
         outputs = outputs,
         mnemonic = "SystemImageReferenceValues",
