@@ -70,6 +70,18 @@ def test_versions_that_name_cves_or_are_for_a_security_suite_are_fixes() -> None
     )
 
 
+def test_what_is_linked_into_a_package_is_read_from_both_fields_once() -> None:
+    fields = {
+        "Built-Using": "golang-1.24 (= 1.24.4-1), glibc (= 2.41-12)",
+        "Static-Built-Using": "golang-1.24 (= 1.24.4-1),\n rust-x (= 1:2~rc1+ds-3)",
+    }
+    assert package_facts.built_using(fields) == (
+        "glibc 2.41-12",
+        "golang-1.24 1.24.4-1",
+        "rust-x 1:2~rc1+ds-3",
+    )
+
+
 def test_a_package_whose_documentation_is_another_s_has_that_one_s_licence(tmp_path: Path) -> None:
     debs = [
         Deb(

@@ -90,6 +90,7 @@ DEBS: dict[str, dict[str, Any]] = {
         "licence": "GPL-3.0-or-later AND LicenseRef-permissive",
         "sha256": "b" * 64,
         "size": 1000,
+        "built_using": ["golang-x 1.2-3"],
         "paths": ["usr/bin/bash", "bin/rbash"],
         "security": [{"version": "5.2-1", "suite": "unstable", "cves": ["CVE-2026-1234"]}],
     }

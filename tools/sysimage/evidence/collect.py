@@ -95,6 +95,7 @@ class Known:
                 section=deb["section"],
                 description=deb["description"],
                 licence=deb["licence"],
+                built_using=tuple(deb.get("built_using", ())),
                 security=tuple(deb["security"]),
             )
         return package

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from tools.sysimage.evidence.facts import Facts, Image, Node, Package
 
 TOOL = "rules_system_image"
+DEBIAN = "Debian"  # who supplies source packages, of which no maintainer is known here
 _REF = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
 
@@ -46,6 +47,16 @@ class Sbom:
                 files.setdefault(node.label, []).append((path, node))
         for label, found in sorted(files.items()):
             yield "Built-" + plain(label), label, found
+
+    def linked(self) -> dict[str, tuple[str, str, list[str]]]:
+        """What is linked into packages: an identifier → source package, version, those that it is in."""
+        found: dict[str, tuple[str, str, list[str]]] = {}
+        for package in self.facts.packages:
+            for used in package.built_using:
+                source, _, version = used.partition(" ")
+                name = f"Source-{plain(source)}-{plain(version)}"
+                found.setdefault(name, (source, version, []))[2].append(identifier(package))
+        return dict(sorted(found.items()))
 
     def rest(self) -> list[tuple[str, Node]]:
         """Files that neither a package nor a target has: those that the installation made."""
@@ -99,6 +110,12 @@ def summary(files: Iterable[tuple[str, Node]]) -> str:
         return found[0][1].sha256
     lines = "".join(f"{node.sha256}  {path}\n" for path, node in found)
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def source_purl(source: str, version: str, codename: str) -> str:
+    """The package URL of a source package."""
+    distribution = f"&distro={_quoted(codename)}" if codename else ""
+    return f"pkg:deb/debian/{_quoted(source)}@{_quoted(version)}?arch=source{distribution}"
 
 
 def references(expressions: Iterable[str]) -> dict[str, str]:

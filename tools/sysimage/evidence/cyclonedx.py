@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from tools.sysimage.evidence.components import TOOL, Sbom, name_of, person, purl
+from tools.sysimage.evidence.components import DEBIAN, TOOL, Sbom, name_of, person, purl, source_purl
 from tools.sysimage.evidence.facts import Node, Package
 
 type Json = dict[str, Any]
@@ -27,6 +27,10 @@ def document(sbom: Sbom) -> Json:
     dependencies = {"Image": [], **sbom.dependencies()}
     components = [_package(sbom, name, package, files) for name, package, files in sbom.packages()]
     components += [_built(sbom, name, label, files) for name, label, files in sbom.built()]
+    for name, (source, version, packages) in sbom.linked().items():
+        components.append(_linked(sbom, name, source, version))
+        for package in packages:
+            dependencies[package].append(name)
     dependencies["Image"] = [component["bom-ref"] for component in components]
     components += [_file(path, node) for path, node in sbom.rest()]
     return {
@@ -75,6 +79,17 @@ def _package(sbom: Sbom, name: str, package: Package, files: Sequence[tuple[str,
     if files:
         found["components"] = [_file(path, node) for path, node in files]
     return found
+
+
+def _linked(sbom: Sbom, name: str, source: str, version: str) -> Json:
+    return {
+        "type": "library",
+        "bom-ref": name,
+        "supplier": {"name": DEBIAN},
+        "name": source,
+        "version": version,
+        "purl": source_purl(source, version, sbom.image.codename),
+    }
 
 
 def _built(sbom: Sbom, name: str, label: str, files: Sequence[tuple[str, Node]]) -> Json:

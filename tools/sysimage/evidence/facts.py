@@ -54,6 +54,7 @@ class Package:
     section: str = ""
     description: str = ""
     licence: str = ""  # SPDX expression; "" if unknown
+    built_using: tuple[str, ...] = ()  # "SOURCE VERSION" of what is linked into it
     security: tuple[Mapping[str, Any], ...] = ()  # version, suite, cves of its changelog, newest first
 
 

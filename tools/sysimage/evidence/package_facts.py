@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tools.sysimage.formats.deb import Deb, open_deb
 _DOC = "usr/share/doc/"
 _CHANGELOGS = ("changelog.Debian.gz", "changelog.gz", "changelog.Debian", "changelog")
 _HEAD = re.compile(r"^([a-z0-9][a-z0-9+.-]*) \(([^)\s]+)\) ([^;]+);", re.MULTILINE)
+_USED = re.compile(r"([a-z0-9][a-z0-9+.-]+)\s*\(=\s*([^)\s]+)\s*\)")
 _CVE = re.compile(r"CVE-\d{4}-\d{4,7}")
 _MAX_FILE = 16 << 20  # bytes of a changelog or copyright file; Debian's largest changelog is 2 MiB
 _NEWEST = 40  # versions of a changelog
@@ -55,6 +56,7 @@ class DebFacts:
     size: int
     security: tuple[SecurityFix, ...]
     paths: tuple[str, ...]  # of what is no directory, for images whose dpkg does not know it any more
+    built_using: tuple[str, ...]  # "SOURCE VERSION" of what is linked into it: deb-control(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,17 @@ def read(packages: Sequence[LockedPackage]) -> dict[str, DebFacts]:
             locked.deb.stat().st_size,
             security(changelog),
             data.paths,
+            built_using(fields),
         )
     return found
+
+
+def built_using(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """The source packages of which code is in a package, "SOURCE VERSION", by the fields for it."""
+    found: set[str] = set()
+    for name in ("Built-Using", "Static-Built-Using"):
+        found.update(f"{source} {version}" for source, version in _USED.findall(fields.get(name, "")))
+    return tuple(sorted(found))
 
 
 def security(changelog: str) -> tuple[SecurityFix, ...]:

@@ -4,7 +4,18 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tools.sysimage.evidence.components import TOOL, Sbom, name_of, person, plain, purl, references, summary
+from tools.sysimage.evidence.components import (
+    DEBIAN,
+    TOOL,
+    Sbom,
+    name_of,
+    person,
+    plain,
+    purl,
+    references,
+    source_purl,
+    summary,
+)
 from tools.sysimage.evidence.facts import Node, Package
 
 type Json = dict[str, Any]
@@ -34,7 +45,8 @@ def document(sbom: Sbom) -> Json:
         },
         "packages": [_image(sbom)]
         + [_package(sbom, name, package, files) for name, package, files in packages]
-        + [_built(sbom, name, label, files) for name, label, files in sbom.built()],
+        + [_built(sbom, name, label, files) for name, label, files in sbom.built()]
+        + [_linked(sbom, name, source, version) for name, (source, version, _) in sbom.linked().items()],
         "files": [_file(path, node) for path, node in sbom.facts.files()],
         "hasExtractedLicensingInfos": [
             {
@@ -82,13 +94,7 @@ def _package(sbom: Sbom, name: str, package: Package, files: Sequence[tuple[str,
         **({"checksums": _checksums(package.deb_sha256)} if package.deb_sha256 else {}),
         **_analyzed(files),
         "licenseDeclared": package.licence or _NONE,
-        "externalRefs": [
-            {
-                "referenceCategory": "PACKAGE-MANAGER",
-                "referenceType": "purl",
-                "referenceLocator": purl(package, sbom.image.codename),
-            }
-        ],
+        "externalRefs": [_purl(purl(package, sbom.image.codename))],
         **_UNKNOWN,
     }
 
@@ -104,6 +110,25 @@ def _built(sbom: Sbom, name: str, label: str, files: Sequence[tuple[str, Node]])
         "licenseDeclared": _NONE,
         **_UNKNOWN,
     }
+
+
+def _linked(sbom: Sbom, name: str, source: str, version: str) -> Json:
+    return {
+        "SPDXID": f"SPDXRef-{name}",
+        "name": source,
+        "versionInfo": version,
+        "primaryPackagePurpose": "SOURCE",
+        "supplier": f"Organization: {DEBIAN}",
+        "downloadLocation": _NONE,
+        "filesAnalyzed": False,
+        "licenseDeclared": _NONE,
+        "externalRefs": [_purl(source_purl(source, version, sbom.image.codename))],
+        **_UNKNOWN,
+    }
+
+
+def _purl(url: str) -> Json:
+    return {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": url}
 
 
 def _analyzed(files: Sequence[tuple[str, Node]]) -> Json:
@@ -142,6 +167,9 @@ def _relationships(sbom: Sbom) -> Iterator[Json]:
     for name, needed in sbom.dependencies().items():
         for other in needed:
             yield _relationship(name, "DEPENDS_ON", f"SPDXRef-{other}")
+    for name, (_, _, packages) in sbom.linked().items():
+        for package in packages:
+            yield _relationship(package, "GENERATED_FROM", f"SPDXRef-{name}")
 
 
 def _relationship(one: str, kind: str, other: str) -> Json:

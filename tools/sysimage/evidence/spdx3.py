@@ -4,7 +4,17 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from tools.sysimage.evidence.components import TOOL, Sbom, name_of, person, plain, purl, summary
+from tools.sysimage.evidence.components import (
+    DEBIAN,
+    TOOL,
+    Sbom,
+    name_of,
+    person,
+    plain,
+    purl,
+    source_purl,
+    summary,
+)
 from tools.sysimage.evidence.facts import Node, Package
 
 type Json = dict[str, Any]
@@ -79,6 +89,17 @@ class _Elements:
             more = {"suppliedBy": self._base + "Supplier"} if sbom.supplier else {}
             version = f"sha256:{summary(files)}"
             yield self._element("software_Package", name, name=label, software_packageVersion=version, **more)
+        for name, (source, version, packages) in sbom.linked().items():
+            yield self._element(
+                "software_Package",
+                name,
+                name=source,
+                software_packageVersion=version,
+                software_packageUrl=source_purl(source, version, sbom.image.codename),
+                software_primaryPurpose="source",
+                suppliedBy=self._base + "Agent-Debian",
+            )
+            yield self._relation(name, "generates", [self._base + package for package in packages])
         for licence in sorted({package.licence for _, package, _ in sbom.packages() if package.licence}):
             yield self._element(
                 "simplelicensing_LicenseExpression",
@@ -95,6 +116,8 @@ class _Elements:
                 yield self._relation(name, "dependsOn", [self._base + other for other in needed])
 
     def _agents(self) -> Iterator[Json]:
+        if self._sbom.linked():
+            yield self._element("Organization", "Agent-Debian", name=DEBIAN)
         for maintainer in sorted({package.maintainer for package in self._sbom.facts.packages}):
             name, address = person(maintainer)
             if name:
