@@ -71,7 +71,7 @@ def _targets(value):
     return value.keys() if type(value) == "dict" else []
 
 def _shown(label):
-    return str(label).removeprefix("@@")
+    return str(label).removeprefix("@@") if str(label).startswith("@@//") else str(label)
 
 origins_aspect = aspect(
     implementation = _origins_impl,
