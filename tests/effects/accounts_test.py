@@ -93,6 +93,12 @@ def test_a_users_line_that_systemd_sysusers_refuses_would_break_etc_passwd(line:
     assert (root.text("etc/passwd"), root.text("etc/group")) == (PASSWD, GROUP)
 
 
+def test_user_would_get_another_number_than_its_line_says() -> None:
+    # Groups are made first, so the user's own group can't have the number, and the user neither.
+    with pytest.raises(ToolError, match=r"^users: 'u app 800': the user number 800 of app is used already; "):
+        configure.users(make({}), ["u app 800", "g web 800"])
+
+
 def test_numbers_would_not_be_from_the_range_from_its_end() -> None:
     root = make({})
     configure.users(root, ["r - 500-600", "u dyn -", "u next -"])

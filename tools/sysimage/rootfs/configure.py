@@ -65,7 +65,9 @@ def users(root: Root, lines: Sequence[str]) -> None:
             raise ToolError(
                 f"users: there is no user {item.name} to be in the group {item.number}; add a line"
             )
-    accounts.apply(root, "users", items)
+    if notes := accounts.apply(root, "users", items):
+        # systemd-sysusers goes on, with other numbers than those that are asked for.
+        raise ToolError(f"{notes[0]}; correct the lines")
 
 
 def hostname(root: Root, name: str) -> None:
