@@ -65,11 +65,12 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "Revision": ("2",),
     "Class": ("base",),
     "Recommended": ("a",),
+    # No package provides what another one conflicts with: dpkg would install one of them alone.
     **dict.fromkeys(
         ("Depends", "Pre-Depends", "Recommends", "Suggests", "Enhances", "Replaces", "Breaks", "Conflicts"),
         _RELATIONS,
     ),
-    "Provides": (*_RELATIONS[:3], "v", "v (= 1)", "v (>= 1)", "v | w", "v:any", "v, w (= 2)"),
+    "Provides": ("V_2", "v(= 2)", "v ( = 0:2 )", "v", "v (= 1)", "v (>= 1)", "v | w", "v:any", "v, w (= 2)"),
 }
 _BROKEN = (
     *("\n", "\n\n", "no colon\n", ": no name\n", " leads\n"),

@@ -25,6 +25,7 @@ from tools.sysimage.core import tree as trees
 from tools.sysimage.core.tree import Tree
 
 KINDS = {
+    "alternatives": "tests.commands.alternatives",
     "exec_lines": "tests.systemd.exec_lines",
     "packages": "tests.debian.packages",
     "sysusers_lines": "tests.systemd.sysusers_lines",

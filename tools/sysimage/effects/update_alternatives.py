@@ -148,9 +148,10 @@ class Alternatives:
     def set_auto(self, group: Group) -> str | None:
         """Goes back to automatic mode. Returns the choice."""
         group.set_status("auto")
-        best = self.best(group)
-        if best is None:
+        if not group.choices:
             self.info(f"there is no program which provides {group.name}")
+            return None
+        best = self.best(group)
         return best.path if best else None
 
     def update(self, group: Group, wanted: str | None) -> None:
