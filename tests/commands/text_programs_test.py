@@ -312,6 +312,8 @@ _ANSWERS = [
     ("su -s /bin/sh -c 'exit 3'", 3, ""),
     ("su nosuch -c true", 1, ""),
     ("runuser -u nosuch -- true", 1, ""),
+    ("runuser root --shell /bin/sh --command 'echo x'", 0, "x\n"),
+    ("runuser -u root -- echo -e x", 0, "x\n"),
     ("setpriv --reuid me --regid at --init-groups -- touch /work/x; stat -c %u:%g /work/x", 0, "7:9\n"),
     ("setpriv --reuid 12 --clear-groups touch /work/x; stat -c %u:%g /work/x", 0, "12:0\n"),
     ("setpriv --reuid nosuch true", 1, ""),

@@ -9,7 +9,7 @@ _SHELL = re.compile(rb"#![ \t]*/(?:usr/)?bin/(?:env[ \t]+)?(sh|dash|bash)(?:[ \t
 # What bash alone reads, and is not modelled; words where a command begins.
 _BASH = re.compile(
     rb"\b\w+\+?=\((?!\))|[<>]\(|(?:^|[\s;&|({!])\(\(|\$\{!|\$\{#?\w+\[|\$\[|\|&|;;?&"
-    rb"|(?:^|[;&|({]|\b(?:then|else|do|if|while|until))[ \t]*(?:shopt|let|mapfile|readarray|select|pushd|"
+    rb"|(?:^|[;&|({]|\b(?:then|else|do|if|while|until))[ \t]*(?:let|mapfile|readarray|select|pushd|"
     rb"popd|dirs|coproc|time|enable|builtin|caller|disown|suspend|compgen|complete|history|fc|bind|"
     rb"read[ \t]+-[a-zA-Z]*[adeinNtsu]|type[ \t]+-\w+|hash[ \t]+-[dlpt])[ \t\n]",
     re.MULTILINE,

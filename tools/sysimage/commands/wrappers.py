@@ -154,7 +154,7 @@ def su(call: Call) -> int:
     given = call.options(
         "-c --command=", "-s --shell=", "-l --login", "-m -p --preserve-environment",
         "-u --user=", "-g --group=",
-        "-w --whitelist-environment=", "-f --fast", "-P --pty", permute=call.name == "su",
+        "-w --whitelist-environment=", "-f --fast", "-P --pty", permute=call.name != "setpriv",
     )  # fmt: skip
     words = [word for word in given.operands if word != "-"]
     user = given.value("user") or (words.pop(0) if words and "user" not in given else "root")

@@ -136,6 +136,10 @@ def _read(machine: Machine, argv: list[str], tested: bool) -> int:
     return builtin_variables.read(machine, argv, tested)
 
 
+def _shopt(machine: Machine, argv: list[str], _tested: bool) -> int:
+    raise machine.refused_builtin(argv)
+
+
 BUILTINS: dict[str, Builtin] = {
     "[": bash_test.test,
     "test": bash_test.test,
@@ -148,6 +152,7 @@ BUILTINS: dict[str, Builtin] = {
     "printf": _printf,
     "read": _read,
     "set": _set,
+    "shopt": _shopt,
     "trap": _trap,
 }
 DECLARING = ("local", "declare", "typeset")
