@@ -108,10 +108,7 @@ def batches(packages: Iterable[Package], base: Collection[str] = ()) -> list[Bat
     )
     # mmdebstrap names the files of all of them to one run of dpkg, in apt's order.
     found.append(Batch(essential, [package.name for package in essential], before, have))
-    configured = frozenset(seen)
-    apt = _closure(have, [name for name in ("apt",) if name in have.by_name], seen, every=True)
-    rest = _closure(have, _by_score(have, have.names), seen, every=True)
-    found += _Runs(have, configured).made(apt, rest)
+    found += _Runs(have, frozenset(seen)).made(_closure(have, _by_score(have, have.names), seen, every=True))
     return [batch for batch in found if batch.unpack]
 
 
@@ -125,23 +122,15 @@ class _Runs:
     waiting: dict[str, None] = field(default_factory=dict)  # what is unpacked, and not configured
     found: list[Batch] = field(default_factory=list)
 
-    def made(self, at_once: Sequence[Package], packages: Sequence[Package]) -> list[Batch]:
-        """The runs for packages in the order in which they are unpacked.
-
-        Those of `at_once` are configured as soon as they are unpacked, as apt does with itself.
-        """
-        names_at_once = {package.name for package in at_once}
-        for package in (*at_once, *packages):
+    def made(self, packages: Sequence[Package]) -> list[Batch]:
+        """The runs for packages in the order in which they are unpacked."""
+        for package in packages:
             names: dict[str, None] = {}
             for group in self.have.needs(package.name, "Pre-Depends"):
                 self._configure(group, names)
             self._end(list(names), last=False)
             self.unpack.append(package)
             self.waiting[package.name] = None
-            if package.name in names_at_once:
-                names = {}
-                self._configure([package.name], names)
-                self._end(list(names), last=False)
         self._end(list(self.waiting), last=True)
         return self.found
 
