@@ -14,11 +14,21 @@ import pytest
 
 from tests.testing import firmwares
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.measure import measurements
+from tools.sysimage.measure import firmware_image, measurements
 from tools.sysimage.measure.measurements_golden import differences, values
+from tools.sysimage.measure.snp import KernelHashes, SnpGuest, SnpLaunch
 
 KERNEL = firmwares.program({".text": b"kernel" * 200, ".data": b"data"}, signature=b"s" * 64, setup=True)
 FIRMWARE = firmwares.firmware()
+UKI = {
+    ".osrel": b"ID=debian",
+    ".cmdline": b"quiet",
+    ".initrd": b"initramfs" * 60,
+    ".linux": KERNEL,
+    ".uname": b"6.12",
+    ".sbat": b"sbat",
+    ".pcrsig": b"{}",
+}
 
 
 def _inputs(folder: Path, **changed: bytes) -> dict[str, Any]:
@@ -156,6 +166,16 @@ def test_a_changed_byte_moves_what_it_must_and_nothing_else(tmp_path: Path, what
     assert not [line for line in differences(before, after) if "not of an input" in line]
 
 
+def test_a_uki_is_hashed_as_a_kernel_without_initramfs_and_command_line(tmp_path: Path) -> None:
+    alone: dict[str, Any] = {"kernel": None, "initrd": None, "image": None, "cmdline": []}
+    fields = _inputs(tmp_path, uki=firmwares.program(UKI)) | alone | {"uki": str(tmp_path / "uki")}
+    found = _measure(tmp_path, fields)["sev_snp"]["launch_digests"]
+    launch = SnpLaunch(firmware_image.parse(FIRMWARE, "x"), KernelHashes.of(firmwares.program(UKI), b"", ""))
+    guest = SnpGuest("EPYC-Milan", 1, 1)
+    [one] = [each for each in found if each["kernel_hashes"] and each["value"] == launch.digest(guest).hex()]
+    assert one["of"] == ["firmware:sev-snp", "uki"]
+
+
 def test_without_kernel_hashes_firmware_that_lacks_them_is_measured_alone(tmp_path: Path) -> None:
     data = firmwares.firmware(sev=((0x1000, 0x1000, 1),))
     measured = _measure(tmp_path, _inputs(tmp_path, **{"sev-snp": data}) | {"kernel_hashes": False})
@@ -186,17 +206,8 @@ def test_options_of_the_program_take_the_place_of_the_target_s(
     assert json.loads(capsys.readouterr().out) == _measure(tmp_path, wanted)
 
 
-UKI = {
-    ".osrel": b"ID=debian",
-    ".cmdline": b"quiet",
-    ".initrd": b"initramfs" * 60,
-    ".linux": KERNEL,
-    ".uname": b"6.12",
-    ".sbat": b"sbat",
-    ".pcrsig": b"{}",
-}
 # Whatever changes: the UKI itself.
-_FILE = [r"APPLICATION UKI sha", r"pcrs 4 sha", r"(direct|esp) rtmr1$"]
+_FILE = [r"kernel_hashes=True", r"APPLICATION UKI sha", r"pcrs 4 sha", r"(direct|esp) rtmr1$"]
 _INITRAMFS = [r"Linux initrd sha", r"pcrs 9 sha", r"(direct|esp) rtmr2$"]
 _SECTIONS = [r"pcrs 11 sha", r"(direct|esp) rtmr2$"]
 
@@ -227,7 +238,7 @@ def test_a_changed_section_of_a_uki_moves_what_it_must_and_nothing_else(
     assert was.keys() == now.keys()
     moved = {name for name in was if was[name] != now[name]}
     assert moved == {name for name in was if any(re.search(part, name) for part in (*_FILE, *expected))}
-    for part in (*_FILE, *expected):
+    for part in (*_FILE[1:], *expected):
         assert {"direct", "esp"} == {name.split()[2] for name in moved if re.search(part, name)}
 
 

@@ -241,8 +241,10 @@ class Measured:
             guest_svn=self.given.guest_svn,
         )
         launches = [(SnpLaunch(firmware), False, of)]
-        if self.kernel is not None and self.given.kernel_hashes:
-            hashes = KernelHashes.of(self.kernel, self.initrd or b"", self.cmdline)
+        if self.given.kernel_hashes:
+            # A UKI by -kernel is a kernel without initramfs and command line.
+            booted = self.kernel if self.kernel is not None else self.uki
+            hashes = KernelHashes.of(booted or b"", self.initrd or b"", self.cmdline)
             launches.append((SnpLaunch(firmware, hashes), True, [*of, *self._booted()]))
         digests = []
         for cpu_type in self.given.cpu_types:
@@ -264,7 +266,7 @@ class Measured:
         return {"vmm": "qemu", "launch_digests": digests}
 
     def _booted(self) -> list[str]:
-        return [name for name in ("kernel", "initrd", "cmdline") if name in self.inputs]
+        return [name for name in ("kernel", "initrd", "cmdline", "uki") if name in self.inputs]
 
     def _tdx(self, firmware: FirmwareImage) -> dict[str, Any]:
         boots = {}

@@ -118,7 +118,7 @@ class SnpLaunch:
         if hashes and not firmware.kernel_hashes:
             raise ToolError(
                 f"{firmware.where}: has no SNP_KERNEL_HASHES: nothing measures the kernel; "
-                "take OVMF.amdsev.fd of ovmf-amdsev, or measure without the kernel"
+                "take OVMF.amdsev.fd of ovmf-amdsev, or set kernel_hashes = False"
             )
         self._reset = firmware.reset_address
         digest = _ZEROS
