@@ -13,6 +13,7 @@ _WORKSPACE = Path(__file__).parents[2]
     "name",
     [
         "system_image/debian",
+        "system_image/firmware",
         "tests/rootfs/bookworm",
         "tests/rootfs/forky",
         "tests/rootfs/more_sets",
