@@ -242,6 +242,16 @@ def test_a_changed_section_of_a_uki_moves_what_it_must_and_nothing_else(
         assert {"direct", "esp"} == {name.split()[2] for name in moved if re.search(part, name)}
 
 
+@pytest.mark.parametrize(
+    ("variables", "conditions"), [((), 0), (("Lang", "db"), 0), (("Lang", "PK", "db"), 1)]
+)
+def test_keys_in_a_firmware_for_tdx_are_told_as_a_condition_of_the_boot(
+    tmp_path: Path, variables: tuple[str, ...], conditions: int
+) -> None:
+    measured = _measure(tmp_path, _inputs(tmp_path, tdx=firmwares.firmware(variables=variables)))
+    assert len(measured["tdx"]["conditions"]) == conditions
+
+
 def test_every_value_has_a_name_of_its_own_and_known_inputs(tmp_path: Path) -> None:
     measured = _measure(tmp_path, _inputs(tmp_path))
     names = [name for name, _ in values(measured)]
@@ -289,6 +299,8 @@ def test_real_firmware_and_a_kernel_of_12_mb_take_less_than_2_seconds(tmp_path: 
         ({"kernel": None}, "need either a kernel or a UKI"),
         ({"vcpus": [0]}, "vcpus: 0 is not between"),
         ({"vcpus": [1 << 40]}, "vcpus: 1099511627776 is not between"),
+        ({"policy": -1}, "policy: -1 is no number of 64 bits"),
+        ({"guest_svn": 1 << 32}, "guest_svn: 4294967296 is no number of 32 bits"),
         ({"family_id": "abc"}, "family_id: 'abc' is no 16 bytes"),
         ({"image_id": "00" * 15}, "image_id: .* is no 16 bytes"),
         ({"firmware": {"sgx": "/dev/null"}}, "firmware: sgx is not one of sev-snp, tdx, tpm"),
@@ -314,6 +326,11 @@ def test_what_can_not_be_measured_is_refused(tmp_path: Path, change: dict[str, A
         ("tpm", firmwares.firmware(firmwares.MEASURES), "tpm: has no driver that boots a kernel directly"),
         ("tpm", firmwares.firmware(b" initrd=initrd\0"), "tpm: has no driver that measures a boot"),
         ("tdx", firmwares.firmware(b" initrd=initrd\0"), "tdx: has no driver that measures a boot"),
+        (
+            "tpm",
+            firmwares.firmware(variables=("Lang", "PK")),
+            "tpm: has keys of Secure Boot, with which PCR 7",
+        ),
         ("sev-snp", firmwares.firmware(sev=((0x1000, 0x1001, 1),)), "sev-snp: its metadata is damaged"),
         ("sev-snp", firmwares.firmware(sev=((0x1000, 0x1000, 1),)), "sev-snp: has no SNP_KERNEL_HASHES"),
         (

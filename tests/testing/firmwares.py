@@ -24,11 +24,13 @@ def firmware(
     ),
     hashes: int = 0x810C00,
     fill: bytes = b"\x90",
+    variables: Sequence[str] = (),
 ) -> bytes:
     """A firmware of 64 KiB that ends as OVMF does: metadata, a table of GUIDs, 32 bytes.
 
     `sev` are sections of SEV metadata (address, size, kind), `tdvf` of TDVF metadata (offset and size of the
-    content, address and size in memory, kind, attributes). `drivers` are what its LZMA stream holds.
+    content, address and size in memory, kind, attributes). `drivers` are what its LZMA stream holds,
+    `variables` the names of variables that are set.
     """
     data = bytearray(fill * (_SIZE // len(fill)))
     struct.pack_into("<16s16sQ4s", data, 0, bytes(16), bytes(16), _SIZE, b"_FVH")
@@ -42,6 +44,15 @@ def firmware(
         1,
     )
     data[0x80 : 0x80 + len(section) + len(packed)] = section + packed
+    if variables:
+        rows = b""
+        for name in variables:
+            text = f"{name}\0".encode("utf-16-le")
+            rows += struct.pack("<HBBI28xII16x", 0x55AA, 0x3F, 0, 7, len(text), 3) + text + b"abc"
+            rows += bytes(-len(rows) % 4)
+        store = uuid.UUID("aaf32c78-947b-439a-a180-2e144ec37792").bytes_le
+        store += struct.pack("<IBBHI", 0x1000, 0x5A, 0xFE, 0, 0) + rows
+        data[0x2000 : 0x2000 + len(store)] = store
     entries = {
         "00f771de-1a7e-4fcb-890e-68c77e2fb44e": 0x80B004,
         "7255371f-3a3b-4b04-927b-1da6efa8d454": hashes,

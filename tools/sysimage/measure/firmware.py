@@ -84,6 +84,7 @@ def features(firmware: FirmwareImage) -> dict[str, bool]:
         "tdx": bool(firmware.tdvf),
         "direct-boot": firmware.initrd_first is not None,
         "measured-boot": firmware.measures,
+        "secure-boot": firmware.keys,
     }
 
 

@@ -27,6 +27,10 @@ _SEV_HASHES = uuid.UUID("7255371f-3a3b-4b04-927b-1da6efa8d454")
 _SEV_RESET = uuid.UUID("00f771de-1a7e-4fcb-890e-68c77e2fb44e")
 _TDX_METADATA = uuid.UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
 _LZMA = uuid.UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf")
+_VARIABLES = uuid.UUID("aaf32c78-947b-439a-a180-2e144ec37792")
+_STORE = 28  # bytes of the header of variables, of which the first 16 are the GUID
+_VARIABLE = struct.Struct("<HBB32xII16x")  # start, state, reserved, sizes of name and data
+_STARTS, _ADDED = 0x55AA, 0x3F  # where a variable starts; one that has not been deleted
 _VOLUME = b"_FVH"  # at 40 in each firmware volume
 _UNPACKED = 64 << 20  # bytes of drivers; OVMF's are 16 MiB
 _ENTRY = struct.Struct("<H16s")
@@ -96,6 +100,11 @@ class FirmwareImage:
     def secure_boot(self) -> bool:
         """Whether it can enforce signatures. Without keys, it has a variable that says that it doesn't."""
         return "SecureBootEnable\0".encode("utf-16-le") in self.drivers
+
+    @property
+    def keys(self) -> bool:
+        """Whether the owner's key of Secure Boot is in it: it then starts only what has been signed."""
+        return "PK\0".encode("utf-16-le") in _variables(self.data)
 
     @functools.cached_property
     def drivers(self) -> bytes:
@@ -206,6 +215,20 @@ def _total(total: int, address: int, size: int) -> int:
     if address % PAGE or size % PAGE or total + size > _MEMORY or address + size > FOUR_GIB:
         raise ValueError(f"a section is at {address:#x}, with {size} bytes")
     return total + size
+
+
+def _variables(data: bytes) -> Iterator[bytes]:
+    """Names of variables in a firmware (edk2, MdeModulePkg/Include/Guid/VariableFormat.h), in UTF-16."""
+    at = data.find(_VARIABLES.bytes_le) + _STORE
+    while at >= _STORE and at + _VARIABLE.size <= len(data):
+        start, state, _, name, size = _VARIABLE.unpack_from(data, at)
+        if start != _STARTS:
+            return
+        at += _VARIABLE.size
+        if state == _ADDED:
+            yield data[at : at + name]
+        at += name + size
+        at += -at % 4
 
 
 def _lzma_sections(data: bytes) -> Iterator[bytes]:

@@ -240,6 +240,7 @@ class Measured:
             image_id=_sixteen("image_id", self.given.image_id),
             guest_svn=self.given.guest_svn,
         )
+        block.check()
         launches = [(SnpLaunch(firmware), False, of)]
         if self.given.kernel_hashes:
             # A UKI by -kernel is a kernel without initramfs and command line.
@@ -287,10 +288,16 @@ class Measured:
         return {
             "mrtd": _value(tdx.mrtd(firmware), ["firmware:tdx"]),
             "boots": boots,
+            "conditions": [tpm.CONDITION] if firmware.keys else [],
             "left_out": {"rtmr0": tpm.LEFT_OUT["rtmr0"]},
         }
 
     def _tpm(self, firmware: FirmwareImage) -> dict[str, Any]:
+        if firmware.keys:
+            raise ToolError(
+                f"{firmware.where}: has keys of Secure Boot, with which PCR 7 is not foretold; "
+                "take one without, such as OVMF.fd"
+            )
         boots = {}
         for name, events in self._boots("tpm", firmware).items():
             registers = {

@@ -215,6 +215,12 @@ class IdBlock:
     image_id: bytes = bytes(16)
     guest_svn: int = 0
 
+    def check(self) -> None:
+        """Raises ToolError for numbers that do not fit."""
+        for name, value, bits in (("policy", self.policy, 64), ("guest_svn", self.guest_svn, 32)):
+            if value < 0 or value >> bits:
+                raise ToolError(f"{name}: {value} is no number of {bits} bits")
+
     def encode(self, digest: bytes) -> bytes:
         """The 96 bytes to sign with ECDSA P-384 and SHA-384 (56860, section 8.18: the ID block)."""
         return struct.pack(

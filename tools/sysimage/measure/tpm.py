@@ -31,6 +31,11 @@ LEFT_OUT = {
 }
 """Register → why it is not foretold."""
 
+CONDITION = (
+    "the firmware has keys of Secure Boot: it starts a kernel or UKI only if one of them has signed it"
+)
+"""What has to be true, besides, for a boot with a firmware that has keys."""
+
 _GLOBAL = uuid.UUID("8be4df61-93ca-11d2-aa0d-00e098032b8c")
 _SECURITY = uuid.UUID("d719b2cb-3d3a-4596-a3bc-dad00e67656f")
 _SECURE_BOOT = {"SecureBoot": _GLOBAL, "PK": _GLOBAL, "KEK": _GLOBAL, "db": _SECURITY, "dbx": _SECURITY}
