@@ -32,6 +32,7 @@ def test_a_firmware_is_taken_as_it_is_and_described(tmp_path: Path) -> None:
         "tdx": True,
         "direct-boot": True,
         "measured-boot": True,
+        "tdx-measured-boot": True,
         "secure-boot": False,
     }
     assert found["direct_boot"] == "initrd=initrd CMDLINE"
@@ -59,6 +60,7 @@ def test_older_drivers_put_the_word_for_the_initramfs_last(tmp_path: Path) -> No
         (firmwares.firmware(tdvf=()), "tdx"),
         (firmwares.firmware(firmwares.MEASURES), "direct-boot"),
         (firmwares.firmware(), "secure-boot"),
+        (firmwares.firmware(firmwares.MEASURES + b" initrd=initrd\0"), "tdx-measured-boot"),
         (firmwares.firmware(b" initrd=initrd\0"), "measured-boot"),
     ],
 )

@@ -327,6 +327,11 @@ def test_what_can_not_be_measured_is_refused(tmp_path: Path, change: dict[str, A
         ("tpm", firmwares.firmware(b" initrd=initrd\0"), "tpm: has no driver that measures a boot"),
         ("tdx", firmwares.firmware(b" initrd=initrd\0"), "tdx: has no driver that measures a boot"),
         (
+            "tdx",
+            firmwares.firmware(firmwares.MEASURES + b" initrd=initrd\0"),
+            "tdx: has no driver that measures a boot into a TD's registers",
+        ),
+        (
             "tpm",
             firmwares.firmware(variables=("Lang", "PK")),
             "tpm: has keys of Secure Boot, with which PCR 7",

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 PAGE = 4096
 MEASURES = b"\0Calling EFI Application from Boot Option\0"
-FIRST = MEASURES + b"initrd=initrd \0"
-LAST = MEASURES + b" initrd=initrd\0"
+MEASURES_TD = MEASURES + "TdTcg2Dxe\0".encode("utf-16-le")
+FIRST = MEASURES_TD + b"initrd=initrd \0"
+LAST = MEASURES_TD + b" initrd=initrd\0"
 SECURE_BOOT = "SecureBootEnable\0".encode("utf-16-le")
 SEV = ((0x800000, 0x9000, 1), (0x80D000, 0x1000, 2), (0x80E000, 0x1000, 3), (0x810000, 0x1000, 0x10))
 _SIZE = 16 * PAGE

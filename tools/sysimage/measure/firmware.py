@@ -84,6 +84,7 @@ def features(firmware: FirmwareImage) -> dict[str, bool]:
         "tdx": bool(firmware.tdvf),
         "direct-boot": firmware.initrd_first is not None,
         "measured-boot": firmware.measures,
+        "tdx-measured-boot": firmware.measures_td,
         "secure-boot": firmware.keys,
     }
 

@@ -97,6 +97,11 @@ class FirmwareImage:
         return b"Calling EFI Application from Boot Option\0" in self.drivers
 
     @property
+    def measures_td(self) -> bool:
+        """Whether it measures a boot into a TD's registers: it has OvmfPkg/Tcg/TdTcg2Dxe."""
+        return self.measures and "TdTcg2Dxe\0".encode("utf-16-le") in self.drivers
+
+    @property
     def secure_boot(self) -> bool:
         """Whether it can enforce signatures. Without keys, it has a variable that says that it doesn't."""
         return "SecureBootEnable\0".encode("utf-16-le") in self.drivers

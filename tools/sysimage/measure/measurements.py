@@ -270,6 +270,11 @@ class Measured:
         return [name for name in ("kernel", "initrd", "cmdline", "uki") if name in self.inputs]
 
     def _tdx(self, firmware: FirmwareImage) -> dict[str, Any]:
+        if not firmware.measures_td:
+            raise ToolError(
+                f"{firmware.where}: has no driver that measures a boot into a TD's registers; "
+                "take OVMF.inteltdx.ms.fd of ovmf-inteltdx"
+            )
         boots = {}
         for name, events in self._boots("tdx", firmware).items():
             registers = {number: tpm.rtmr(events, number) for number in (1, 2)}
