@@ -5,6 +5,8 @@ load(":image_facts.bzl", "facts_of")
 
 _TOOL = Label("//tools/sysimage/evidence:diff")
 
+_ORAS = str(Label("//system_image/tools:oras"))
+
 _diff = exec_program(_TOOL, doc = "See the macro `image_diff`.")
 
 _diff_test = exec_program(_TOOL, doc = "See the macro `image_diff_test`.", test = True)
@@ -12,7 +14,8 @@ _diff_test = exec_program(_TOOL, doc = "See the macro `image_diff_test`.", test 
 def image_diff(*, name, **kwargs):
     """Makes a program, `bazel run NAME -- OLD NEW`, that says what differs between two images.
 
-    Each of the two is a tarball, compressed or not, a folder with an OCI image layout, or the facts of an image,
+    Each of the two is a tarball, compressed or not, a folder with an OCI image layout, what is in a registry by its
+    digest, `HOST/PATH@sha256:…`, be it an image or what `push_system_image` has pushed, or the facts of an image,
     `IMAGE_facts.json`, which `bazel build IMAGE_facts` makes: with these it knows security fixes and targets, too. For two
     commits, build the facts at each and keep the first. `--format markdown` is for a pull request, `--format json` for
     programs, `--all` shows all paths.
@@ -21,7 +24,12 @@ def image_diff(*, name, **kwargs):
       name: name of the target.
       **kwargs: attributes that every rule has.
     """
-    _diff(name = name, **kwargs)
+    _diff(
+        name = name,
+        args = ["--oras", "$(rootpath {})".format(_ORAS)],
+        tools = [_ORAS],
+        **kwargs
+    )
 
 def image_diff_test(*, name, image, golden, size = "small", **kwargs):
     """Proves that an image is what was reviewed: packages with versions, units, users, groups, rights, sockets.

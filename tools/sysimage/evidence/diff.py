@@ -1,12 +1,13 @@
 """diff: what differs between two images.
 
-OLD and NEW are facts of images (`NAME_facts.json`), tarballs, or folders with an OCI image layout. Beside a
-tarball of these rules lie its facts, if they were built: then its packages' security fixes and targets are
-known, too.
+OLD and NEW are references in a registry by digest (HOST/PATH@sha256:…), facts of images (`NAME_facts.json`),
+tarballs, or folders with an OCI image layout. Beside a tarball of these rules lie its facts, if they were
+built: then its packages' security fixes and targets are known, too.
 """
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +20,10 @@ from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.evidence import collect, difference, facts, shown
 from tools.sysimage.evidence.measured import with_measurements
 from tools.sysimage.formats import oci, oci_image
+from tools.sysimage.publish.registry import Oras, Reference
+
+_REFERENCE = re.compile(r"@sha256:[0-9a-f]{64}$")
+_ARTIFACT = "application/vnd.system-image.v1"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,6 +36,8 @@ def main(argv: Sequence[str]) -> int:
         "--measurements", nargs=2, metavar=("OLD", "NEW"), help="what `measurements` made of both"
     )
     parser.add_argument("--all", action="store_true", help="show all paths")
+    parser.add_argument("--oras", type=Path, help="folder of the locked program oras, for references")
+    parser.add_argument("--plain-http", action="store_true", help="registries have no TLS")
     parser.add_argument("--architecture", default="amd64", help="of an OCI image for many platforms")
     parser.add_argument("--facts", type=Path, help="facts of the image that is compared with --golden")
     parser.add_argument("--golden", type=Path, help="what was reviewed: a file that --update wrote")
@@ -42,12 +49,42 @@ def main(argv: Sequence[str]) -> int:
         return _golden(options)
     if not options.old or not options.new:
         parser.error("name two images: OLD NEW")
-    old, new = (load(workspace_path(name), options.architecture) for name in (options.old, options.new))
+    old, new = (_load(name, options) for name in (options.old, options.new))
     if options.measurements:
         paths = [workspace_path(name) for name in options.measurements]
         old, new = (with_measurements(*pair) for pair in zip((old, new), paths, strict=True))
     _print(difference.compare(old, new), options)
     return 0
+
+
+def _load(name: str, options: argparse.Namespace) -> facts.Facts:
+    if not _REFERENCE.search(name):
+        return load(workspace_path(name), options.architecture)
+    if not options.oras:
+        raise ToolError(f"{name}: is in a registry; start this with `bazel run`, which brings a client")
+    client = Oras(_argv(options.oras), options.plain_http)
+    with tempfile.TemporaryDirectory() as scratch:
+        return fetched(Reference.parse(name), client, Path(scratch) / "layout", options.architecture)
+
+
+def fetched(reference: Reference, client: Oras, layout: Path, architecture: str) -> facts.Facts:
+    """The facts of what is in a registry: an image, or a system image that push_system_image has pushed."""
+    client.fetch(reference, layout)
+    manifest = client.manifest(reference)
+    if manifest.get("artifactType") != _ARTIFACT:
+        return load(layout, architecture)
+    for part in manifest["layers"]:
+        if part["mediaType"].partition("+")[0] == f"{_ARTIFACT}.tar":
+            blob = layout / "blobs" / str(part["digest"]).replace(":", "/")
+            return collect.of_tarball(blob, collect.Known())
+    raise ToolError(f"{reference}: the artifact has no tarball; name a system image that was pushed")
+
+
+def _argv(folder: Path) -> tuple[str, ...]:
+    """The command of a locked program, from its folder."""
+    [loader] = folder.glob("lib/ld-linux-*.so.*")
+    [program] = folder.glob("bin/*")
+    return str(loader), "--library-path", str(folder / "lib"), "--argv0", program.name, str(program)
 
 
 def load(path: Path, architecture: str = "amd64") -> facts.Facts:

@@ -244,6 +244,15 @@ class Oras:
             reference.repository.host,
         )
 
+    def fetch(self, reference: Reference, layout: Path) -> None:
+        """Copies what a digest names, without referrers, into a new image layout. Raises ToolError."""
+        options = self._options(reference.repository, "--from-")
+        send(
+            [*self.argv, "cp", "--no-tty", "--to-oci-layout", *options, str(reference), f"{layout}:fetched"],
+            f"{reference} can't be fetched",
+            reference.repository.host,
+        )
+
     def copy(self, layout: Path, reference: Reference, tags: Sequence[str]) -> None:
         """Pushes a manifest of an image layout with its referrers, and tags it. Raises ToolError."""
         what = f"{reference} can't be pushed"

@@ -1,15 +1,21 @@
-"""What is signed is attached to the image in a real registry, where any client finds it."""
+"""A real registry: what is signed is attached to the image there, and images there are compared."""
 
+import io
 import json
+import lzma
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.publish.push.registries import ORAS, Registry, run
+from tests.evidence import small_image
+from tests.publish.push.registries import ORAS, RUNFILES, Registry, run
+from tests.testing.layouts import layout
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.evidence import sign
+from tools.sysimage.evidence import diff, sign
+from tools.sysimage.formats import tar
+from tools.sysimage.formats.oci_layout import first_digest
 from tools.sysimage.publish.registry import Oras
 
 
@@ -40,6 +46,37 @@ def test_oras_discovers_all_that_is_attached_to_a_pushed_image(tmp_path: Path, r
     found = json.loads(oras("discover", "--plain-http", "--format", "json", subject))["manifests"]
     kinds = sorted(one["artifactType"] for one in found)
     assert kinds == 2 * ["application/vnd.in-toto+json"] + 2 * ["application/vnd.system-image.v1.signature"]
+
+
+def test_a_system_image_and_an_image_in_a_registry_are_compared_by_their_digests(
+    tmp_path: Path, registry: Registry, capsys: pytest.CaptureFixture
+) -> None:
+    out = io.BytesIO()
+    tar.write(small_image.tree(), out)
+    (tmp_path / "app.tar.xz").write_bytes(lzma.compress(out.getvalue()))
+    kind = "application/vnd.system-image.v1"
+    pushing = (
+        "push",
+        "--plain-http",
+        "--artifact-type",
+        kind,
+        "--disable-path-validation",
+        "--format",
+        "json",
+    )
+    file = f"{tmp_path / 'app.tar.xz'}:{kind}.tar+xz"
+    first = json.loads(oras(*pushing, f"{registry.host}/app:v1", file))["reference"]
+    changed = io.BytesIO()
+    tar.write(small_image.tree(**{"etc/made": "otherwise"}), changed)
+    image = layout(tmp_path / "layout", changed.getvalue())
+    digest = first_digest(image)
+    oras("cp", "--from-oci-layout", "--to-plain-http", f"{image}@{digest}", f"{registry.host}/app:v2")
+    names = [first, f"{registry.host}/app@{digest}"]
+    assert diff.main([*names, "--oras", str(RUNFILES / "system_image/tools/oras"), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["files"] == {
+        "base": {"added": {}, "removed": {}, "changed": {"etc/made": "content (-2 bytes)"}}
+    }
 
 
 def test_an_image_that_is_not_there_is_an_error_in_one_line(tmp_path: Path, registry: Registry) -> None:
