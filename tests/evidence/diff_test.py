@@ -3,6 +3,8 @@
 import io
 import json
 import lzma
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +88,34 @@ def test_one_change_of_each_kind_is_named_and_nothing_else() -> None:
     assert {"bash", "new", "//app:orchestrator"} <= set(found.inputs)
 
 
+def fixed(old: Mapping[str, object], *fixes: Mapping[str, object]) -> list[str]:
+    """The versions that are told as fixes, from a bash with these fields to one with these fixes."""
+    before, after = small_image.make(), small_image.make()
+    [bash, *rest] = before.packages
+    old_bash = replace(bash, version="5.2-2", source_version="5.2-2", **old)  # type: ignore[arg-type]
+    new_bash = replace(bash, version="5.2-4", source_version="5.2-4", security=fixes)
+    found = difference.compare(
+        replace(before, packages=(old_bash, *rest)), replace(after, packages=(new_bash, *rest))
+    )
+    return [fix.version for fix in found.security]
+
+
+def test_fixes_are_those_since_the_old_version_even_if_nothing_else_is_known_of_it() -> None:
+    fixes = [{"version": f"5.2-{number}", "suite": "trixie", "cves": []} for number in (4, 3, 2, 1)]
+    assert fixed({"security": ()}, *fixes) == ["5.2-4", "5.2-3"]
+
+
+def test_a_fix_that_the_old_changelog_has_is_not_told_again_if_its_version_is_another_branch_s() -> None:
+    fixes = [{"version": f"5.2-{number}", "suite": "trixie", "cves": []} for number in (4, 3, 1)]
+    assert fixed({"security": tuple(fixes[1:])}, *fixes) == ["5.2-4"]
+
+
+def test_content_of_the_same_size_differs_too() -> None:
+    new = small_image.make(small_image.tree(**{"etc/made": "by a SCRIPT"}))
+    found = difference.compare(small_image.make(), new)
+    assert found.files["base"].changed == {"etc/made": "content (+0 bytes)"}
+
+
 def test_every_path_that_differs_is_in_exactly_one_owner_s_files() -> None:
     old, new = small_image.make(), changed()
     found = difference.compare(old, new)
@@ -118,6 +148,8 @@ def test_facts_beside_a_tarball_are_taken_only_if_they_are_of_its_bytes(tmp_path
     small_image.write(tmp_path, small_image.make(), "app_facts.json")
     assert diff.load(path).image.target == "//:app"
     path.write_bytes(out.getvalue() + bytes(512))
+    later = path.stat().st_mtime + 10
+    os.utime(tmp_path / "app_facts.json", (later, later))
     assert diff.load(path).image.target == ""
 
 

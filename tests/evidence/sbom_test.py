@@ -73,6 +73,24 @@ def test_every_file_of_the_image_is_in_every_form_once(tmp_path: Path) -> None:
         assert sorted(found) == sorted(files)
 
 
+def test_every_file_is_contained_in_exactly_one_package_or_the_image(tmp_path: Path) -> None:
+    documents = make(tmp_path)
+    spdx2 = [
+        one["relatedSpdxElement"]
+        for one in documents["spdx2"]["relationships"]
+        if one["relationshipType"] == "CONTAINS" and one["relatedSpdxElement"].startswith("SPDXRef-File-")
+    ]
+    spdx3 = [
+        other
+        for one in documents["spdx3"]["@graph"]
+        if one.get("relationshipType") == "contains"
+        for other in one["to"]
+        if "#File-" in other
+    ]
+    files = len(list(small_image.make().files()))
+    assert len(spdx2) == len(set(spdx2)) == len(spdx3) == len(set(spdx3)) == files
+
+
 def test_a_licence_that_no_file_declares_is_noassertion_and_not_a_guess(tmp_path: Path) -> None:
     documents = make(tmp_path)
     packages = {one["name"]: one for one in documents["spdx2"]["packages"]}

@@ -63,8 +63,6 @@ def line_of(text: str, section: str, key: str) -> int:
             current = head[1].replace('"', "")
             if current in (section, f"{section}.{key}"):
                 at = number
-            if current == f"{section}.{key}":
-                return at
         elif current == section and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
             return number
     return at
