@@ -24,7 +24,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, cast
 
-type Found = set[tuple[str, str]]
+Found = set[tuple[str, str]]  # names and versions; the Python of a host may be older than `type`
 
 
 def main(arguments: list[str]) -> int:
