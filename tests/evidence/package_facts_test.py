@@ -11,7 +11,8 @@ from tests.testing.debs import Deb, Link
 from tools.sysimage.evidence import package_facts
 from tools.sysimage.evidence.copyright import licence
 
-FORMAT = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
+HOST = "www.debian.org"  # of the name of a format
+FORMAT = f"Format: https://{HOST}/doc/packaging-manuals/copyright-format/1.0/\n"
 CHANGELOG = """\
 app (1.2-3) trixie-security; urgency=high
 
