@@ -155,3 +155,17 @@ def test_braces_would_stand_for_other_patterns_or_for_more_than_there_is_memory(
         with pytest.raises(ToolError, match=r"/srv/\{.*…: stands for more than 10000 patterns, or is longer"):
             applied(f"z /srv/{pattern} 0600\n")
     applied(f"z /srv/{'{a}' * 1000} 0600\nz /srv/{'{' * 1500 + '}' * 1500} 0600\nz /srv/{'[' * 4000} 0600\n")
+
+
+def test_root_would_be_above_what_other_lines_make() -> None:
+    # systemd-tmpfiles makes first what is above a path, and takes the root for nothing's.
+    root = applied("d /srv/x 0755\nZ / 0711\n")
+    assert root.tree["srv/x"].mode == 0o711
+    root = applied("d /srv/x/y 0755\nZ /srv/x 0711\n", {"srv/x": Folder()})
+    assert root.tree["srv/x/y"].mode == 0o755
+
+
+@pytest.mark.parametrize("name", ["t\u00e9", "a:b", "a/b", "..", "x" * 256, ""])
+def test_credential_without_a_name_that_can_be_would_be_passed_over(name: str) -> None:
+    with pytest.raises(ToolError, match="Credential name not valid|not a line of tmpfiles"):
+        applied(f"f^ /srv/a 0600 - - - {name}\n")

@@ -109,13 +109,14 @@ def _ordered(
     done = set[int]()
 
     def visit(path: str, lines: list[Line]) -> Iterator[Line]:
-        above = path
+        # To systemd-tmpfiles, the root is above nothing.
+        above = path.rpartition("/")[0]
         while above:
-            above = above.rpartition("/")[0]
             parent = fixed.get(above) or globs.get(above)
             if parent is not None:
                 yield from visit(above, parent)
                 break
+            above = above.rpartition("/")[0]
         for line in lines:
             if id(line) not in done:
                 done.add(id(line))

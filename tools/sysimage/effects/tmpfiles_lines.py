@@ -16,6 +16,7 @@ OWNING = "fFdDvqQpLcbCwexXrR"
 """The types of which a path has one only."""
 _TYPES = frozenset(GLOBS + OWNING)
 _MODIFIERS = "!+-=~^$?"
+_CREDENTIAL = re.compile("[ -.0-9;-~]{1,255}")
 _PURGED = "fFdDvqQpLbcCwe"
 _WITH_ARGUMENT = "wbctTaAhH"
 _NO_BASE64 = "LCbctTaAhH"
@@ -139,7 +140,7 @@ def _line(root: Root, words: list[str], rest: str, kind: str, modifiers: str) ->
         return None
     if "^" in modifiers:
         # Credentials are the machine's that runs the image.
-        if argument is None or not argument.isprintable() or "/" in argument or ":" in argument:
+        if argument in (None, ".", "..") or not _CREDENTIAL.fullmatch(argument or ""):
             raise FatalLineError(f"Credential name not valid: {argument}")
         return None
     data = None if argument is None else argument.encode("utf-8", "surrogateescape")
