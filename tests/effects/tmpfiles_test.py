@@ -167,5 +167,5 @@ def test_root_would_be_above_what_other_lines_make() -> None:
 
 @pytest.mark.parametrize("name", ["t\u00e9", "a:b", "a/b", "..", "x" * 256, ""])
 def test_credential_without_a_name_that_can_be_would_be_passed_over(name: str) -> None:
-    with pytest.raises(ToolError, match="Credential name not valid|not a line of tmpfiles"):
+    with pytest.raises(ToolError, match=r"Credential name not valid|not a line of tmpfiles"):
         applied(f"f^ /srv/a 0600 - - - {name}\n")
