@@ -1,5 +1,7 @@
 """Patterns of what an image leaves out."""
 
+import time
+
 import pytest
 
 from tests.testing.debs import Folder
@@ -91,3 +93,35 @@ def test_character_in_a_set_would_mean_something_else(character: str) -> None:
 
 def test_pattern_of_many_stars_would_take_for_ever() -> None:
     assert not Pattern("**/" * 40 + "x").matches("a/" * 60 + "y")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*a" * 20 + "b", "a" * 250),
+        ("**/x/" * 20 + "y", "x/" * 100 + "x"),
+        ("**a" * 20 + "b", "a/" * 120 + "a"),
+        ("usr/**/*-*-*-*-*.so", "usr/" + "-" * 250),
+    ],
+)
+def test_pattern_of_many_stars_would_be_tried_in_all_ways(pattern: str, path: str) -> None:
+    start = time.process_time()
+    assert not Pattern(pattern).matches(path)
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "good"),
+    [
+        ("usr/**/lib*/*.so.*", "usr/a/b/libx/y.so.1", True),
+        ("usr/**/lib*/*.so.*", "usr/libx/y.so.1", True),
+        ("usr/**/lib*/*.so.*", "usr/libx/a/y.so.1", False),
+        ("**/a*/**/b*", "x/a1/y/z/b", True),
+        ("**/a*/**/b*", "a/b/c", False),
+        ("*/?/[ab]*/**", "x/y/bc/d/e", True),
+        ("*/?/[ab]*/**", "x/y/bc", False),
+        ("**x**y**", "a/x/b/y/c", True),
+    ],
+)
+def test_pattern_of_many_stars_would_match_otherwise(pattern: str, path: str, good: bool) -> None:
+    assert Pattern(pattern).matches(path) is good

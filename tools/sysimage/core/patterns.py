@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Kind, Tree
 
+_PART = r"(\*\*/|/\*\*$|\*\*|\*|\?|\[[^\]/]+\])"
+_MANY = ("(?:[^/]+/)*", ".*", "[^/]*")
+_FEW = 2  # of these, which a regular expression matches in the square of a path's length at most
+
 
 class Pattern:
     """One pattern, compiled."""
@@ -23,8 +27,8 @@ class Pattern:
         short = re.sub(r"(?<![^/])(?:\*\*/+)+", "**/", re.sub(r"\*{3,}", "**", text.strip("/")))
         if not short:
             raise ToolError(f"{attribute}: the pattern {text!r} names the root itself; name what is in it")
-        parts = []
-        for part in re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[[^\]/]+\])", short):
+        parts: list[str] = []
+        for part in re.split(_PART, short):
             if part == "**/":
                 parts.append("(?:[^/]+/)*")
             elif part == "/**":
@@ -38,12 +42,42 @@ class Pattern:
             elif part.startswith("[") and part.endswith("]"):
                 parts.append(_set(part[1:-1], f"{attribute}: the pattern {text!r}"))
             else:
-                parts.append(re.escape(part))
+                parts += map(re.escape, part)
         self._regex = re.compile("".join(parts), re.DOTALL)
+        many = sum(part in _MANY for part in parts) > _FEW
+        self._steps = [(part, re.compile(part, re.DOTALL)) for part in parts] if many else []
 
     def matches(self, path: str) -> bool:
         """Whether the pattern names the path itself."""
-        return self._regex.fullmatch(path) is not None
+        if not self._steps:
+            return self._regex.fullmatch(path) is not None
+        # All ways to match at once: a regular expression would try one after the other.
+        places = {0}
+        for part, step in self._steps:
+            places = _after(part, step, path, places)
+        return len(path) in places
+
+
+def _after(part: str, step: re.Pattern[str], path: str, places: set[int]) -> set[int]:
+    """Where what is left of a path can begin after a part of a pattern, from where it could before."""
+    if not places:
+        return places
+    first, end = min(places), len(path)
+    if part == ".*":
+        return {*range(first, end + 1)}
+    if part == "/.+":
+        return {end} if any(path.startswith("/", place) and place + 1 < end for place in places) else set()
+    if part == "(?:[^/]+/)*":
+        inside = min((place for place in places if place < end and path[place] != "/"), default=end)
+        return places | {at + 1 for at in range(inside, end) if path[at] == "/"}
+    if part == "[^/]*":
+        made: set[int] = set()
+        for place in sorted(places):
+            if place not in made:
+                slash = path.find("/", place)
+                made.update(range(place, (slash if slash >= 0 else end) + 1))
+        return made
+    return {place + 1 for place in places if step.match(path, place)}
 
 
 def _set(members: str, where: str) -> str:
