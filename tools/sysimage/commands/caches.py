@@ -153,6 +153,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
             "lvm",
             "mdadm",
             "multipath",
+            "setserial",
         ),
         *("gpm_has_mouse_control", "lsmod", "dmsetup", "zpool", "vgcfgbackup", "edac-ctl", "ras-mc-ctl"),
     ),

@@ -37,14 +37,14 @@ _NAMES = {
         "munin-node-configure mysql_install_db mysql_upgrade nsd-control-setup nvme "
         "openguides-setup-db openssl openvpn-keygen pg_createcluster pg_updatedicts py3clean "
         "py3compile pyclean pycompile pypy3clean pypy3compile pypycompile ras-mc-ctl rkhunter "
-        "rndc-confgen sa-update saslpasswd2 sensors-detect setupcon slapadd slapindex slappasswd "
-        "slaptest smartctl sqlite3 ssh-keygen swipl systemd-machine-id-setup systemd-sysctl "
-        "tl-paper tor-gencert unbound-control-setup update-cracklib update-default-aspell "
-        "update-default-ispell update-default-wordlist update-desktop-database "
-        "update-dictcommon-aspell update-dictcommon-hunspell update-grub update-grub2 "
-        "update-icon-caches update-initramfs update-language update-menus update-mime-database "
-        "update-openoffice-dicts update-pciids update-secureboot-policy updmap updmap-sys "
-        "updmap.pl usbguard uuidgen vgcfgbackup xmlcatalog xrdp-keygen zpool"
+        "rndc-confgen sa-update saslpasswd2 sensors-detect setserial setupcon slapadd slapindex "
+        "slappasswd slaptest smartctl sqlite3 ssh-keygen swipl systemd-machine-id-setup "
+        "systemd-sysctl tl-paper tor-gencert unbound-control-setup update-cracklib "
+        "update-default-aspell update-default-ispell update-default-wordlist "
+        "update-desktop-database update-dictcommon-aspell update-dictcommon-hunspell update-grub "
+        "update-grub2 update-icon-caches update-initramfs update-language update-menus "
+        "update-mime-database update-openoffice-dicts update-pciids update-secureboot-policy "
+        "updmap updmap-sys updmap.pl usbguard uuidgen vgcfgbackup xmlcatalog xrdp-keygen zpool"
     ),
     "catalogs": "update-catalog update-xmlcatalog",
     "clients": (
@@ -82,6 +82,7 @@ _NAMES = {
     "locales": "pam_getenv update-locale",
     "mailcap": "update-mime",
     "maintscript_helper": "dpkg-maintscript-helper",
+    "messages": "envsubst gettext ngettext",
     "octal_dump": "od",
     "offline": (
         "aa-enabled aa-status apparmor_parser apparmor_status busctl dbus-send hostnamectl init "
