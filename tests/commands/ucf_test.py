@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.commands.debconf_world import configure, make
+from tests.commands.rooted import rooted
+from tests.commands.world import run
 from tools.sysimage.core.tree import Inode, Kind, directory, symlink
 
 _CASES = json.loads((Path(__file__).parent / "ucf.json").read_text(encoding="utf-8"))
@@ -76,3 +78,13 @@ def test_a_configuration_file_would_be_another_than_ucfs(number: int, hyphens: s
 def _parents(paths: dict[str, bytes]) -> list[str]:
     found = {"/".join(path.split("/")[:count]) for path in paths for count in range(1, path.count("/") + 1)}
     return sorted(found)
+
+
+def test_the_records_would_not_have_the_modes_of_the_callers_mask() -> None:
+    made = rooted({"var/lib/ucf": None, "new": "x", "etc": None})
+    assert run(made, b"umask 066; ucf /new /etc/x")[0] == 0
+    # As in a chroot with nbd-server.
+    assert made.root.tree["var/lib/ucf/cache"].mode == 0o711
+    assert made.root.tree["var/lib/ucf/hashfile"].mode == 0o600
+    assert run(made, b"ucf /new /etc/y")[0] == 0
+    assert made.root.tree["var/lib/ucf/hashfile"].mode == 0o644

@@ -328,12 +328,14 @@ def fold(call: Call) -> int:
             call.refuse("fold: characters of another width than 1 are not modelled")
         for line in keep_ends(data):
             body, end = line.removesuffix(b"\n"), line[len(line.removesuffix(b"\n")) :]
-            while len(body) > int(width):
-                at = body.rfind(b" ", 0, int(width)) + 1 if "spaces" in given else 0
-                at = at or int(width)
-                call.out(body[:at] + b"\n")
-                body = body[at:]
-            call.out(body + end)
+            start = 0
+            while len(body) - start > int(width):
+                at = body.rfind(b" ", start, start + int(width)) + 1 if "spaces" in given else 0
+                at = at or start + int(width)
+                call.out(body[start:at] + b"\n")
+                call.machine.meter.work(4)
+                start = at
+            call.out(body[start:] + end)
     return 1 if failed else 0
 
 

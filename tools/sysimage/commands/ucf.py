@@ -60,6 +60,7 @@ class _File:
         records.record(
             call.root, call.world.who, inode=self.inode, path=self.path, state=self.state, merges=self.merges
         )
+        call.files.get(f"/{name}").mode = call.umask(0o666)
 
     def replace(self, *, retain: bool = False) -> int:
         """Puts this version in place."""

@@ -42,8 +42,10 @@ def first(option: str, call: Call, chosen: Mapping[str, str], name: str) -> str:
 
 
 def make_directory(call: Call, path: str) -> None:
-    """Makes a directory, and those above."""
-    call.root.tree.make_parents(call.root.tree.resolve(f"{path}/x"), call.world.who)
+    """Makes a directory, and those above; of these the mask of files does not count."""
+    if call.files.find(f"/{path}") is None:
+        call.root.tree.make_parents(call.root.tree.resolve(f"{path}/x"), call.world.who)
+        call.files.get(f"/{path}").mode = call.umask(0o777)
 
 
 def first_words(data: bytes) -> list[str]:

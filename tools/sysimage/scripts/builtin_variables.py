@@ -226,6 +226,7 @@ def _line(machine: Machine, raw: bool) -> tuple[str, list[Region], bool]:
         except OSError:
             line = ""
         machine.meter.expand(len(line))
+        machine.meter.work(2 * len(line))
         for char in line.replace("\0", ""):
             if escape >= 0:
                 if char != "\n":
