@@ -37,6 +37,7 @@ _REFUSED = {
     "dd: a hole": "echo | dd of=f bs=1G seek=100",
     "dd: an endless input": "dd if=/dev/zero of=f",
     "expr: large numbers": "x=9; while :; do x=$(expr $x '*' $x); done",
+    "fold: long lines": 'x=$(printf %1000000s a); while :; do echo "$x" | fold -w1 >f; done',
     "find: commands": "for i in 1 2 3 4 5 6 7 8 9; do mkdir d$i; done; "
     "while :; do find . -type d -exec mkdir {}/a {}/b ';'; done",
     "grep: many patterns": f"{_LARGE}echo $x | tr a '\\n' >f; grep -f f f",

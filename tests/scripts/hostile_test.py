@@ -16,6 +16,8 @@ from tools.sysimage.scripts.parser import parse
 _LIMITS = Limits(steps=100_000, work=5_000_000)
 _SECONDS = 5.0
 
+_DOUBLED = f"for i in {' '.join(map(str, range(19)))}; do x=$x$x; done"
+
 _ENDLESS = {
     "fork bomb": "f(){ f|f; }; f",
     "fork bomb in the background": "f(){ f & }; f",
@@ -53,6 +55,18 @@ _ENDLESS = {
     "many functions": 'while :; do i=$((i + 1)); eval "f$i() { :; }"; done',
     "many variables": "while :; do i=$((i + 1)); eval v$i=$i; done",
     "a number's width": "printf %999999999d 1",
+    "a width that is an argument": "printf '%*s' 2000000000 x",
+    "text that eval doubles": """e='e="$e; $e"; eval "$e"'; eval "$e\"""",
+    "a here-document that doubles": "x=a; while :; do x=$(cat <<E\n$x$x\nE\n); done",
+    "here-documents in a recursion": "f() { f <<E\n$1$1\nE\n}; f aaaaaaaaa",
+    "commands of a trap": f"x='a=1;'; {_DOUBLED}; trap \"$x\" EXIT",
+    "parameters of eval": f"x='${{a}}'; {_DOUBLED}; eval \": $x\"",
+    "patterns of eval": f"x='a|'; {_DOUBLED}; eval \"case b in ${{x}}b) ;; esac\"",
+    "read of long lines": "x=$(printf %1000000s); while :; do read a b c <<E\n$x\nE\ndone",
+    "functions that make functions": 'f() { eval "g$1() { f $1$1; }"; g$1; }; f 1',
+    "traps in subshells": "f() { (trap f EXIT); }; f",
+    "aliases": "alias a='a a'; while :; do a; done 2>/dev/null",
+    "globs through links": ">a; while :; do echo ./*/../*/../* * * * *; set -- $* *; done",
     "a long pattern": "x=$(printf %100000s a); while :; do y=${x##*[a]*[a]*[a]*b}; done",
     "deep arithmetic": "echo $((" + "(" * 3000 + "1" + ")" * 3000 + "))",
     "a long row of signs": "echo $((" + "-" * 100_000 + "1))",
