@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "refusal.h"
+#include "stopwatch.h"
 
 namespace stage1 {
 namespace {
@@ -135,6 +136,7 @@ Image::Image(const std::string& disk, uint64_t size) {
   void* memory = mmap(nullptr, capacity_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) RefuseForMemory();
   data_ = static_cast<uint8_t*>(memory);
+  const Stopwatch watch;
   try {
     Digester digester(data_);
     for (size_t at = 0; at < size_;) {
@@ -143,7 +145,9 @@ Image::Image(const std::string& disk, uint64_t size) {
       at += count;
       digester.Advance(std::min(at, size_));
     }
+    read_in_ = watch.Seconds();
     digest_ = digester.Finish();
+    digested_in_ = watch.Seconds();
   } catch (...) {
     munmap(data_, capacity_);
     throw;

@@ -21,6 +21,9 @@ class Image {
   size_t size() const { return size_; }
   // SHA-256, 64 hexadecimal digits in lower case.
   const std::string& digest() const { return digest_; }
+  // Seconds until all of it was read, and until it was digested, too.
+  double read_in() const { return read_in_; }
+  double digested_in() const { return digested_in_; }
 
   // Gives the memory of the first `end` bytes back: they are read no more.
   void Release(size_t end);
@@ -29,6 +32,7 @@ class Image {
   uint8_t* data_ = nullptr;
   size_t size_ = 0, capacity_ = 0, released_ = 0;
   std::string digest_;
+  double read_in_ = 0, digested_in_ = 0;
 };
 
 }  // namespace stage1
