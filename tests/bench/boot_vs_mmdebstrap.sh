@@ -27,7 +27,7 @@ for file in etc/hostname etc/hosts etc/systemd/journald.conf.d etc/systemd/netwo
   mkdir -p "$work/root/${file%/*}"
   cp -rT --no-preserve=ownership "system_image/files/$file" "$work/root/$file"
 done
-rm -r "$work/root/etc/systemd/system/"{modprobe@,systemd-udev-trigger}.service.d
+rm -r "$work/root/etc/systemd/system/"{modprobe@,systemd-network-generator,systemd-udev-trigger}.service.d
 # The orchestrator, as the image has it.
 overlay=bazel-bin/system_image/vanilla_overlay.tar
 tar -C "$work/root" --numeric-owner -xf "$overlay" --wildcards 'usr/*'

@@ -6,13 +6,18 @@ load("//system_image/private/kernel:module_layer.bzl", "module_layer")
 load("//system_image/private/rootfs:rootfs.bzl", "rootfs")
 
 _FILES = [
+    "etc/.updated",
     "etc/hostname",
     "etc/hosts",
     "etc/systemd/journald.conf.d/10-guest.conf",
     "etc/systemd/network/10-mac.link",
     "etc/systemd/network/enx42000a00020f.network",
     "etc/systemd/network/enx620000020015.network",
+    "etc/systemd/system/modprobe@.service.d/10-guest.conf",
     "etc/systemd/system/orchestrator.service",
+    "etc/systemd/system/systemd-network-generator.service.d/10-guest.conf",
+    "etc/systemd/system/systemd-udev-trigger.service.d/10-guest.conf",
+    "var/.updated",
 ]
 
 # Path in the image → label.
@@ -43,7 +48,10 @@ def guest_base(
     it come: the unit orchestrator.service, enabled, which starts /usr/bin/orchestrator and powers the machine off when
     that ends; networkd's configuration, which takes the address that the interface's MAC spells; a journal in memory,
     whose errors the console shows; the names in /etc/hosts. There is no login on any console: a debugging shell comes
-    with the machine, as `system_image_vm` has it. What no guest opens is left out, as
+    with the machine, as `system_image_vm` has it. A boot starts what a guest needs and no more: udev looks at devices
+    that a rule or a driver asks for; and since nothing changes from boot to boot, /etc/.updated and /var/.updated say
+    that caches and accounts are as they have to be, so a layer of `layers` that has libraries in other folders than the
+    loader's own brings its /etc/ld.so.cache along. What no guest opens is left out, as
     `@rules_system_image//system_image:guest.toml` has it. A file in `files` is taken instead of ours of that path.
 
     `NAME_rootfs` is the root filesystem, for another `rootfs` to extend, and `NAME_modules.tar` the layer of
