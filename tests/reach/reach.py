@@ -4,7 +4,9 @@
 
 locks the sets of a list, fetches their packages into the cache, and makes a root filesystem of each. It
 prints a line for each script that nothing understands, then what stopped sets by kind, and the counts. The
-commands were written by the sets of `dev.txt`; reach is told by those of `told.txt`.
+commands were written by the sets of `dev.txt`; reach is told by those of `told.txt`. Those of `random.txt` were
+drawn over all sections (45 of all packages, 75 of those that need adduser, debconf, ucf or systemd), and 106 of
+these 120 were built when they were first seen.
 """
 
 import argparse
@@ -116,7 +118,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--list", default="told", help="told or dev, or the path of another list")
+    parser.add_argument("--list", default="told", help="told, dev or random, or the path of another list")
     parser.add_argument("--cache", type=Path, required=True, help="a folder for locks and packages")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="these packages of the list")

@@ -175,6 +175,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
         "slapindex",
         "saslpasswd2",
         "openguides-setup-db",
+        "pinto",
     ),
     "compiled data": (
         *("ispell-autobuildhash", "aspell-autobuildhash", "update-dictcommon-aspell"),
@@ -199,6 +200,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
             "libgvc6-config-update",
             "sa-update",
             "update-menus",
+            "update-xfonts-traditional",
         ),
     ),
 }

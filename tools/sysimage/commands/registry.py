@@ -35,16 +35,17 @@ _NAMES = {
         "linux-update-symlinks localedef lsmod lvm make-ssl-cert mandb mariadb-install-db "
         "mariadb-upgrade mdadm mkfontdir mkfontscale mkinitramfs multipath mungekey "
         "munin-node-configure mysql_install_db mysql_upgrade nsd-control-setup nvme "
-        "openguides-setup-db openssl openvpn-keygen pg_createcluster pg_updatedicts py3clean "
-        "py3compile pyclean pycompile pypy3clean pypy3compile pypycompile ras-mc-ctl rkhunter "
-        "rndc-confgen sa-update saslpasswd2 sensors-detect setserial setupcon slapadd slapindex "
-        "slappasswd slaptest smartctl sqlite3 ssh-keygen swipl systemd-machine-id-setup "
+        "openguides-setup-db openssl openvpn-keygen pg_createcluster pg_updatedicts pinto "
+        "py3clean py3compile pyclean pycompile pypy3clean pypy3compile pypycompile ras-mc-ctl "
+        "rkhunter rndc-confgen sa-update saslpasswd2 sensors-detect setserial setupcon slapadd "
+        "slapindex slappasswd slaptest smartctl sqlite3 ssh-keygen swipl systemd-machine-id-setup "
         "systemd-sysctl tl-paper tor-gencert unbound-control-setup update-cracklib "
         "update-default-aspell update-default-ispell update-default-wordlist "
         "update-desktop-database update-dictcommon-aspell update-dictcommon-hunspell update-grub "
         "update-grub2 update-icon-caches update-initramfs update-language update-menus "
         "update-mime-database update-openoffice-dicts update-pciids update-secureboot-policy "
-        "updmap updmap-sys updmap.pl usbguard uuidgen vgcfgbackup xmlcatalog xrdp-keygen zpool"
+        "update-xfonts-traditional updmap updmap-sys updmap.pl usbguard uuidgen vgcfgbackup "
+        "xmlcatalog xrdp-keygen zpool"
     ),
     "catalogs": "update-catalog update-xmlcatalog",
     "clients": (
