@@ -4,9 +4,9 @@
 
 locks the sets of a list, fetches their packages into the cache, and makes a root filesystem of each. It
 prints a line for each script that nothing understands, then what stopped sets by kind, and the counts. The
-commands were written by the sets of `dev.txt`; reach is told by those of `told.txt`. Those of `random.txt` were
-drawn over all sections (45 of all packages, 75 of those that need adduser, debconf, ucf or systemd), and 106 of
-these 120 were built when they were first seen.
+commands were written by the sets of `dev.txt`; reach is told by those of `told.txt`. The packages of
+`random.txt` were drawn over all sections, 45 of all and 75 of those that need adduser, debconf, ucf or
+systemd; 106 of these 120 were built when they were first seen.
 """
 
 import argparse
