@@ -329,6 +329,13 @@ def excepted(made: Case, theirs: Outcome, mine: Outcome) -> str:
     """The reason why a difference is meant."""
     if mine.output == _BEYOND:
         return "a specifier of the machine in [Install]"
+    verb, *names = made.given
+    links = [made.files.get(f"etc/systemd/system/{name}") for name in names]
+    if verb == "unmask" and any(
+        isinstance(link, Link) and link.target.startswith("/") and link.target != "/dev/null"
+        for link in links
+    ):
+        return "unmask looks for what an absolute link leads to on the machine that runs it, not below --root"
     if theirs.good and not mine.good:
         if "\nFailed to " in f"\n{theirs.said}":
             return "systemctl says that it failed, and ends with status 0: to a build that is a failure"

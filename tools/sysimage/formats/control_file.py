@@ -134,7 +134,7 @@ def _checked(found: list[tuple[str, str]]) -> dict[str, str]:
         if own in RELATIONS:
             # There may be a second one by an old name.
             fields[own] = ", ".join(filter(None, (fields.get(own), value)))
-        else:
+        elif value or own not in fields:
             fields[own] = value.lower() if own == "Package" else value
     for name in ("Package", "Version", "Architecture"):
         if not fields.get(name):
