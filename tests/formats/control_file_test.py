@@ -1,4 +1,4 @@
-"""Control files: one that is read otherwise than by dpkg is recorded wrongly, or taken though dpkg refuses it."""
+"""Control files: one that is read otherwise than by dpkg is recorded wrongly, or taken against its will."""
 
 import pytest
 
