@@ -41,10 +41,8 @@ class Image:
 
 def left_out(path: str, patterns: Sequence[str]) -> bool:
     """Whether one of the manifest's patterns excludes a path."""
-    return any(
-        path.startswith(pattern[:-2]) if pattern.endswith("/**") else fnmatch.fnmatchcase(path, pattern)
-        for pattern in patterns
-    )
+    # In fnmatch, "*" is "**".
+    return any(fnmatch.fnmatchcase(path, pattern.replace("**", "*")) for pattern in patterns)
 
 
 def dpkg_problems(image: Image, manifest: dict[str, list[str]]) -> Iterator[str]:
