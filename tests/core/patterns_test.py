@@ -7,7 +7,7 @@ import pytest
 from tests.testing.debs import Folder
 from tests.testing.roots import make
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.patterns import PathSelection, Pattern
+from tools.sysimage.core.patterns import PathSelection, Pattern, Patterns
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,14 @@ from tools.sysimage.core.patterns import PathSelection, Pattern
 )
 def test_pattern(pattern: str, path: str, matches: bool) -> None:
     assert Pattern(pattern).matches(path) is matches
+
+
+def test_patterns_together_name_what_each_names() -> None:
+    texts = ["usr/*/doc", "**/*.md", "a?c", "lib[!x]", "*a*b*c*d*", "x|y", "usr/**"]
+    together = Patterns(map(Pattern, texts))
+    for path in ("usr/share/doc", "usr", "c.md", "a/c", "abc", "liba", "libx", "1a2b3c4d", "x", "x|y", "y"):
+        assert together.matches(path) is any(Pattern(text).matches(path) for text in texts)
+    assert not Patterns([]).matches("usr")
 
 
 def left(exclude: list[str], include: list[str], *paths: str) -> list[str]:

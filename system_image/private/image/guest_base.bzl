@@ -21,11 +21,11 @@ _FILES = [
 ]
 
 # Path in the image → label.
-GUEST_FILES = {path: Label("//system_image:files/" + path) for path in _FILES}
+_GUEST_FILES = {path: Label("//system_image:files/" + path) for path in _FILES}
 
 # Policies for `exclude_from`: what no guest opens, and what one in production has no use for.
-GUEST_POLICY = Label("//system_image:guest.toml")
-LEAN_POLICY = Label("//system_image:lean.toml")
+_GUEST_POLICY = Label("//system_image:guest.toml")
+_LEAN_POLICY = Label("//system_image:lean.toml")
 
 def guest_base(
         *,
@@ -74,13 +74,13 @@ def guest_base(
       dpkg_database: as in `rootfs`; "status" for a lean one.
       **kwargs: further arguments of `rootfs`.
     """
-    own = {path: label for path, label in GUEST_FILES.items() if path != "etc/hostname" or not hostname}
+    own = {path: label for path, label in _GUEST_FILES.items() if path != "etc/hostname" or not hostname}
     rootfs(
         name = name + "_rootfs",
         default_target = default_target,
         dpkg_database = dpkg_database or ("status" if lean else ""),
         enable = ["orchestrator.service", "systemd-networkd.service"] + enable,
-        exclude_from = [GUEST_POLICY] + ([LEAN_POLICY] if lean else []) + exclude_from,
+        exclude_from = [_GUEST_POLICY] + ([_LEAN_POLICY] if lean else []) + exclude_from,
         files = own | files,
         hostname = hostname,
         kernel_modules = kernel_modules,

@@ -6,7 +6,7 @@ A leading slash is allowed.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tools.sysimage.core.errors import ToolError
@@ -56,6 +56,23 @@ class Pattern:
         for part, step in self._steps:
             places = _after(part, step, path, places)
         return len(path) in places
+
+
+class Patterns:
+    """Several patterns, asked at once."""
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        """Joins what is one regular expression each."""
+        given = list(patterns)
+        self._stepwise = [pattern for pattern in given if pattern._steps]
+        simple = [f"(?:{pattern._regex.pattern})" for pattern in given if not pattern._steps]
+        self._regex = re.compile("|".join(simple), re.DOTALL) if simple else None
+
+    def matches(self, path: str) -> bool:
+        """Whether any of them names the path itself."""
+        if self._regex is not None and self._regex.fullmatch(path):
+            return True
+        return any(pattern.matches(path) for pattern in self._stepwise)
 
 
 def _after(part: str, step: re.Pattern[str], path: str, places: set[int]) -> set[int]:

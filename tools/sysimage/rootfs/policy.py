@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tools.sysimage.core import content
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.core.patterns import Pattern
+from tools.sysimage.core.patterns import Pattern, Patterns
 from tools.sysimage.core.tree import Inode, Kind, Tree, file
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.dpkg import Package
@@ -90,9 +90,9 @@ class Policy:
         Raises ToolError for a file that is no policy.
         """
         self._entries = [entry for path in files for entry in _read(path)]
-        self._include = [Pattern(text, "include") for text in include]
-        self._paths = [[Pattern(text) for text in entry.paths] for entry in self._entries]
-        self._keep = [[Pattern(text) for text in entry.keep] for entry in self._entries]
+        self._include = Patterns(Pattern(text, "include") for text in include)
+        self._paths = [Patterns(map(Pattern, entry.paths)) for entry in self._entries]
+        self._keep = [Patterns(map(Pattern, entry.keep)) for entry in self._entries]
         # Those that leave files out.
         self._whole = sum(1 << number for number, entry in enumerate(self._entries) if not entry.bits)
 
@@ -109,14 +109,14 @@ class Policy:
     def _named(self, path: str, above: _Named) -> _Named:
         """What entries say of a path, from what they say of the directory that it is in."""
         keeps = above.keeps
-        if any(pattern.matches(path) for pattern in self._include):
+        if self._include.matches(path):
             keeps |= self._whole
         names = above.names
         for number, patterns in enumerate(self._paths):
             bit = 1 << number
-            if not names & bit and any(pattern.matches(path) for pattern in patterns):
+            if not names & bit and patterns.matches(path):
                 names |= bit
-            if not keeps & bit and any(pattern.matches(path) for pattern in self._keep[number]):
+            if not keeps & bit and self._keep[number].matches(path):
                 keeps |= bit
         return _Named(names, keeps)
 
