@@ -43,9 +43,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--output", type=Path, required=True, help="the tar")
     options = parser.parse_args(argv)
     manifest = json_manifest.read(ModuleLayerInput, options.manifest)
-    images = [item for item in manifest.packages if kmod.is_of_kernel(item.name)]
     with tempfile.TemporaryDirectory(dir=options.output.parent) as name:
-        kernel = load(dpkg.load_all(images), Path(name))
+        kernel = load(dpkg.load_all(manifest.packages), Path(name))
         layer = lay_out(kernel, manifest.external, manifest.with_modules)
         index(layer, kmod.release_of(kernel), tool_argv(options.depmod), Path(name))
         with atomic.output(options.output) as stream:
