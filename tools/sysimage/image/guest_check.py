@@ -53,9 +53,6 @@ def _enabled(tree: Tree) -> Iterator[str]:
         for above in tree.children(folder):
             if above.endswith((".wants", ".requires")):
                 yield from (path.rpartition("/")[2] for path in tree.children(above))
-        yield from (
-            path.rpartition("/")[2] for path in tree.children(folder) if path.endswith("/default.target")
-        )
 
 
 def _needs_dbus(tree: Tree, unit: str) -> bool:
