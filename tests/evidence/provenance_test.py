@@ -9,6 +9,7 @@ from tests.evidence import small_image
 from tests.testing.layouts import layout
 from tools.sysimage.evidence import provenance
 from tools.sysimage.formats.oci_layout import first_digest
+from tools.sysimage.publish import workspace_status
 
 COMMIT = "a" * 40
 
@@ -78,6 +79,7 @@ def test_a_checkout_with_changes_is_told_and_has_no_digest_that_could_be_trusted
     "url, public",
     [
         ("https://example.org/a.git", "https://example.org/a"),
+        ("https://user:secret@example.org/a.git", "https://example.org/a"),
         ("git@example.org:a/b.git", "https://example.org/a/b"),
         ("/home/somebody/a", ""),
         ("file:///home/somebody/a", ""),
@@ -85,7 +87,7 @@ def test_a_checkout_with_changes_is_told_and_has_no_digest_that_could_be_trusted
     ],
 )
 def test_a_folder_of_a_person_s_machine_is_in_no_statement(url: str, public: str) -> None:
-    assert provenance._public(url) == public
+    assert workspace_status.public(url) == public
 
 
 def test_without_git_there_is_no_commit_and_the_rest_stands(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.testing.layouts import layout
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.publish import annotate
+from tools.sysimage.publish import annotate, workspace_status
 
 LOCK = b'{"snapshot": "20260102T030405Z"}'
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -26,13 +26,13 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
     ],
 )
 def test_a_remote_is_named_as_anybody_reads_it_without_credentials(remote: str, source: str) -> None:
-    assert annotate.public(remote) == source
+    assert workspace_status.public(remote) == source
 
 
 def test_every_annotation_follows_from_lock_commit_and_base(tmp_path: Path) -> None:
     base = layout(tmp_path / "base", b"layer")
     digest = json.loads((base / "index.json").read_text())["manifests"][0]["digest"]
-    status = annotate.status_values(
+    status = workspace_status.status_values(
         f"BUILD_HOST there\nSTABLE_GIT_COMMIT {COMMIT}\nSTABLE_GIT_URL git@a.example:b\n"
     )
     assert annotate.annotations(LOCK, status, "", base) == {

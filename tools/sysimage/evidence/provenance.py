@@ -19,6 +19,7 @@ from tools.sysimage.evidence import collect, facts
 from tools.sysimage.evidence.components import name_of, purl
 from tools.sysimage.evidence.facts import Facts
 from tools.sysimage.formats.oci_layout import first_digest
+from tools.sysimage.publish.workspace_status import public, status_values
 
 type Json = dict[str, Any]
 
@@ -72,8 +73,8 @@ def main(argv: Sequence[str]) -> int:
 
 def provenance(found: Facts, wanted: ProvenanceInput) -> Json:
     """The statement of how the image was made: SLSA v1, "Provenance"."""
-    status = _status(wanted.status.read_text("utf-8"))
-    source = _public(status.get("STABLE_GIT_URL", ""))
+    status = status_values(wanted.status.read_text("utf-8"))
+    source = public(status.get("STABLE_GIT_URL", ""))
     external: Json = {"target": found.image.target}
     if source:
         external["source"] = source
@@ -151,19 +152,6 @@ def _materials(
     for path, node in found.files():
         if node.label and not node.package:
             yield {"name": f"{node.label} as /{name_of(path)}", "digest": {"sha256": node.sha256}}
-
-
-def _status(text: str) -> dict[str, str]:
-    pairs = (line.partition(" ") for line in text.splitlines())
-    return {key: value for key, _, value in pairs if value}
-
-
-def _public(url: str) -> str:
-    """A Git remote as others can reach it; "" for a folder of this machine."""
-    if "://" not in url and ":" in url.partition("/")[0]:
-        host, _, path = url.partition(":")
-        return f"https://{host.rpartition('@')[2]}/{path.lstrip('/').removesuffix('.git')}"
-    return url.removesuffix(".git") if url.startswith(("https://", "http://")) else ""
 
 
 def _time(moment: datetime) -> str:

@@ -10,34 +10,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.formats.oci_layout import first_digest
 from tools.sysimage.publish.registry import LOCK_ANNOTATION
+from tools.sysimage.publish.workspace_status import public, status_values
 
 _OCI = "org.opencontainers.image."
-
-
-def status_values(text: str) -> dict[str, str]:
-    """The output of a workspace status command: on each line, a key and its value."""
-    pairs = (line.partition(" ") for line in text.splitlines())
-    return {key: value for key, _, value in pairs if value}
-
-
-def public(url: str) -> str:
-    """The public URL of a Git remote: HTTPS, without user, password and suffix; "" for a local one."""
-    if "://" not in url and ":" in url.partition("/")[0]:
-        host, _, path = url.partition(":")  # scp's way: git@host:path
-        url = f"ssh://{host}/{path.lstrip('/')}"
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http", "ssh", "git"):
-        return ""  # a folder of this machine
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port and parts.scheme in ("https", "http") else ""
-    scheme = "http" if parts.scheme == "http" else "https"
-    return urlunsplit((scheme, host + port, parts.path.removesuffix("/").removesuffix(".git"), "", ""))
 
 
 def annotations(lock: bytes, status: dict[str, str], source: str, base: Path | None) -> dict[str, str]:
