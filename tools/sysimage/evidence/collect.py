@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.files import Files
+from tools.sysimage.core.span import Content, External
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.debian import installed
 from tools.sysimage.evidence import system
@@ -115,44 +116,32 @@ def read_json(path: Path) -> Any:
 
 def of_tarball(path: Path, known: Known, image: Image | None = None) -> Facts:
     """The facts of a tarball, compressed or not. Raises ToolError if it is damaged."""
-    with path.open("rb") as raw:
-        compression, opener = "none", None
-        magic = raw.read(6)
-        raw.seek(0)
-        for prefix, name, candidate in _OPENERS:
-            if magic.startswith(prefix):
-                compression, opener = name, candidate
-        image = image or _image(path, raw, compression)
-        if opener is None:
-            return of_stream(raw, str(path), known, image)
-        with opened(path) as stream, spool() as scratch:
-            return of_stream(stream, str(path), known, image, scratch)
+    with tree_of(path) as tree:
+        return of_tree(tree, known, image or _image(path))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Opens a tarball, decompressed, as a stream. Raises ToolError if it is damaged."""
-    with path.open("rb") as raw:
-        magic = raw.read(6)
-        raw.seek(0)
+def tree_of(path: Path) -> Iterator[Tree]:
+    """The tree of a tarball, compressed or not, to be read within. Raises ToolError if it is damaged."""
+    tree = Tree()
+    with path.open("rb") as raw, tempfile.TemporaryFile() as scratch:
+        _, opener = _compression(raw)
+        # What is decompressed can't be sought in.
+        stream, spool = (opener(raw), cast(BinaryIO, scratch)) if opener else (raw, None)
         try:
-            yield next((opener(raw) for prefix, _, opener in _OPENERS if magic.startswith(prefix)), raw)
+            layer.apply(tree, tar.read(stream, str(path), spool, layer=True), str(path))
         except _DAMAGED as error:
             raise ToolError(f"{path}: is cut off or damaged ({error}); build it anew") from error
+        yield tree
 
 
-def spool() -> BinaryIO:
-    """A temporary file for the contents of a tar that can't be sought in."""
-    return cast(BinaryIO, tempfile.TemporaryFile())
-
-
-def of_stream(
-    stream: BinaryIO, where: str, known: Known, image: Image, scratch: BinaryIO | None = None
-) -> Facts:
-    """The facts of a tar."""
-    tree = Tree()
-    layer.apply(tree, tar.read(stream, where, scratch, layer=True), where)
-    return of_tree(tree, known, image)
+def _compression(raw: BinaryIO) -> tuple[str, Callable[[BinaryIO], BinaryIO] | None]:
+    """The name of a tarball's compression by its first bytes, and what decompresses it."""
+    magic = raw.read(6)
+    raw.seek(0)
+    return next(
+        ((name, opener) for prefix, name, opener in _OPENERS if magic.startswith(prefix)), ("none", None)
+    )
 
 
 def of_tree(tree: Tree, known: Known, image: Image) -> Facts:
@@ -165,7 +154,7 @@ def of_tree(tree: Tree, known: Known, image: Image) -> Facts:
     for path, inode in tree.walk():
         package = "" if path in known.overlay else owners.get(path, "")
         if inode.kind is Kind.FILE and inode not in digests:
-            digests[inode] = _digests(inode)
+            digests[inode] = _digests(inode.content, "sha256", "sha1")
             # Of hard links, the first counts.
             sizes[package] = sizes.get(package, 0) + inode.content.size
         paths[path] = Node(
@@ -203,13 +192,13 @@ def of_tree(tree: Tree, known: Known, image: Image) -> Facts:
     )
 
 
-def _digests(inode: Inode) -> tuple[str, str]:
-    """SHA-256 and SHA-1 of a file."""
-    first, second = hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
-    for chunk in inode.content.chunks():
-        first.update(chunk)
-        second.update(chunk)
-    return first.hexdigest(), second.hexdigest()
+def _digests(content: Content, first: str, second: str) -> tuple[str, str]:
+    """Two digests of a file, which is read once."""
+    one, other = (hashlib.new(name, usedforsecurity=False) for name in (first, second))
+    for chunk in content.chunks():
+        one.update(chunk)
+        other.update(chunk)
+    return one.hexdigest(), other.hexdigest()
 
 
 def sha256(path: Path) -> str:
@@ -218,11 +207,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _image(path: Path, raw: BinaryIO, compression: str) -> Image:
-    first, second = hashlib.sha256(), hashlib.sha384()
-    while chunk := raw.read(1 << 20):
-        first.update(chunk)
-        second.update(chunk)
-    size = raw.tell()
-    raw.seek(0)
-    return Image(path.name, size, 0, first.hexdigest(), second.hexdigest(), compression)
+def _image(path: Path) -> Image:
+    with path.open("rb") as raw:
+        compression, _ = _compression(raw)
+    content = External(path, path.stat().st_size)
+    return Image(path.name, content.size, 0, *_digests(content, "sha256", "sha384"), compression)

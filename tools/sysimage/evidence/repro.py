@@ -8,16 +8,14 @@ only the first is told in full.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from tools.sysimage.core import json_manifest
 from tools.sysimage.core.errors import run
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.evidence import collect
-from tools.sysimage.formats import layer, mtree, tar
+from tools.sysimage.formats import mtree
 
 _CHUNK = 1 << 20
 _SHOWN = 10  # paths
@@ -95,8 +93,7 @@ def explain(stage: StageInput, at: int) -> Iterator[str]:
     if ".tar" not in stage.first.name:
         yield f"byte {at}: {_around(stage.first, at)} and {_around(stage.second, at)}"
         return
-    with ExitStack() as files:
-        one, other = _tree(stage.first, files), _tree(stage.second, files)
+    with collect.tree_of(stage.first) as one, collect.tree_of(stage.second) as other:
         found = list(paths(one, other))
         yield from found[:_SHOWN]
         if len(found) > _SHOWN:
@@ -142,14 +139,6 @@ def _around(path: Path, at: int) -> str:
     with path.open("rb") as stream:
         stream.seek(max(at - 20, 0))
         return repr(stream.read(60))
-
-
-def _tree(path: Path, files: ExitStack) -> Tree:
-    stream: BinaryIO = files.enter_context(collect.opened(path))
-    spool = files.enter_context(collect.spool())
-    tree = Tree()
-    layer.apply(tree, tar.read(stream, str(path), spool, layer=True), str(path))
-    return tree
 
 
 if __name__ == "__main__":
