@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import json
 import lzma
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from tools.sysimage.core.span import Content, External
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.debian import installed
 from tools.sysimage.evidence import system
-from tools.sysimage.evidence.facts import Facts, Image, Node, Package
+from tools.sysimage.evidence.facts import Facts, Image, Node, Package, parse_json
 from tools.sysimage.formats import layer, tar
 
 _OPENERS: Sequence[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]]] = (
@@ -44,7 +43,7 @@ class Known:
         """Reads a lock. Raises ToolError if it is none."""
         data = path.read_bytes()
         self.lock_sha256 = self.lock_sha256 or hashlib.sha256(data).hexdigest()
-        self.locks.append(read_json(path))
+        self.locks.append(parse_json(data, path))
 
     def created(self) -> str:
         """The time of the lock's snapshot, RFC 3339; that of the epoch without a lock."""
@@ -104,14 +103,6 @@ class Known:
 
 def _key(package: installed.Installed) -> str:
     return f"{package.name}_{package.version}_{package.architecture}"
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file. Raises ToolError if it is none."""
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ToolError(f"{path}: is no JSON ({error}); make it anew") from error
 
 
 def of_tarball(path: Path, known: Known, image: Image | None = None) -> Facts:
@@ -199,12 +190,6 @@ def _digests(content: Content, first: str, second: str) -> tuple[str, str]:
         one.update(chunk)
         other.update(chunk)
     return one.hexdigest(), other.hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _image(path: Path) -> Image:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tools.sysimage.core import atomic
+from tools.sysimage.core import atomic, span
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.evidence import collect, difference, facts, shown
@@ -101,7 +101,7 @@ def load(path: Path, architecture: str = "amd64") -> facts.Facts:
     beside = path.with_name(f"{path.name.partition('.tar')[0]}_facts.json")
     if beside.exists() and beside.stat().st_mtime >= path.stat().st_mtime:
         found = facts.load(beside)
-        if found.image.sha256 == collect.sha256(path):
+        if found.image.sha256 == span.sha256(span.External(path, path.stat().st_size)):
             return found
     return collect.of_tarball(path, collect.Known())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.evidence import collect, facts
+from tools.sysimage.evidence import facts
 from tools.sysimage.evidence.components import name_of
 from tools.sysimage.evidence.facts import Facts, Node, Package
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     if not options.path and not options.package:
         parser.error("name a path of the image, or --package NAME")
     found = facts.load(options.facts)
-    changes = [change for path in options.effects for change in collect.read_json(path)["changes"]]
+    changes = [change for path in options.effects for change in facts.read_json(path)["changes"]]
     for path in options.path:
         for line in explain_path(found, changes, path.strip("/")):
             print(line)

@@ -140,6 +140,19 @@ def is_setuid(node: Node) -> bool:
     return node.type == "file" and bool(node.mode & 0o6000)
 
 
+def read_json(path: Path) -> Any:
+    """A JSON file. Raises ToolError if it is none."""
+    return parse_json(path.read_bytes(), path)
+
+
+def parse_json(data: bytes, path: Path) -> Any:
+    """The JSON in the bytes of a file. Raises ToolError, with the file's path, if it is none."""
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ToolError(f"{path}: is no JSON ({error}); make it anew") from error
+
+
 def write(facts: Facts, out: BinaryIO) -> None:
     """Writes the file."""
     parts = [f'"version": {_VERSION}', f'"image": {json.dumps(_short(facts.image))}']

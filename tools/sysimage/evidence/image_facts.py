@@ -54,8 +54,8 @@ def read(wanted: ImageFactsInput) -> facts.Facts:
     for lock in wanted.locks:
         known.read_lock(lock)
     for path in wanted.packages:
-        known.debs.update(collect.read_json(path))
-    contents = collect.read_json(wanted.contents)
+        known.debs.update(facts.read_json(path))
+    contents = facts.read_json(wanted.contents)
     known.overlay = frozenset(
         path for path, entry in contents["paths"].items() if entry.get("from") == "overlay"
     )

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.evidence import collect
-from tools.sysimage.evidence.facts import Facts
+from tools.sysimage.evidence.facts import Facts, read_json
 
 _VALUES = ("value", "sha256", "sha384")
 _INPUT = "input "
@@ -17,7 +16,7 @@ def with_measurements(found: Facts, path: Path | None) -> Facts:
     """The facts, with what a file of measurements says. Raises ToolError if it is none."""
     if path is None:
         return found
-    content = collect.read_json(path)
+    content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("inputs"), dict):
         raise ToolError(f"{path}: has no measurements; name a file that `measurements` made")
     values: dict[str, str] = {}

@@ -15,7 +15,8 @@ from typing import Any
 
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.evidence import collect, facts
+from tools.sysimage.core.span import External, sha256
+from tools.sysimage.evidence import facts
 from tools.sysimage.evidence.components import name_of, purl
 from tools.sysimage.evidence.facts import Facts
 from tools.sysimage.formats.oci_layout import first_digest
@@ -90,7 +91,8 @@ def provenance(found: Facts, wanted: ProvenanceInput) -> Json:
             "runDetails": {
                 "builder": {"id": wanted.builder or _SOMEBODY},
                 "byproducts": [
-                    {"name": path.name, "digest": {"sha256": collect.sha256(path)}} for path in wanted.beside
+                    {"name": path.name, "digest": {"sha256": sha256(External(path, path.stat().st_size))}}
+                    for path in wanted.beside
                 ],
             },
         },
