@@ -2,11 +2,23 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tools.sysimage.core.errors import ToolError
 
 IN_TOTO = "application/vnd.in-toto+json"
+
+
+def statement(name: str, digest: Mapping[str, str], kind: str, predicate: Any) -> dict[str, Any]:
+    """A statement about a file by its digests: in-toto attestation v1, "Statement"."""
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": name, "digest": digest}],
+        "predicateType": kind,
+        "predicate": predicate,
+    }
 
 
 def encoded(payload: bytes, kind: str = IN_TOTO) -> bytes:

@@ -7,16 +7,15 @@ decide what they say: times are those of the lock's snapshot.
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core import atomic, json_manifest
-from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.errors import run
 from tools.sysimage.core.span import External, sha256
-from tools.sysimage.evidence import facts
+from tools.sysimage.evidence import dsse, facts
 from tools.sysimage.evidence.components import name_of, purl
 from tools.sysimage.evidence.facts import Facts
 from tools.sysimage.formats.oci_layout import first_digest
@@ -24,7 +23,6 @@ from tools.sysimage.publish.workspace_status import public, status_values
 
 type Json = dict[str, Any]
 
-_STATEMENT = "https://in-toto.io/Statement/v1"
 _SLSA = "https://slsa.dev/provenance/v1"
 _ENDORSEMENT = "https://project-oak.github.io/oak/tr/endorsement/v1"
 _BUILD_TYPE = "urn:rules_system_image:bazel:v1"
@@ -65,8 +63,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     wanted = json_manifest.read(ProvenanceInput, options.manifest)
     found = facts.load(wanted.facts)
-    with ExitStack() as files:
-        output, endorsed = files.enter_context(atomic.outputs(options.output, options.endorsement))
+    with atomic.outputs(options.output, options.endorsement) as [output, endorsed]:
         output.write(_written(provenance(found, wanted)))
         endorsed.write(_written(endorsement(found, wanted.valid_days, wanted.claims)))
     return 0
@@ -114,16 +111,11 @@ def endorsement(found: Facts, days: int, claims: Sequence[str]) -> Json:
 
 
 def statement(found: Facts, kind: str, predicate: Json) -> Json:
-    """An in-toto statement about the image: in-toto attestation v1, "Statement"."""
+    """An in-toto statement about the image."""
     digest = {"sha256": found.image.sha256}
     if found.image.sha384 and kind != _ENDORSEMENT:
         digest["sha384"] = found.image.sha384
-    return {
-        "_type": _STATEMENT,
-        "subject": [{"name": found.image.name, "digest": digest}],
-        "predicateType": kind,
-        "predicate": predicate,
-    }
+    return dsse.statement(found.image.name, digest, kind, predicate)
 
 
 def _materials(
@@ -161,10 +153,7 @@ def _time(moment: datetime) -> str:
 
 
 def _written(value: Json) -> bytes:
-    try:
-        return json.dumps(value, indent=1).encode() + b"\n"
-    except ValueError as error:
-        raise ToolError(f"the statement can't be written ({error}); report this") from error
+    return json.dumps(value, indent=1).encode() + b"\n"
 
 
 if __name__ == "__main__":

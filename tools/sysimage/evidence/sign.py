@@ -129,13 +129,8 @@ def statement(path: Path, image: str, digest: str) -> bytes:
         return path.read_bytes()
     for suffix, kind in _TYPES.items():
         if path.name.endswith(suffix):
-            value = {
-                "_type": "https://in-toto.io/Statement/v1",
-                "subject": [{"name": image, "digest": {"sha256": digest}}],
-                "predicateType": kind,
-                "predicate": json.loads(path.read_bytes()),
-            }
-            return json.dumps(value).encode()
+            predicate = json.loads(path.read_bytes())
+            return json.dumps(dsse.statement(image, {"sha256": digest}, kind, predicate)).encode()
     return b""
 
 
