@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import run
+from tools.sysimage.core.tree import Kind
 from tools.sysimage.evidence import collect, facts
 from tools.sysimage.formats import tar
 
@@ -62,7 +63,7 @@ def read(wanted: ImageFactsInput) -> facts.Facts:
     for layer in wanted.layers:
         with layer.tar.open("rb") as stream:
             for entry in tar.read(stream, str(layer.tar), layer=True):
-                if entry.inode is None or entry.inode.kind.value != "dir":
+                if entry.inode is None or entry.inode.kind is not Kind.DIRECTORY:
                     known.labels[entry.path] = layer.label
     known.labels.update(wanted.labels)
     image = contents["image"]

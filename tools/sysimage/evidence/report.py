@@ -5,7 +5,7 @@ import base64
 import colorsys
 import hashlib
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tools.sysimage.core import atomic
@@ -88,11 +88,11 @@ def _sections(found: Facts) -> Iterator[tuple[str, str, Sequence[str], Sequence[
         [
             (
                 ("", "", f"{_text(one.name)}<br><small>{_text(one.description)}</small>"),
-                ("", "", _text(one.version)),
+                _plain(one.version),
                 _size(one.size, largest),
-                ("", "", _text(one.suite)),
+                _plain(one.suite),
                 ("", "", f"<small>{_text(one.licence or 'not declared')}</small>"),
-                ("code", "", _text(one.deb_sha256)),
+                _code(one.deb_sha256),
             )
             for one in found.packages
         ],
@@ -241,19 +241,18 @@ def _colour(name: str) -> str:
 
 
 def _by_package(found: Facts) -> list[Item]:
-    items: dict[str, Item] = {}
-    for path, node in found.files():
-        item = items.setdefault(found.owner(path), Item(found.owner(path), 0))
-        item.size += node.size
-        item.parts.append(Item(f"/{path}", node.size))
-    return list(items.values())
+    return _grouped(found, found.owner)
 
 
 def _by_folder(found: Facts) -> list[Item]:
+    return _grouped(found, lambda path: "/" + "/".join(path.split("/")[:-1][:_DEPTH]))
+
+
+def _grouped(found: Facts, group: Callable[[str], str]) -> list[Item]:
     items: dict[str, Item] = {}
     for path, node in found.files():
-        folder = "/" + "/".join(path.split("/")[:-1][:_DEPTH])
-        item = items.setdefault(folder, Item(folder, 0))
+        name = group(path)
+        item = items.setdefault(name, Item(name, 0))
         item.size += node.size
         item.parts.append(Item(f"/{path}", node.size))
     return list(items.values())

@@ -79,13 +79,15 @@ def first_difference(first: Path, second: Path) -> int | None:
         while True:
             left, right = one.read(_CHUNK), other.read(_CHUNK)
             if left != right:
-                pairs = zip(left, right, strict=False)
-                return offset + next(
-                    (at for at, (x, y) in enumerate(pairs) if x != y), min(len(left), len(right))
-                )
+                return offset + _differs_at(left, right)
             if not left:
                 return None
             offset += len(left)
+
+
+def _differs_at(one: bytes, other: bytes) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (x, y) in pairs if x != y), min(len(one), len(other)))
 
 
 def explain(stage: StageInput, at: int) -> Iterator[str]:
@@ -110,7 +112,7 @@ def paths(one: Tree, other: Tree) -> Iterator[str]:
         if match is None:
             yield f"/{path}: only in the first"
             continue
-        old, new = (_words(node) for node in (inode, match))
+        old, new = (mtree.keywords(node) for node in (inode, match))
         if old != new:
             left = " ".join(word for word in old if word not in new)
             right = " ".join(word for word in new if word not in old)
@@ -119,19 +121,13 @@ def paths(one: Tree, other: Tree) -> Iterator[str]:
         yield f"/{path}: only in the second"
 
 
-def _words(inode: Inode) -> list[str]:
-    return mtree.keywords(inode)
-
-
 def _content(one: Inode, other: Inode) -> str:
     if one.kind is not Kind.FILE or other.kind is not Kind.FILE:
         return ""
     left, right = one.read(), other.read()
     if left == right:
         return ""
-    at = next(
-        (at for at, (x, y) in enumerate(zip(left, right, strict=False)) if x != y), min(len(left), len(right))
-    )
+    at = _differs_at(left, right)
     return f"; from byte {at}: {left[at : at + 40]!r} and {right[at : at + 40]!r}"
 
 

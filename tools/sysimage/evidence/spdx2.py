@@ -27,8 +27,7 @@ _UNKNOWN = {"licenseConcluded": _NONE, "copyrightText": _NONE}
 def document(sbom: Sbom) -> Json:
     """The document, ready for JSON. Everything in it is a function of the image and its lock."""
     image = sbom.image
-    packages = list(sbom.packages())
-    refs = references(package.licence for _, package, _ in packages)
+    refs = references(package.licence for package in sbom.facts.packages)
     return {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
@@ -44,7 +43,7 @@ def document(sbom: Sbom) -> Json:
             ],
         },
         "packages": [_image(sbom)]
-        + [_package(sbom, name, package, files) for name, package, files in packages]
+        + [_package(sbom, name, package, files) for name, package, files in sbom.packages()]
         + [_built(sbom, name, label, files) for name, label, files in sbom.built()]
         + [_linked(sbom, name, source, version) for name, (source, version, _) in sbom.linked().items()],
         "files": [_file(path, node) for path, node in sbom.facts.files()],

@@ -100,7 +100,7 @@ class _Elements:
                 suppliedBy=self._base + "Agent-Debian",
             )
             yield self._relation(name, "generates", [self._base + package for package in packages])
-        for licence in sorted({package.licence for _, package, _ in sbom.packages() if package.licence}):
+        for licence in sorted({package.licence for package in sbom.facts.packages if package.licence}):
             yield self._element(
                 "simplelicensing_LicenseExpression",
                 "Licence-" + _short(licence),
