@@ -30,6 +30,19 @@ def tool_launcher(ctx, arguments = ""):
     )
     return launcher
 
+def runfiles_argv(ctx, program):
+    """How a locked program among the runfiles is started; the tool puts their folder for "{runfiles}" in its words.
+
+    Args:
+      ctx: the rule's context.
+      program: a LockedProgramInfo.
+
+    Returns:
+      A list of strings.
+    """
+    folder = "{runfiles}/" + runfiles_path(ctx, program.folder)
+    return [word.replace(program.folder.path, folder) for word in program.argv]
+
 def runfiles_path(ctx, file):
     """The path of a file below the runfiles.
 

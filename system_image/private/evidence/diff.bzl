@@ -1,7 +1,7 @@
 """Programs and tests that say what differs between two images."""
 
-load("//system_image/private/core:exec_program.bzl", "argument", "exec_program")
-load(":image_facts.bzl", "facts_of")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
+load(":golden.bzl", "golden_test")
 
 _TOOL = Label("//tools/sysimage/evidence:diff")
 
@@ -44,21 +44,11 @@ def image_diff_test(*, name, image, golden, size = "small", **kwargs):
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
-    facts = str(facts_of(image))
-    where = "/".join([part for part in [native.package_name(), golden.removeprefix(":")] if part])
-    _diff_test(
+    golden_test(
+        _diff_test,
         name = name,
         size = size,
-        args = [
-            "--facts",
-            "$(rootpath {})".format(facts),
-            "--golden",
-            "$(rootpath {})".format(golden),
-            "--golden-path",
-            argument(where),
-            "--target",
-            argument("//{}:{}".format(native.package_name(), name)),
-        ],
-        data = [facts, golden],
+        image = image,
+        golden = golden,
         **kwargs
     )

@@ -1,6 +1,6 @@
 """The program that signs an image and what is said about it."""
 
-load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
+load("//system_image/private/core:runfiles.bzl", "runfiles_argv", "runfiles_path", "tool_launcher")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
@@ -14,13 +14,7 @@ def _sign_impl(ctx):
     }
     settings = ctx.actions.declare_file(ctx.label.name + ".json")
     ctx.actions.write(settings, json.encode_indent(dict(
-        {
-            name: [
-                word.replace(program.folder.path, "{runfiles}/" + runfiles_path(ctx, program.folder))
-                for word in program.argv
-            ]
-            for name, program in programs.items()
-        },
+        {name: runfiles_argv(ctx, program) for name, program in programs.items()},
         digest = runfiles_path(ctx, image.digest),
         files = [runfiles_path(ctx, file) for file in files],
         image = runfiles_path(ctx, image.image),

@@ -1,7 +1,7 @@
 """The test that an image and its packages are as large as a reviewed file says."""
 
-load("//system_image/private/core:exec_program.bzl", "argument", "exec_program")
-load(":image_facts.bzl", "facts_of")
+load("//system_image/private/core:exec_program.bzl", "exec_program")
+load(":golden.bzl", "golden_test")
 
 _size_test = exec_program(
     Label("//tools/sysimage/evidence:size"),
@@ -22,23 +22,12 @@ def image_size_test(*, name, image, golden, percent = 2, size = "small", **kwarg
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
-    facts = str(facts_of(image))
-    where = "/".join([part for part in [native.package_name(), golden.removeprefix(":")] if part])
-    _size_test(
+    golden_test(
+        _size_test,
         name = name,
         size = size,
-        args = [
-            "--facts",
-            "$(rootpath {})".format(facts),
-            "--golden",
-            "$(rootpath {})".format(golden),
-            "--golden-path",
-            argument(where),
-            "--percent",
-            str(percent),
-            "--target",
-            argument("//{}:{}".format(native.package_name(), name)),
-        ],
-        data = [facts, golden],
+        image = image,
+        golden = golden,
+        args = ["--percent", str(percent)],
         **kwargs
     )

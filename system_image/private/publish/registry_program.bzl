@@ -1,6 +1,6 @@
 """Programs for `bazel run` that talk to registries: they run on the host, whatever platform an image is for."""
 
-load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
+load("//system_image/private/core:runfiles.bzl", "runfiles_argv", "runfiles_path", "tool_launcher")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
 # What a rule that calls `registry_program` has among its attributes, beside `_program`.
@@ -26,11 +26,7 @@ def registry_program(ctx, settings, files = [], targets = []):
     """
     oras = ctx.attr._oras[LockedProgramInfo]
     manifest = ctx.actions.declare_file(ctx.label.name + ".json")
-    argv = [
-        word.replace(oras.folder.path, "{runfiles}/" + runfiles_path(ctx, oras.folder))
-        for word in oras.argv
-    ]
-    ctx.actions.write(manifest, json.encode_indent(dict(settings, oras = argv)))
+    ctx.actions.write(manifest, json.encode_indent(dict(settings, oras = runfiles_argv(ctx, oras))))
     runfiles = ctx.runfiles([manifest, oras.folder] + files).merge_all([
         target[DefaultInfo].default_runfiles
         for target in [ctx.attr._program] + targets
