@@ -5,13 +5,12 @@ The documents are a function of the image and its lock: no clock, no random numb
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from tools.sysimage.core import atomic
-from tools.sysimage.core.errors import run
+from tools.sysimage.core.errors import run, warn
 from tools.sysimage.evidence import cyclonedx, facts, spdx2, spdx3
 from tools.sysimage.evidence.components import Sbom
 
@@ -28,10 +27,9 @@ def main(argv: Sequence[str]) -> int:
     sbom = Sbom(facts.load(options.facts), options.supplier)
     unlocked = [package.name for package in sbom.facts.packages if not package.deb_sha256]
     if unlocked:
-        print(
-            f"warning: {options.facts.name}: of {len(unlocked)} packages ({', '.join(unlocked[:3])}…) the "
-            "lock does not have this version, so the SBOM has no SHA-256 of them; build it from a lock",
-            file=sys.stderr,
+        warn(
+            f"{options.facts.name}: of {len(unlocked)} packages ({', '.join(unlocked[:3])}…) the "
+            "lock does not have this version, so the SBOM has no SHA-256 of them; build it from a lock"
         )
     with atomic.outputs(options.spdx2, options.spdx3, options.cyclonedx) as streams:
         for module, stream in zip((spdx2, spdx3, cyclonedx), streams, strict=True):
