@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.evidence import facts
 from tools.sysimage.evidence.components import name_of
 from tools.sysimage.evidence.facts import Facts, Node, Package
@@ -113,24 +114,11 @@ def explain_package(found: Facts, name: str) -> Iterator[str]:
 
 
 def _real(found: Facts, path: str) -> str:
-    """The path with links of its folders followed, and those of the path itself if it is not there."""
-    parts, done, links = path.split("/"), "", 0
-    while parts:
-        name = parts.pop(0)
-        if name in ("", "."):
-            continue
-        if name == "..":
-            done = done.rpartition("/")[0]
-            continue
-        step = f"{done}/{name}".lstrip("/")
-        node = found.paths.get(step)
-        if node and node.type == "link" and parts and links < 40:
-            links += 1
-            done = "" if node.link.startswith("/") else done
-            parts = [*node.link.strip("/").split("/"), *parts]
-            continue
-        done = step
-    return done
+    """The path with links of its folders followed. Raises ToolError after too many links."""
+    tree = Tree()
+    for other, node in found.paths.items():
+        tree.add(other, Inode(Kind(node.type), node.mode, target=node.link))
+    return tree.resolve(path, last=False)
 
 
 def _about(node: Node, found: Facts) -> str:
