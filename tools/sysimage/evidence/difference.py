@@ -1,6 +1,6 @@
 """What differs between two images: packages, files by package, units, users, rights, sizes, measurements."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,9 +98,13 @@ def compare(old: Facts, new: Facts) -> Difference:
     """The difference from `old` to `new`. If of one of them no target is known, targets don't count."""
     if not (old.image.target and new.image.target):
         old, new = _without_targets(old), _without_targets(new)
+
+    def section(what: Callable[[Facts], Mapping[str, str]]) -> Section:
+        return _section(what(old), what(new))
+
     files = _files(old, new)
-    packages = _section(_versions(old), _versions(new))
-    measurements = _section(_measurements(old), _measurements(new))
+    packages = section(_versions)
+    measurements = section(_measurements)
     moved = [
         *(name for name in (*measurements.added, *measurements.changed) if name.startswith("input ")),
         *packages.added,
@@ -113,26 +117,12 @@ def compare(old: Facts, new: Facts) -> Difference:
         _name(new),
         packages,
         tuple(_security(old, new)),
-        _section(*({unit.name: unit.state for unit in one.units} for one in (old, new))),
-        _section(
-            *({unit.name: ", ".join(unit.listen) for unit in one.units if unit.listen} for one in (old, new))
-        ),
-        _section(*({user.name: _user(user) for user in one.users} for one in (old, new))),
-        _section(
-            *(
-                {group.name: " ".join([str(group.gid), *group.members]) for group in one.groups}
-                for one in (old, new)
-            )
-        ),
-        _section(
-            *({path: _rights(node) for path, node in one.files() if is_setuid(node)} for one in (old, new))
-        ),
-        _section(
-            *(
-                {path: capabilities(node) for path, node in one.files() if capabilities(node)}
-                for one in (old, new)
-            )
-        ),
+        section(lambda one: {unit.name: unit.state for unit in one.units}),
+        section(lambda one: {unit.name: ", ".join(unit.listen) for unit in one.units if unit.listen}),
+        section(lambda one: {user.name: _user(user) for user in one.users}),
+        section(lambda one: {group.name: " ".join([str(group.gid), *group.members]) for group in one.groups}),
+        section(lambda one: {path: _rights(node) for path, node in one.files() if is_setuid(node)}),
+        section(lambda one: {path: found for path, node in one.files() if (found := capabilities(node))}),
         files,
         _sizes(old, new),
         measurements,
