@@ -1,5 +1,7 @@
 """Control files: one that is read otherwise than by dpkg is recorded wrongly, or taken against its will."""
 
+import time
+
 import pytest
 
 from tools.sysimage.core.errors import ToolError
@@ -57,3 +59,18 @@ def test_field_that_says_nothing_would_be_written(text: str) -> None:
 def test_what_dpkg_refuses_would_be_taken(text: str) -> None:
     with pytest.raises(ToolError, match=r"^x\.deb: its control file is one that dpkg refuses \("):
         control_file.parse(_GOOD + text, "x.deb")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Depends: a ({' ' * 5000}b c\n",
+        f"Depends: {'a (>= 1), ' * 100_000}-\n",
+        "".join(f"X{number}:\n" for number in range(60_000)) + "Origin:\n",
+    ],
+)
+def test_large_control_file_would_take_for_ever(text: str) -> None:
+    start = time.process_time()
+    with pytest.raises(ToolError, match="dpkg refuses"):
+        control_file.parse(_GOOD + text, "x.deb")
+    assert time.process_time() - start < 2

@@ -102,7 +102,7 @@ def _fields(text: str) -> list[tuple[str, str]]:
             raise _RefusedError(f"after the name of the field {name!r} there is no colon")
         value = rest[1:].lstrip(_SPACES)
         at += 1
-        if not value and lines[at:] == [""]:
+        if not value and at == len(lines) - 1:
             raise _RefusedError(f"it ends before the value of the field {name!r}")
         while at < len(lines) and lines[at][:1] and lines[at][0] in _SPACES:
             if not lines[at].strip(_SPACES):
@@ -214,50 +214,60 @@ def _groups(name: str, value: str) -> list[list[str]]:
     """The relations of a field: groups of alternatives, each as dpkg writes it."""
     groups: list[list[str]] = []
     alternatives: list[str] = []
-    left = value
+    at = 0
     while value:
-        one, left = _relation(name, left)
+        one, at = _relation(name, value, at)
         alternatives.append(one)
-        if left.startswith("|"):
+        if value.startswith("|", at):
             if name in _WITHOUT_ALTERNATIVES:
                 raise _RefusedError(f"the field {name!r} has alternatives")
         else:
             groups.append(alternatives)
             alternatives = []
-        if not left:
+        if at == len(value):
             break
-        left = left[1:].lstrip(_SPACES)
+        at = _match(_BETWEEN, value, at + 1).end()
     return groups
 
 
-_S = rf"[{_SPACES}]*"
+# As many as there are, which are never tried as fewer: a value of spaces would take for ever.
+_S = rf"[{_SPACES}]*+"
+_BETWEEN = re.compile(_S)
 _ALTERNATIVE = re.compile(rf"([^{_SPACES}:(,|]*)(:[^{_SPACES}(,|]*)?{_S}")
-_VERSIONED = re.compile(rf"\({_S}(<<|<=|>>|>=|<(?!>)|>(?!<)|=|(?![<>=])){_S}([^{_SPACES}()]*){_S}\){_S}")
+_VERSIONED = re.compile(rf"\({_S}(<<|<=|>>|>=|<(?!>)|>(?!<)|=|(?![<>=])){_S}([^{_SPACES}()]*+){_S}\){_S}")
 _OPERATORS = {"<": "<=", ">": ">=", "": "="}
 
 
-def _relation(name: str, text: str) -> tuple[str, str]:
-    """The first relation of a text as dpkg writes it, and what is behind it."""
-    match = _ALTERNATIVE.match(text)
-    assert match
-    package, architecture, rest = match[1], match[2] or "", text[match.end() :]
+def _relation(name: str, text: str, at: int) -> tuple[str, int]:
+    """The relation at a place of a text as dpkg writes it, and where it ends."""
+    match = _match(_ALTERNATIVE, text, at)
+    package, architecture, end = match[1], match[2] or "", match.end()
     if not _NAME.fullmatch(package):
         raise _RefusedError(f"the field {name!r} has {package!r}, which is no name of a package")
     if architecture and not re.fullmatch(r":[A-Za-z0-9][A-Za-z0-9-]*", architecture):
         raise _RefusedError(f"the field {name!r} has the architecture {architecture[1:]!r}")
     said = package.lower() + architecture
-    if rest.startswith("("):
-        versioned = _VERSIONED.match(rest)
+    if text.startswith("(", end):
+        versioned = _VERSIONED.match(text, end)
         if not versioned:
-            raise _RefusedError(f"the field {name!r} has a relation to {package} without an end: {rest!r}")
+            raise _RefusedError(
+                f"the field {name!r} has a relation to {package} without an end: {text[end:]!r}"
+            )
         operator = _OPERATORS.get(versioned[1], versioned[1])
         if name == "Provides" and operator != "=":
             raise _RefusedError(f"the field {name!r} has a version of {package} that is not exact")
         said += f" ({operator} {_described(*_version(versioned[2]))})"
-        rest = rest[versioned.end() :]
-    if rest and rest[0] not in ",|":
-        raise _RefusedError(f"the field {name!r} has {rest!r} after the relation to {package}")
-    return said, rest
+        end = versioned.end()
+    if end < len(text) and text[end] not in ",|":
+        raise _RefusedError(f"the field {name!r} has {text[end:]!r} after the relation to {package}")
+    return said, end
+
+
+def _match(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str]:
+    """What a pattern that can be empty matches at a place."""
+    match = pattern.match(text, at)
+    assert match
+    return match
 
 
 def _write_version(value: str) -> str:
