@@ -113,9 +113,7 @@ def _desktop_entry(lines: list[bytes], name: bytes) -> list[bytes]:
             continue
         if re.match(rb"\[.*\]\Z", line):
             inside = line == b"[Desktop Entry]"
-        elif inside and (
-            found := re.match(rb"(?i)(Terminal)=(\w+)|(Name|Icon)=(.+)|(Exec|TryExec)=(.*)", line)
-        ):
+        elif inside and (found := _KEY.match(line)):
             key, value = (part for part in found.groups() if part is not None)
             if key.lower() != b"terminal" or value == b"true":
                 keys[key.lower()] = value
