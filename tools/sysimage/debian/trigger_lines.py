@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from tools.sysimage.core.errors import ToolError
 
@@ -21,8 +20,6 @@ class Directive:
     trigger: str
 
 
-# Each path of each package is looked for among them.
-@lru_cache(4096)
 def parse(text: str, where: str) -> tuple[Directive, ...]:
     """The directives, in order. Raises ToolError for what dpkg refuses; `where` is the package's file."""
     if text and not text.endswith("\n"):
