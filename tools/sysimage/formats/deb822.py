@@ -1,4 +1,4 @@
-"""Reads deb822(5), the format of control files, of dpkg's status, and of apt's `.sources`."""
+"""Reads deb822(5), the format of dpkg's status, of copyright files, and of apt's `.sources`."""
 
 import re
 from collections.abc import Iterator
