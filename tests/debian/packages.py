@@ -222,20 +222,12 @@ def _records(files: Mapping[str, bytes]) -> dict[str, str]:
     def of_installed(line: str) -> bool:
         return line.rsplit(None, 1)[-1].partition("/")[0].partition(":")[0] in installed
 
-    return {
-        name: text
-        for name, text in (
-            (
-                name,
-                "".join(filter(of_installed, text.splitlines(keepends=True)))
-                if name.startswith("triggers/")
-                else text,
-            )
-            for name, text in made.items()
-            if not name.startswith("info/") or re.split(r"[.:/]", name)[1] in installed
-        )
-        if text
-    }
+    for name in list(made):
+        if name.startswith("triggers/"):
+            made[name] = "".join(filter(of_installed, made[name].splitlines(keepends=True)))
+        elif name.startswith("info/") and re.split(r"[.:/]", name)[1] not in installed:
+            del made[name]
+    return {name: text for name, text in made.items() if text}
 
 
 def _ours(case: Case) -> Outcome:
