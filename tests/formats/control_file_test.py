@@ -61,6 +61,17 @@ def test_what_dpkg_refuses_would_be_taken(text: str) -> None:
         control_file.parse(_GOOD + text, "x.deb")
 
 
+@pytest.mark.parametrize("epoch", ["9" * 21, "0" * 30 + "9" * 21, "9" * 5000, "-1", "+"])
+def test_epoch_of_no_version_would_be_taken_or_end_in_a_traceback(epoch: str) -> None:
+    with pytest.raises(ToolError, match=r"the epoch of the version .* is no number that can be"):
+        control_file.parse(_GOOD.replace("Version: 1", f"Version: {epoch}:1"), "x.deb")
+
+
+def test_epoch_of_many_zeros_would_be_refused() -> None:
+    given = control_file.parse(_GOOD.replace("Version: 1", f"Version: {'0' * 5000}:1"), "x.deb")
+    assert control_file.written(given)["Version"] == "1"
+
+
 @pytest.mark.parametrize(
     "text",
     [

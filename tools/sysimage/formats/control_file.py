@@ -182,9 +182,12 @@ def _version(text: str) -> tuple[int, str, str]:
     number, colon, rest = text.partition(":")
     epoch = 0
     if colon:
-        if not re.fullmatch(r"[+-]?[0-9]+", number) or not 0 <= int(number[:20]) <= _MOST:
-            raise _RefusedError(f"the epoch of the version {text!r} is no number that can be")
-        epoch, text = int(number), rest
+        digits = re.fullmatch(r"([+-]?)0*([0-9]+)", number)
+        # Of 20 digits without leading zeros, no number is small enough.
+        epoch = int(digits[1] + digits[2][:20]) if digits else -1
+        if not 0 <= epoch <= _MOST:
+            raise _RefusedError(f"the epoch of the version {text[:80]!r} is no number that can be")
+        text = rest
         if not rest:
             raise _RefusedError("the version has nothing after its epoch")
     upstream, hyphen, revision = text.rpartition("-") if "-" in text else (text, "", "")
