@@ -68,9 +68,10 @@ def test_status_has_dpkgs_order_of_fields_and_the_conffiles_digests(tmp_path: Pa
     )
 
 
-def test_info_files_of_multi_arch_packages_carry_the_architecture(tmp_path: Path) -> None:
+@pytest.mark.parametrize("same", ["same", "Same"])
+def test_info_files_of_multi_arch_packages_carry_the_architecture(tmp_path: Path, same: str) -> None:
     tree = Tree()
-    package = Deb("lib", fields={"Multi-Arch": "same"}, control={"postinst": "x"}).load(tmp_path)
+    package = Deb("lib", fields={"Multi-Arch": same}, control={"postinst": "x"}).load(tmp_path)
     package.entries[:] = ["", "usr"]
     dpkg.write_info(tree, [package])
     assert tree["var/lib/dpkg/info/lib:amd64.list"].read() == b"/.\n/usr\n"

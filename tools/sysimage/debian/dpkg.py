@@ -237,7 +237,7 @@ def _weight(character: str) -> int:
 
 def info_prefix(package: Package) -> str:
     """The name of a package's files in the info folder: with the architecture if several can be there."""
-    same = package.deb.fields.get("Multi-Arch") == "same"
+    same = package.deb.fields.get("Multi-Arch", "").lower() == "same"
     return f"{ADMIN}/info/{package.name}{':' + package.architecture if same else ''}"
 
 
