@@ -183,7 +183,7 @@ def _firmware(data: bytes, folder: Path) -> None:
 
 def _uki(data: bytes, folder: Path) -> None:
     firmware = firmware_image.parse(firmwares.firmware(), "x")
-    tpm.unified_boot(firmware, pe.parse(data, "x"), "x", disk=True)
+    tpm.unified_boots(firmware, pe.parse(data, "x"), "x")
 
 
 def _index(data: bytes, folder: Path) -> None:

@@ -44,7 +44,7 @@ def _theirs(folder: Path, sections: dict[str, bytes]) -> dict[str, str]:
 
 def _ours(sections: dict[str, bytes]) -> dict[str, str]:
     uki = pe.parse(firmwares.program(sections), "uki")
-    events = tpm.unified_boot(FIRMWARE, uki, "uki", disk=False)
+    events = tpm.unified_boots(FIRMWARE, uki, "uki")["direct"]
     return {bank: tpm.pcr(events, 11, bank).hex() for bank in tpm.BANKS}
 
 

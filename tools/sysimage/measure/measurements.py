@@ -224,13 +224,10 @@ class Measured:
     def _boots(self, technology: str, firmware: FirmwareImage) -> dict[str, list[Event]]:
         """How it is booted → events."""
         if self.kernel is not None:
-            events = tpm.direct_boot(firmware, self.pe, self.initrd, self.cmdline)
-            return {"direct": _named(events, technology)}
-        where = str(self.given.uki)
-        return {
-            name: _named(tpm.unified_boot(firmware, self.pe, where, disk=name == "esp"), technology)
-            for name in ("direct", "esp")
-        }
+            boots = {"direct": tpm.direct_boot(firmware, self.pe, self.initrd, self.cmdline)}
+        else:
+            boots = tpm.unified_boots(firmware, self.pe, str(self.given.uki))
+        return {name: _named(events, technology) for name, events in boots.items()}
 
     def _snp(self, firmware: FirmwareImage) -> dict[str, Any]:
         of = ["firmware:sev-snp"]

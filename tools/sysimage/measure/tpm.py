@@ -116,8 +116,8 @@ def load_options(firmware: FirmwareImage, cmdline: str, initrd: bool) -> bytes:
     return f"{words}\0".encode("utf-16-le") if words else b""
 
 
-def unified_boot(firmware: FirmwareImage, uki: PeFile, where: str, *, disk: bool) -> list[Event]:
-    """The events of a unified kernel image: of `-kernel`, or of \\EFI\\BOOT on a disk without partitions.
+def unified_boots(firmware: FirmwareImage, uki: PeFile, where: str) -> dict[str, list[Event]]:
+    """The events of a UKI: `direct` of `-kernel`, `esp` of \\EFI\\BOOT on a disk without partitions.
 
     Raises ToolError if it is none, or the kernel in it is not a PE file.
     """
@@ -126,16 +126,17 @@ def unified_boot(firmware: FirmwareImage, uki: PeFile, where: str, *, disk: bool
     program = _program("UKI", uki, "uki")
     options = stub.command_line(found, where)
     initrd = stub.initramfs(found)
-    return [
-        *_firmware_start(firmware),
-        *(() if disk else (program,)),
-        *_ready_to_boot(),
-        *((program,) if disk else ()),
+    start, ready = list(_firmware_start(firmware)), list(_ready_to_boot())
+    rest = [
         *(_event(11, "EV_IPL", what, data, "uki") for what, data in stub.measured(found)),
         _program("kernel in the UKI", kernel, "uki"),
         *_linux(f"{options}\0".encode("utf-16-le"), ("uki",), initrd or None, ("uki",)),
         *_leave(),
     ]
+    return {
+        "direct": [*start, program, *ready, *rest],
+        "esp": [*start, *ready, program, *rest],
+    }
 
 
 def _firmware_start(firmware: FirmwareImage) -> Iterator[Event]:
