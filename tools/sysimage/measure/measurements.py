@@ -8,6 +8,7 @@ import argparse
 import base64
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -158,7 +159,9 @@ class Measured:
             raise ToolError(
                 "measurements: initrd and cmdline are in the UKI already; leave them out, or give a kernel"
             )
-        self.pe = pe.parse(self.kernel or self.uki or b"", str(given.kernel or given.uki))
+        self.program = self.kernel or self.uki or b""
+        """What is booted: the kernel, or the UKI."""
+        self.pe = pe.parse(self.program, str(given.kernel or given.uki))
         self.image = self._image(given.image) if given.image else {}
         self.cmdline = self._cmdline() if self.kernel is not None else ""
 
@@ -241,26 +244,24 @@ class Measured:
         launches = [(SnpLaunch(firmware), False, of)]
         if self.given.kernel_hashes:
             # A UKI by -kernel is a kernel without initramfs and command line.
-            booted = self.kernel if self.kernel is not None else self.uki
-            hashes = KernelHashes.of(booted or b"", self.initrd or b"", self.cmdline)
+            hashes = KernelHashes.of(self.program, self.initrd or b"", self.cmdline)
             launches.append((SnpLaunch(firmware, hashes), True, [*of, *self._booted()]))
         digests = []
-        for cpu_type in self.given.cpu_types:
-            for vcpus in self.given.vcpus:
-                for features in self.given.guest_features:
-                    for launch, with_kernel, made_of in launches:
-                        digest = launch.digest(SnpGuest(cpu_type, vcpus, features))
-                        digests.append(
-                            {
-                                "cpu_type": cpu_type,
-                                "vcpus": vcpus,
-                                "guest_features": f"{features:#x}",
-                                "kernel_hashes": with_kernel,
-                                "value": digest.hex(),
-                                "id_block": base64.b64encode(block.encode(digest)).decode(),
-                                "of": made_of,
-                            }
-                        )
+        for cpu_type, vcpus, features, (launch, with_kernel, made_of) in itertools.product(
+            self.given.cpu_types, self.given.vcpus, self.given.guest_features, launches
+        ):
+            digest = launch.digest(SnpGuest(cpu_type, vcpus, features))
+            digests.append(
+                {
+                    "cpu_type": cpu_type,
+                    "vcpus": vcpus,
+                    "guest_features": f"{features:#x}",
+                    "kernel_hashes": with_kernel,
+                    "value": digest.hex(),
+                    "id_block": base64.b64encode(block.encode(digest)).decode(),
+                    "of": made_of,
+                }
+            )
         return {"vmm": "qemu", "launch_digests": digests}
 
     def _booted(self) -> list[str]:
@@ -345,14 +346,7 @@ def _named(events: Iterable[Event], technology: str) -> list[Event]:
     """Events of one of several firmwares, whose name among the inputs is then that of the technology's."""
     names = {"firmware": f"firmware:{technology}"}
     return [
-        Event(
-            event.register,
-            event.kind,
-            event.what,
-            event.digests,
-            tuple(names.get(name, name) for name in event.of),
-        )
-        for event in events
+        dataclasses.replace(event, of=tuple(names.get(name, name) for name in event.of)) for event in events
     ]
 
 
