@@ -7,6 +7,7 @@ with them, no form has one without.
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tools.sysimage.core.errors import ToolError
@@ -180,25 +181,21 @@ def corim(measured: Measurements) -> bytes:
     if not triples:
         raise ToolError("corim: the measurements have no technology; give `measurements` a firmware")
     comid = {1: {0: "reference-values"}, 4: {0: triples}}
-    return _tagged(501, _cbor({0: _VENDOR, 1: [Tagged(506, _cbor(comid))]}))
+    return _cbor(_Tagged(501, {0: _VENDOR, 1: [_Tagged(506, _cbor(comid))]}))
 
 
-class Tagged:
-    """A byte string with a tag of CBOR."""
+@dataclass(frozen=True, slots=True)
+class _Tagged:
+    """A value with a tag of CBOR."""
 
-    def __init__(self, tag: int, content: bytes) -> None:
-        self.tag = tag
-        self.content = content
-
-
-def _tagged(tag: int, encoded: bytes) -> bytes:
-    return _head(6, tag) + encoded
+    tag: int
+    content: Any
 
 
 def _cbor(value: Any) -> bytes:
     """RFC 8949, section 4.2.1: lengths are definite and as short as can be, keys ascend."""
-    if isinstance(value, Tagged):
-        return _tagged(value.tag, _cbor(value.content))
+    if isinstance(value, _Tagged):
+        return _head(6, value.tag) + _cbor(value.content)
     if isinstance(value, int):
         return _head(0, value)
     if isinstance(value, bytes):
@@ -218,10 +215,5 @@ def _head(major: int, number: int) -> bytes:
     return bytes([major << 5 | 23 + size.bit_length()]) + number.to_bytes(size, "big")
 
 
-FORMS = {
-    "oak": (oak, ".oak.textproto"),
-    "trustee": (trustee, ".rvps.json"),
-    "in-toto": (in_toto, ".intoto.json"),
-    "corim": (corim, ".corim.cbor"),
-}
-"""Name of a form → what makes it, and how the names of its files end."""
+FORMS = {"oak": oak, "trustee": trustee, "in-toto": in_toto, "corim": corim}
+"""Name of a form → what makes it."""

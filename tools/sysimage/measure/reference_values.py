@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
         name, _, path = word.partition("=")
         if name not in FORMS:
             raise ToolError(f"forms: {name} is not one of {', '.join(FORMS)}")
-        made[Path(path)] = FORMS[name][0](measured)
+        made[Path(path)] = FORMS[name](measured)
     with atomic.outputs(*made) as streams:
         for stream, content in zip(streams, made.values(), strict=True):
             stream.write(content)
