@@ -52,39 +52,40 @@ def files(busybox: Path, probe: Probe | None = None, *, debug: bool = False, sha
     def put(path: str, text: str) -> None:
         tree.add(path, file(text.encode()))
 
-    def script(name: str) -> None:
-        put(f"{_OWN}/{name}", (_SCRIPTS / name).read_text("utf-8"))
+    def lay(name: str, folder: str = _OWN) -> None:
+        put(f"{folder}/{name}", (_SCRIPTS / name).read_text("utf-8"))
+
+    def start(name: str) -> None:
+        lay(name, _UNITS)
+        tree.add(f"{_UNITS}/sysinit.target.wants/{name}", symlink(f"../{name}"))
 
     tree.add(f"{_OWN}/bin/busybox", file(busybox.read_bytes(), 0o755))
-    script("port")
-    script("stopped")
+    lay("port")
+    lay("stopped")
     unit = ["SuccessAction=none", "FailureAction=none"] if debug else []
     # "+": the sandbox of the unit does not apply to this command.
     service = [f"ExecStopPost=+/{_OWN}/bin/busybox sh /{_OWN}/stopped"]
     if share:
         for name in _MOUNTS:
-            put(f"{_UNITS}/{name}", (_SCRIPTS / name).read_text("utf-8"))
+            lay(name, _UNITS)
         tree.make_parents("run/share/upper/.")
         tree.make_parents("run/share/work/.")
         unit.append(f"RequiresMountsFor={BUNDLE}")
     if probe:
         for name in ("probe", "enabled", "run", "applets", "without-shell"):
-            script(name)
+            lay(name)
         put(f"{_OWN}/seconds", f"{probe.seconds}\n")
         put(f"{_OWN}/ready_timeout", f"{probe.ready_timeout}\n")
         service.append("TimeoutStopSec=infinity")
-        put(f"{_UNITS}/probe.service", (_SCRIPTS / "probe.service").read_text("utf-8"))
-        wants = f"{_UNITS}/sysinit.target.wants/probe.service"
-        tree.add(wants, symlink("../probe.service"))
+        start("probe.service")
         for number, (command, seconds) in enumerate(probe.commands):
             put(f"{_OWN}/commands/{number:03}", f"{command}\n")
             if seconds is not None:
                 put(f"{_OWN}/commands/{number:03}.seconds", f"{seconds}\n")
     if debug:
-        script("applets")
-        script("shell")
-        put(f"{_UNITS}/shell.service", (_SCRIPTS / "shell.service").read_text("utf-8"))
-        tree.add(f"{_UNITS}/sysinit.target.wants/shell.service", symlink("../shell.service"))
+        lay("applets")
+        lay("shell")
+        start("shell.service")
         for name in _GETTYS:
             # There is one console.
             tree.add(f"{_UNITS}/{name}", symlink("/dev/null"))
