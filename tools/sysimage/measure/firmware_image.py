@@ -126,7 +126,7 @@ class FirmwareImage:
 
 def parse(data: bytes, where: str) -> FirmwareImage:
     """Reads a firmware. Raises ToolError, with `where` in it, for what is none, or has damaged metadata."""
-    if len(data) > LARGEST or len(data) % PAGE or _VOLUME not in data[: len(data)]:
+    if len(data) > LARGEST or len(data) % PAGE or _VOLUME not in data:
         raise ToolError(
             f"{where}: is no firmware ({len(data)} bytes); name one such as OVMF.amdsev.fd of ovmf-amdsev"
         )

@@ -14,7 +14,7 @@ from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.measure.measured_file import read
 
-_BESIDE = ("of", "id_block")  # keys that are no measurements of their own
+_NAMELESS = ("of", "id_block", "value", "sha256", "sha384")  # keys that are in no measurement's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,9 @@ def _name(item: Any, number: int) -> str:
     if not isinstance(item, dict):
         return str(number)
     words = [
-        str(value) if isinstance(value, str) else f"{key}={value}"
+        value if isinstance(value, str) else f"{key}={value}"
         for key, value in item.items()
-        if key not in (*_BESIDE, "value", "sha256", "sha384")
+        if key not in _NAMELESS
     ]
     return " ".join(words)
 
