@@ -76,7 +76,7 @@ def phases(seen: check.Boot) -> tuple[float, ...]:
     )
     kernel, *stage1 = (float(seconds) for seconds in found.groups())
     unpacked = kernel + sum(stage1)
-    [command] = [section for section in seen.report if section.name == "command"]
+    [command] = seen.sections("command")
     basic, ready = (int(line) / 1e6 for line in command.lines if line.strip())
     return max(at - unpacked, 0), kernel, *stage1, basic - unpacked, ready - basic
 

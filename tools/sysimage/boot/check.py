@@ -35,20 +35,23 @@ class Boot:
     seconds: float
     times: tuple[float, ...] = field(default=())  # of each line of the console, seconds since the start
 
+    def sections(self, name: str) -> list[guest.ReportSection]:
+        """The sections of the report that have this name."""
+        return [section for section in self.report if section.name == name]
+
     def value(self, name: str) -> str:
         """The value of a section of the report, "" if the report has none."""
-        return next((section.value for section in self.report if section.name == name), "")
+        return next((section.value for section in self.sections(name)), "")
 
     def has(self, name: str) -> bool:
         """Whether the report got that far."""
-        return any(section.name == name for section in self.report)
+        return bool(self.sections(name))
 
     def lines(self) -> Iterator[str]:
         """The lines that `expect` is compared with."""
         yield from self.console
-        for section in self.report:
-            if section.name == "command":
-                yield from section.lines
+        for section in self.sections("command"):
+            yield from section.lines
 
 
 def main(argv: Sequence[str]) -> int:
@@ -187,34 +190,32 @@ def problems(boot: Boot, wanted: Expectations, limit: float) -> Iterator[str]:
 
 
 def _of_report(boot: Boot, wanted: Expectations) -> Iterator[str]:
-    yield from (section.value for section in boot.report if section.name == "unable")
+    yield from (section.value for section in boot.sections("unable"))
     if not boot.has("state"):
         return
     late = [] if _number(boot, "ready") else [_not_ready(boot, wanted)]
     # The cause comes first.
     first, last = (late, []) if boot.value("state") == "starting" else ([], late)
     yield from first
-    failed = [section.value for section in boot.report if section.name == "failed"]
+    failed = [section.value for section in boot.sections("failed")]
     if boot.value("state") != "running":
         units = f", failed units: {', '.join(failed)}" if failed else ""
-        jobs = [line.split() for section in boot.report if section.name == "jobs" for line in section.lines]
+        jobs = [line.split() for section in boot.sections("jobs") for line in section.lines]
         waits = [words[1] for words in jobs if len(words) == 4 and words[3] == "running"]
         units += f", it waits for: {', '.join(waits)}" if waits else ""
         after = f" after {boot.value('uptime')} s" if boot.has("uptime") else ""
         yield f"systemd says {boot.value('state')!r} instead of 'running'{after}{units}"
-    for section in boot.report:
-        if section.name == "unloaded":
-            unit, _, state = section.value.partition(" ")
-            why = next((line for line in reversed(section.lines) if f"{unit}: " in line), "")
-            said = f" ({why.partition(f'{unit}: ')[2]})" if why else ""
-            yield f"{unit} is enabled, and {state}{said}; mend, unmask or disable it"
+    for section in boot.sections("unloaded"):
+        unit, _, state = section.value.partition(" ")
+        why = next((line for line in reversed(section.lines) if f"{unit}: " in line), "")
+        said = f" ({why.partition(f'{unit}: ')[2]})" if why else ""
+        yield f"{unit} is enabled, and {state}{said}; mend, unmask or disable it"
     yield from last
     took = (_number(boot, "ready") - _number(boot, "started")) / 1e6
     if 0 < (given := wanted.ready_timeout) < took:
         yield f"the orchestrator took {took:.1f} s until it was ready, and ready_timeout is {given}"
-    for section in boot.report:
-        if section.name == "command":
-            yield from _of_command(section, boot, wanted)
+    for section in boot.sections("command"):
+        yield from _of_command(section, boot, wanted)
 
 
 def _number(boot: Boot, name: str) -> int:
@@ -260,7 +261,7 @@ def _of_command(section: guest.ReportSection, boot: Boot, wanted: Expectations) 
 def _about_orchestrator(boot: Boot) -> str:
     """The last lines of the console about the orchestrator, or else what systemd says of its unit."""
     said = [line for line in boot.console if "orchestrator" in line and "stage1: " not in line]
-    unit = [line for section in boot.report if section.name == "unit" for line in section.lines]
+    unit = [line for section in boot.sections("unit") for line in section.lines]
     return "; ".join(said[-3:] or unit)
 
 
