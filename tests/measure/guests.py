@@ -89,8 +89,7 @@ def boot(options: Sequence[str], firmware: Path, variables: Path | None = None) 
         for unit, path in enumerate((firmware, variables) if variables else (firmware,)):
             shutil.copyfile(path, folder / f"flash{unit}")
         (folder / "state").mkdir()
-        tpm = argv(Path(os.environ["SWTPM"]))
-        tpm[tpm.index("--library-path") + 1] += f":{os.environ['SWTPM']}/share"
+        tpm = argv(Path(os.environ["SWTPM"]), share=True)
         with subprocess.Popen(
             [
                 *(*tpm, "socket", "--tpm2", "--flags", "startup-clear", "--terminate"),

@@ -62,6 +62,12 @@ def _inputs(folder: Path, **changed: bytes) -> dict[str, Any]:
     }
 
 
+def _uki_inputs(folder: Path, sections: dict[str, bytes]) -> dict[str, Any]:
+    """The manifest's fields, for a UKI of these sections."""
+    fields = _inputs(folder, uki=firmwares.program(sections)) | {"uki": str(folder / "uki")}
+    return fields | {"kernel": None, "initrd": None, "image": None, "cmdline": []}
+
+
 def _measure(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     (folder / "manifest.json").write_text(json.dumps(fields))
     output = folder / "measured.json"
@@ -167,9 +173,7 @@ def test_a_changed_byte_moves_what_it_must_and_nothing_else(tmp_path: Path, what
 
 
 def test_a_uki_is_hashed_as_a_kernel_without_initramfs_and_command_line(tmp_path: Path) -> None:
-    alone: dict[str, Any] = {"kernel": None, "initrd": None, "image": None, "cmdline": []}
-    fields = _inputs(tmp_path, uki=firmwares.program(UKI)) | alone | {"uki": str(tmp_path / "uki")}
-    found = _measure(tmp_path, fields)["sev_snp"]["launch_digests"]
+    found = _measure(tmp_path, _uki_inputs(tmp_path, UKI))["sev_snp"]["launch_digests"]
     launch = SnpLaunch(firmware_image.parse(FIRMWARE, "x"), KernelHashes.of(firmwares.program(UKI), b"", ""))
     guest = SnpGuest("EPYC-Milan", 1, 1)
     [one] = [each for each in found if each["kernel_hashes"] and each["value"] == launch.digest(guest).hex()]
@@ -230,9 +234,7 @@ def test_a_changed_section_of_a_uki_moves_what_it_must_and_nothing_else(
 ) -> None:
     found = []
     for name, sections in (("a", UKI), ("b", UKI | {section: _flip(UKI[section], len(UKI[section]) // 2)})):
-        fields = _inputs(tmp_path / name, uki=firmwares.program(sections))
-        alone: dict[str, Any] = {"kernel": None, "initrd": None, "image": None, "cmdline": []}
-        measured = _measure(tmp_path / name, fields | alone | {"uki": str(tmp_path / name / "uki")})
+        measured = _measure(tmp_path / name, _uki_inputs(tmp_path / name, sections))
         found.append({name: value.value for name, value in values(measured)})
     was, now = found
     assert was.keys() == now.keys()

@@ -31,9 +31,7 @@ SECTIONS = {
 
 
 def _theirs(folder: Path, sections: dict[str, bytes]) -> dict[str, str]:
-    command = argv(FOLDER)
-    # Its own library is in share/.
-    command[command.index("--library-path") + 1] += f":{FOLDER}/share"
+    command = argv(FOLDER, share=True)
     command += ["calculate", "--phase=", "--bank=sha256", "--bank=sha384", "--json=off"]
     for name, content in sections.items():
         (folder / name).write_bytes(content)

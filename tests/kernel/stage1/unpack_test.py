@@ -223,14 +223,19 @@ def test_later_entry_would_not_replace_an_earlier(root: Path) -> None:
     assert (root / "p").stat().st_mode & 0o7777 == 0o755
 
 
+def summed(header: bytearray) -> bytes:
+    """The header with its checksum."""
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
 def old_folder() -> bytes:
     """As tar of the seventh edition writes a folder."""
     [(info, _)] = own(entry("old/", mode=0o711))
     block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
     block[156:157], block[257:] = b"\0", bytes(255)
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
+    return summed(block)
 
 
 def test_folder_of_an_old_tar_would_be_a_file(root: Path) -> None:
@@ -241,9 +246,8 @@ def test_folder_of_an_old_tar_would_be_a_file(root: Path) -> None:
 
 def sparse() -> bytes:
     block = bytearray(own(entry("holes", b""))[0][0].tobuf(tarfile.GNU_FORMAT))
-    block[156:157], block[148:156] = b"S", b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
+    block[156:157] = b"S"
+    return summed(block)
 
 
 def with_type(kind: bytes) -> bytes:
