@@ -1,7 +1,7 @@
 """Stage boot: a system image in a virtual machine, to look at or to test."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "by_architecture")
-load("//system_image/private/core:exec_program.bzl", "exec_program")
+load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
@@ -11,9 +11,6 @@ load("//toolchains:guest.bzl", "GUEST_PLATFORM")
 
 _KERNEL = Label("//system_image:kernel")
 _PLATFORMS = "//command_line_option:platforms"
-
-# What of the attributes that every rule has goes to a test's or a program's parts.
-_COMMON = ("testonly", "visibility", "target_compatible_with")
 
 _guest_transition = transition(
     implementation = lambda settings, attr: {_PLATFORMS: [attr.platform] if attr.platform else settings[_PLATFORMS]},
@@ -176,7 +173,7 @@ def system_image_vm(
       architecture: "amd64" or "arm64", if the image is to be built for another architecture than the build's target.
       **kwargs: attributes that every rule has.
     """
-    common = {key: value for key, value in kwargs.items() if key in _COMMON}
+    common = attributes_of_parts(kwargs)
     machine = _make_machine(
         name,
         architecture,
@@ -259,7 +256,7 @@ def boot_test(
       tags: as every test has them; Bazel is told that as many processors are used as the machine has.
       **kwargs: attributes that every test has.
     """
-    common = {key: value for key, value in kwargs.items() if key in _COMMON}
+    common = attributes_of_parts(kwargs)
     machine = _make_machine(
         name,
         architecture,

@@ -53,3 +53,14 @@ def argument(text):
       A string.
     """
     return shell.quote(text).replace("$", "$$")
+
+def attributes_of_parts(kwargs):
+    """What of the attributes that every rule has goes to the parts of a macro's target.
+
+    Args:
+      kwargs: dict of the attributes that the macro was given.
+
+    Returns:
+      A dict.
+    """
+    return {key: value for key, value in kwargs.items() if key in ("testonly", "visibility", "target_compatible_with")}

@@ -1,6 +1,6 @@
 """The test that a kernel's configuration has what a guest needs."""
 
-load("//system_image/private/core:exec_program.bzl", "argument", "exec_program")
+load("//system_image/private/core:exec_program.bzl", "argument", "attributes_of_parts", "exec_program")
 
 _kernel_config_test = exec_program(
     Label("//tools/sysimage/kernel:kernel_config"),
@@ -25,7 +25,7 @@ def kernel_config_test(*, name, kernel, require = [], forbid = {}, accept = None
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
-    parts = {key: value for key, value in kwargs.items() if key in ("testonly", "visibility", "target_compatible_with")}
+    parts = attributes_of_parts(kwargs)
     native.filegroup(
         name = name + "_config",
         srcs = [kernel],

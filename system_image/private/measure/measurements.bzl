@@ -1,6 +1,6 @@
 """Stage measurements: what a verifier has to expect of a boot."""
 
-load("//system_image/private/core:exec_program.bzl", "exec_program")
+load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
@@ -26,9 +26,6 @@ _FIRMWARE = {
     "tdx": ("tdx_firmware", Label("//system_image:ovmf_inteltdx")),
     "tpm": ("tpm_firmware", Label("//system_image:ovmf")),
 }
-
-# What of the attributes that every rule has goes to a target's parts.
-_COMMON = ("testonly", "visibility", "target_compatible_with")
 
 def _fields(ctx, path):
     """What the tool reads, and the files that are in it; `path` is a function of a File."""
@@ -187,7 +184,7 @@ def measurements(
             name = stage1,
             kernel = kernel,
             tags = ["manual"],
-            **{key: value for key, value in kwargs.items() if key in _COMMON}
+            **attributes_of_parts(kwargs)
         )
     if cmdline == None:
         cmdline = [word for word in _CMDLINE if image or "{" not in word]
@@ -218,7 +215,7 @@ def measure_program(*, name, measurements, **kwargs):
       measurements: label of `measurements`, whose inputs it has where its options name no others.
       **kwargs: attributes that every rule has.
     """
-    parts = {key: value for key, value in kwargs.items() if key in _COMMON}
+    parts = attributes_of_parts(kwargs)
     for group in ("program", "program_files"):
         native.filegroup(
             name = "{}_{}".format(name, group),

@@ -1,6 +1,6 @@
 """The test that what is injected finds its libraries in the image."""
 
-load("//system_image/private/core:exec_program.bzl", "exec_program")
+load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_programs")
 load("//toolchains:guest_test.bzl", "guest_libraries")
 
@@ -25,7 +25,7 @@ def elf_dependencies_test(*, name, image, binaries, sysroot = None, guest_toolch
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
-    parts = {key: value for key, value in kwargs.items() if key in ("testonly", "visibility", "target_compatible_with")}
+    parts = attributes_of_parts(kwargs)
     programs = guest_programs(
         name,
         {str(number): binary for number, binary in enumerate(binaries)},
