@@ -137,14 +137,11 @@ void Tree::AddFolder(const Entry& entry, const std::string& path) {
     const Place place = Find(path);
     if (mkdirat(place.folder, place.name.c_str(), 0700) != 0) {
       const int problem = errno;
-      struct stat there;
       // As other programs do, a symlink to a folder stays.
       const int descriptor = Open(path, O_PATH | O_DIRECTORY);
       if (descriptor >= 0) {
         close(descriptor);
       } else {
-        errno = problem;
-        if (fstatat(place.folder, place.name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) Fail(path);
         errno = problem;
         if (!Remove(place) || mkdirat(place.folder, place.name.c_str(), 0700) != 0) Fail(path);
       }
