@@ -85,7 +85,9 @@ def load_order(release: Path, names: Sequence[str], *, optional: bool = False) -
     order: dict[Path, None] = {}
     for name in (name.replace("-", "_") for name in names):
         if name not in needs and name not in builtin and not optional:
-            raise ToolError(f"{name}: the kernel {release.name} has no such module; `kernel_modules` names it")
+            raise ToolError(
+                f"{name}: the kernel {release.name} has no such module; `kernel_modules` names it"
+            )
         order.update(dict.fromkeys(needs.get(name, ())))
     return list(order)
 
