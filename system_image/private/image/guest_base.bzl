@@ -2,6 +2,7 @@
 
 load("@rules_oci//oci:defs.bzl", "oci_image")
 load("//system_image/private/core:architecture.bzl", "by_architecture")
+load("//system_image/private/core:exec_program.bzl", "attributes_of_parts")
 load("//system_image/private/kernel:module_layer.bzl", "module_layer")
 load("//system_image/private/rootfs:rootfs.bzl", "rootfs")
 
@@ -87,11 +88,7 @@ def guest_base(
         packages = packages,
         **kwargs
     )
-    common = {
-        key: value
-        for key, value in kwargs.items()
-        if key in ("tags", "target_compatible_with", "testonly", "visibility")
-    }
+    common = dict(attributes_of_parts(kwargs), tags = kwargs.get("tags", []))
     modules = []
     if kernel_modules:
         module_layer(
