@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Checks that what README and docs say is what there is.
+
+    tests/docs/docs_check.py            # with the labels of commands, for which it asks Bazel
+    tests/docs/docs_check.py --no-bazel
+
+A script and no `bazel test`, since it reads tests/smoke, which is a module of its own, and starts Bazel.
+"""
+
+import argparse
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[2]
+SMOKE = HERE / "tests/smoke"
+LONGEST = 130  # lines of the README
+COMMANDS = ["tools/bazel build //system_image:vanilla", "tools/bazel test //..."]
+
+# What every rule takes, whatever its file says.
+COMMON = {"name", "visibility", "tags", "testonly", "target_compatible_with", "timeout", "size"}
+
+# Where sentences turn round on themselves. Each has a plain form: a subject, a verb, an object.
+PHRASES = {
+    "is to be ": "must be, or the imperative",
+    "are to be ": "must be, or the imperative",
+    ", of which ": "a sentence of its own",
+    "of each of which": "each",
+    "has no say": "does not depend on",
+    "have no say": "does not depend on",
+    "in vain": "is cancelled",
+    "for who ": "for those who",
+    "whatever of ": "those that",
+    "one wants that": "if you want that",
+}
+
+
+def main() -> int:
+    """Prints what is wrong, a line each; returns 1 if anything is."""
+    parser = argparse.ArgumentParser(description="Checks that what README and docs say is what there is.")
+    parser.add_argument("--no-bazel", action="store_true", help="leave out what Bazel has to be asked for")
+    options = parser.parse_args()
+    pages = [HERE / "README.md", *sorted((HERE / "docs").rglob("*.md"))]
+    found = [f"README.md: {problem}" for problem in readme((HERE / "README.md").read_text())]
+    labels: dict[str, str] = {}
+    for page in pages:
+        text, name = page.read_text(), str(page.relative_to(HERE))
+        found += [f"{name}: {problem}" for problem in (*links(page, text), *snippets(text), *phrases(text))]
+        labels |= {label: name for label in labels_of(text)}
+    found += rules_table((HERE / "docs/README.md").read_text())
+    if not options.no_bazel:
+        found += unknown(labels)
+    for problem in found:
+        print(problem)
+    return 1 if found else 0
+
+
+def readme(text: str) -> Iterator[str]:
+    """Yields what is wrong with the README as a whole."""
+    if (lines := text.count("\n")) > LONGEST:
+        yield f"it has {lines} lines, and {LONGEST} are enough: the rest belongs to docs/"
+    commands = re.findall(r"^    (tools/bazel .*?)(?:\s+#.*)?$", text, re.MULTILINE)
+    if commands[:2] != COMMANDS:
+        yield f"the quick start is {commands[:2]}, but CI and users expect {COMMANDS}"
+
+
+def anchors(text: str) -> set[str]:
+    """Returns the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def links(page: Path, text: str) -> Iterator[str]:
+    """Yields a line for each link that leads nowhere: to no file, or to no heading of it."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text)):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or HERE not in [target, *target.parents]:
+            yield f"the link {link} leads nowhere"
+        elif anchor and anchor not in anchors(target.read_text()):
+            yield f"the link {link} leads to no heading there"
+
+
+def snippets(text: str) -> Iterator[str]:
+    """Yields a line for each code block that is neither verbatim in tests/smoke nor sound by itself.
+
+    A block after a line that names its file in backticks and ends with a colon has to be in that file.
+    """
+    for before, language, block in re.findall(r"([^\n]*)\n+ *```(\w*)\n(.*?)```", text, re.DOTALL):
+        first = block.strip().splitlines()[0] if block.strip() else ""
+        if named := re.search(r"`([\w./]+\.\w+)`[^`]*:$", before):
+            file = SMOKE / named[1]
+            if not file.is_file() or block not in file.read_text():
+                yield f"the block after '{before.strip()}' is not verbatim in tests/smoke/{named[1]}"
+        elif not language:
+            yield f"the block that begins with '{first}' says no language"
+        elif language == "starlark":
+            yield from starlark(block)
+
+
+def starlark(block: str) -> Iterator[str]:
+    """Yields what is wrong with calls of our rules: a syntax error, a rule or an argument that there is not."""
+    try:
+        # Where a list is indented, the block is.
+        tree = ast.parse(
+            "\n".join(
+                line.removeprefix("  ") if block.startswith("  ") else line for line in block.split("\n")
+            )
+        )
+    except SyntaxError as error:
+        yield f"a block of Starlark has a syntax error in line {error.lineno}: {error.msg}"
+        return
+    sources = public()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        source = sources.get(node.func.id)
+        if source is None:
+            continue
+        for keyword in node.keywords:
+            if keyword.arg and keyword.arg not in COMMON and not re.search(rf"\b{keyword.arg}\b", source):
+                yield f"{node.func.id} has no attribute {keyword.arg}"
+
+
+def public() -> dict[str, str]:
+    """Returns the public rules and macros with the source of the file that each is defined in."""
+    sources = {}
+    for file in (HERE / "system_image/defs.bzl", HERE / "system_image/nvidia/defs.bzl"):
+        text = file.read_text()
+        sources |= dict.fromkeys(re.findall(r"^def ([a-z]\w+)\(", text, re.MULTILINE), text)
+        for load in re.findall(r"^load\((.*?)\)", text, re.MULTILINE | re.DOTALL):
+            where = re.match(r'\s*"//([\w/]+):([\w.]+)"', load)
+            if where:
+                body = (HERE / where[1] / where[2]).read_text()
+                sources |= dict.fromkeys(re.findall(r'_\w+ = "(\w+)"', load), body)
+    return sources
+
+
+def phrases(text: str) -> Iterator[str]:
+    """Yields a line for each phrase that has a plainer form."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    words = re.sub(r"\s+", " ", prose)
+    for phrase, plain in PHRASES.items():
+        for _ in re.finditer(re.escape(phrase), words, re.IGNORECASE):
+            yield f"'{phrase.strip()}' is hard to read: {plain}"
+
+
+def rules_table(text: str) -> Iterator[str]:
+    """Yields a line for each rule that is not in the table of rules, or the other way round."""
+    table = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    exported = re.findall(r"^(\w+) = _\w+$", (HERE / "system_image/defs.bzl").read_text(), re.MULTILINE)
+    nvidia = (HERE / "system_image/nvidia/defs.bzl").read_text()
+    exported += re.findall(r"^def ([a-z]\w+)\(", nvidia, re.MULTILINE)
+    for name in sorted(set(table) ^ set(exported)):
+        yield f"docs/README.md: {name} is either in the table of rules or in a defs.bzl, but not in both"
+
+
+def labels_of(text: str) -> set[str]:
+    """Returns the labels of this repository that a page names, as its own BUILD files would write them."""
+    found = re.findall(
+        r"(?:@rules_system_image)?(//(?:system_image|toolchains|tests|tools)[\w/]*:\w[\w.-]*\w)", text
+    )
+    return set(found)
+
+
+def unknown(labels: dict[str, str]) -> Iterator[str]:
+    """Yields a line for each label of commands and flags that no target has. Starts Bazel once."""
+    packages = sorted({label.split(":")[0] for label in labels})
+    query = " + ".join(f"{package}:all-targets" for package in packages)
+    command = ["tools/bazel", "query", "--keep_going", "--noshow_progress", query]
+    answer = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    known = set(answer.stdout.split())
+    if not known:
+        yield f"{' '.join(command)} says nothing: {answer.stderr.strip().splitlines()[-1:]}"
+        return
+    for label, page in sorted(labels.items()):
+        if label not in known and label != "//toolchains:all":
+            yield f"{page}: {label} is no target"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
