@@ -23,6 +23,13 @@ COMMANDS = ["tools/bazel build //system_image:vanilla", "tools/bazel test //..."
 # What every rule takes, whatever its file says.
 COMMON = {"name", "visibility", "tags", "testonly", "target_compatible_with", "timeout", "size"}
 
+# Functions of others that snippets call: Bazel's in BUILD and MODULE files, and rules of other rule sets.
+OTHERS = {
+    *("load", "glob", "select", "alias", "filegroup", "genrule", "package"),
+    *("module", "bazel_dep", "use_extension", "use_repo", "register_toolchains"),
+    *("cc_binary", "cc_test", "oci_image", "oci_load"),
+}
+
 # Where sentences turn round on themselves. Each has a plain form: a subject, a verb, an object.
 PHRASES = {
     "is to be ": "must be, or the imperative",
@@ -121,6 +128,8 @@ def starlark(block: str) -> Iterator[str]:
             continue
         source = sources.get(node.func.id)
         if source is None:
+            if node.func.id not in OTHERS:
+                yield f"{node.func.id} is no rule of ours, nor a known one of others"
             continue
         for keyword in node.keywords:
             if keyword.arg and keyword.arg not in COMMON and not re.search(rf"\b{keyword.arg}\b", source):
