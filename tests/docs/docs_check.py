@@ -4,7 +4,7 @@
     tests/docs/docs_check.py            # with the labels of commands, for which it asks Bazel
     tests/docs/docs_check.py --no-bazel
 
-A script and no `bazel test`, since it reads tests/smoke, which is a module of its own, and starts Bazel.
+A script and no `bazel test`, since it reads the examples, which are modules of their own, and starts Bazel.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[2]
-SMOKE = HERE / "tests/smoke"
+EXAMPLES = HERE / "examples"
 LONGEST = 130  # lines of the README
 COMMANDS = ["tools/bazel build //system_image:vanilla", "tools/bazel test //..."]
 
@@ -94,16 +94,17 @@ def links(page: Path, text: str) -> Iterator[str]:
 
 
 def snippets(text: str) -> Iterator[str]:
-    """Yields a line for each code block that is neither verbatim in tests/smoke nor sound by itself.
+    """Yields a line for each code block that is neither verbatim in examples/ nor sound by itself.
 
-    A block after a line that names its file in backticks and ends with a colon has to be in that file.
+    A block after a line that names its file in backticks and ends with a colon has to be in that file, of examples/ or
+    of examples/minimal.
     """
     for before, language, block in re.findall(r"([^\n]*)\n+ *```(\w*)\n(.*?)```", text, re.DOTALL):
         first = block.strip().splitlines()[0] if block.strip() else ""
         if named := re.search(r"`([\w./]+\.\w+)`[^`]*:$", before):
-            file = SMOKE / named[1]
-            if not file.is_file() or block not in file.read_text():
-                yield f"the block after '{before.strip()}' is not verbatim in tests/smoke/{named[1]}"
+            files = [folder / named[1] for folder in (EXAMPLES, EXAMPLES / "minimal")]
+            if not any(file.is_file() and block in file.read_text() for file in files):
+                yield f"the block after '{before.strip()}' is not verbatim in examples/{named[1]}"
         elif not language:
             yield f"the block that begins with '{first}' says no language"
         elif language == "starlark":

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether a repository can lock for itself as the README says: in a copy of tests/smoke, with its lock, without
+# Whether a repository can lock for itself as docs/getting-started.md says: in a copy of examples/minimal, with its lock, without
 # one, and with the one that was written then. Needs a Debian mirror and a PyPI index.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,8 +13,8 @@ clean_up() {
   rm -rf "$module"
 }
 
-git ls-files -z tests/smoke | xargs -0 cp --parents -t "$module"
-cd "$module/tests/smoke"
+git ls-files -z examples/minimal | xargs -0 cp --parents -t "$module"
+cd "$module/examples/minimal"
 trap clean_up EXIT
 sed -i "s|path = \"../..\"|path = \"$checkout\"|" MODULE.bazel
 mv debian.lock.json "$module/committed"
