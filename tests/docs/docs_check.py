@@ -50,7 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Checks that what README and docs say is what there is.")
     parser.add_argument("--no-bazel", action="store_true", help="leave out what Bazel has to be asked for")
     options = parser.parse_args()
-    pages = [HERE / "README.md", *sorted((HERE / "docs").rglob("*.md"))]
+    pages = [*sorted(HERE.glob("*.md")), *sorted((HERE / "docs").rglob("*.md"))]
     found = [f"README.md: {problem}" for problem in readme((HERE / "README.md").read_text())]
     labels: dict[str, str] = {}
     for page in pages:
