@@ -195,6 +195,7 @@ def test_measurements_that_moved_name_the_input_that_moved_them(
     found = json.loads(capsys.readouterr().out)
     assert list(found["measurements"]["changed"]) == ["input kernel", "tdx rtmr 0 sha384"]
     assert found["inputs"] == ["input kernel"]
+    assert found["measurements"]["changed"]["tdx rtmr 0 sha384"].endswith(", by kernel")
     with pytest.raises(ToolError, match="has no measurements"):
         diff.main([str(facts), str(facts), "--measurements", str(facts), str(facts)])
 

@@ -1,17 +1,20 @@
 """diff: what differs between two images.
 
-OLD and NEW are references in a registry by digest (HOST/PATH@sha256:…), facts of images (`NAME_facts.json`),
-tarballs, or folders with an OCI image layout. Beside a tarball of these rules lie its facts, if they were
-built: then its packages' security fixes and targets are known, too.
+OLD and NEW are references in a registry (HOST/PATH@sha256:… or HOST/PATH:TAG), facts of images
+(`NAME_facts.json`), tarballs, or folders with an OCI image layout. Beside a tarball of these rules lie its
+facts, if they were built: then its packages' security fixes and targets are known, too. With --rev, one
+TARGET is built at two commits.
 """
 
 import argparse
 import os
 import re
+import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from tools.sysimage.core import atomic, span
@@ -19,18 +22,29 @@ from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.evidence import collect, difference, facts, shown
 from tools.sysimage.evidence.measured import with_measurements
+from tools.sysimage.evidence.revisions import Checkout
 from tools.sysimage.formats import oci, oci_image
-from tools.sysimage.publish.registry import Oras, Reference
+from tools.sysimage.publish.registry import DIGEST, TAG, Oras, Reference, Repository
 
-_REFERENCE = re.compile(r"@sha256:[0-9a-f]{64}$")
+# The host has a dot or a port, or is this machine: else it is a path, as everywhere.
+_REGISTRY = re.compile(rf"(localhost|[^/@]+[.:][^/@]*)/[^@]+(@{DIGEST.pattern}|:{TAG.pattern})")
 _ARTIFACT = "application/vnd.system-image.v1"
 
 
 def main(argv: Sequence[str]) -> int:
     """Prints the difference. With --golden it is a test: returns 1 if anything differs."""
     parser = argparse.ArgumentParser(prog="diff", description=__doc__)
-    parser.add_argument("old", nargs="?", help="facts, tarball or OCI layout")
-    parser.add_argument("new", nargs="?", help="facts, tarball or OCI layout")
+    parser.add_argument("old", nargs="?", help="reference, facts, tarball, OCI layout; with --rev, a target")
+    parser.add_argument("new", nargs="?", help="reference, facts, tarball or OCI layout")
+    parser.add_argument(
+        "--rev",
+        action="append",
+        default=[],
+        help="commit to build a target at: old, then new, or HEAD",
+    )
+    parser.add_argument("--measured", default="", help="with --rev, target of the image's `measurements`")
+    parser.add_argument("--bazel", default="", help="with --rev, the program that builds")
+    parser.add_argument("--bazel-option", action="append", default=[], help="with --rev, for each build")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
     parser.add_argument(
         "--measurements", nargs=2, metavar=("OLD", "NEW"), help="what `measurements` made of both"
@@ -47,9 +61,14 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     if options.golden:
         return _golden(options)
-    if not options.old or not options.new:
-        parser.error("name two images: OLD NEW")
-    old, new = (_load(name, options) for name in (options.old, options.new))
+    if options.rev:
+        if not options.old or options.new or options.measurements or len(options.rev) > 2:
+            parser.error("name two commits and one target: --rev OLD --rev NEW TARGET")
+        old, new = _at_commits(options)
+    else:
+        if not options.old or not options.new:
+            parser.error("name two images: OLD NEW")
+        old, new = (_load(name, options) for name in (options.old, options.new))
     if options.measurements:
         paths = [workspace_path(name) for name in options.measurements]
         old, new = (with_measurements(*pair) for pair in zip((old, new), paths, strict=True))
@@ -57,14 +76,40 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _at_commits(options: argparse.Namespace) -> Iterator[facts.Facts]:
+    checkout = Checkout(shlex.split(options.bazel), options.bazel_option)
+    revisions = [*options.rev, "HEAD"][:2]
+    for revision in revisions:
+        checkout.commit(revision)  # nothing is built for one that is misspelt
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, revision in enumerate(revisions):
+            built = checkout.build(revision, options.old, options.measured, Path(scratch) / str(number))
+            found = load(built.image, options.architecture)
+            name = f"{options.old} at {revision}"
+            image = replace(found.image, name=name, target=name if found.image.target else "")
+            yield with_measurements(replace(found, image=image), built.measurements)
+
+
 def _load(name: str, options: argparse.Namespace) -> facts.Facts:
-    if not _REFERENCE.search(name):
+    if not _REGISTRY.fullmatch(name) or workspace_path(name).exists():
         return load(workspace_path(name), options.architecture)
     if not options.oras:
         raise ToolError(f"{name}: is in a registry; start this with `bazel run`, which brings a client")
     client = Oras(_argv(options.oras), options.plain_http)
     with tempfile.TemporaryDirectory() as scratch:
-        return fetched(Reference.parse(name), client, Path(scratch) / "layout", options.architecture)
+        return fetched(referred(name, client), client, Path(scratch) / "layout", options.architecture)
+
+
+def referred(name: str, client: Oras) -> Reference:
+    """What a name in a registry refers to now. Raises ToolError for a tag that is not there."""
+    if "@" in name:
+        return Reference.parse(name)
+    place, _, tag = name.rpartition(":")
+    repository = Repository.parse(place)
+    digest = client.tagged(repository, tag)
+    if digest is None:
+        raise ToolError(f"{name}: the registry has no such tag; push it, or correct the name")
+    return Reference(repository, digest)
 
 
 def fetched(reference: Reference, client: Oras, layout: Path, architecture: str) -> facts.Facts:

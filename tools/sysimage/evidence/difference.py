@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tools.sysimage.evidence.facts import Facts, Node, Package, capabilities, is_setuid
+from tools.sysimage.evidence.measured import INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,9 @@ def compare(old: Facts, new: Facts) -> Difference:
 
     files = _files(old, new)
     packages = section(_versions)
-    measurements = section(_measurements)
+    measurements = _by_input(section(_measurements), old, new)
     moved = [
-        *(name for name in (*measurements.added, *measurements.changed) if name.startswith("input ")),
+        *(name for name in (*measurements.added, *measurements.changed) if name.startswith(INPUT)),
         *packages.added,
         *packages.removed,
         *packages.changed,
@@ -237,6 +238,18 @@ def _sizes(old: Facts, new: Facts) -> dict[str, int]:
             totals[owner] = totals.get(owner, 0) + sign * node.size
     changed = [(name, size) for name, size in totals.items() if size]
     return dict(sorted(changed, key=lambda item: (-abs(item[1]), item[0])))
+
+
+def _by_input(section: Section, old: Facts, new: Facts) -> Section:
+    """Measurements, each that changed with the inputs that moved it, as far as they are known."""
+
+    def why(name: str) -> str:
+        of = dict.fromkeys((*old.made_of.get(name, ()), *new.made_of.get(name, ())))
+        causes = [one for one in of if old.measurements.get(INPUT + one) != new.measurements.get(INPUT + one)]
+        return f", by {', '.join(causes)}" if causes else ""
+
+    changed = {name: f"{text}{why(name)}" for name, text in section.changed.items()}
+    return replace(section, changed=changed)
 
 
 def _measurements(facts: Facts) -> dict[str, str]:

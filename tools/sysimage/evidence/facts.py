@@ -119,6 +119,7 @@ class Facts:
     groups: tuple[Group, ...] = ()
     units: tuple[Unit, ...] = ()
     measurements: Mapping[str, str] = field(default_factory=dict)
+    made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # measurement → inputs; in no file
 
     def files(self) -> Iterator[tuple[str, Node]]:
         """The regular files."""
