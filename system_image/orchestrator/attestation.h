@@ -16,7 +16,7 @@ struct AttestationReport {
 // Returns the kind of the machine's TEE as the first-stage loader found it: "sev-snp", "tdx" or "none".
 std::string KindOfTee(const std::string& path = "/run/system-image/tee");
 
-// Returns the 64 bytes that a report is to be over: the image's SHA-256, given as 64 hexadecimal digits, and a nonce
+// Returns the 64 bytes that a report must be over: the image's SHA-256, given as 64 hexadecimal digits, and a nonce
 // of 32 bytes. It is "" if the digest is none, or the nonce has another length.
 std::string ReportData(const std::string& digest, const std::string& nonce);
 

@@ -7,7 +7,7 @@
 
 namespace stage1 {
 
-// An image in memory. What is measured is what is unpacked: after the constructor, the disk has no say.
+// An image in memory. What is measured is what is unpacked: after the constructor, the disk is not read.
 class Image {
  public:
   // Reads the first `size` bytes of `disk`, a block device or a file, and digests them meanwhile.

@@ -1,4 +1,4 @@
-"""What programs answer where no systemd, bus or kernel is to be asked: by hand in a chroot of the lock."""
+"""What programs answer where there is no systemd, bus or kernel to ask: by hand in a chroot of the lock."""
 
 import pytest
 

@@ -117,7 +117,7 @@ def test_hard_link_to_nothing_is_refused(tmp_path: Path) -> None:
     ("conffiles", "message"),
     [
         ("/etc/d\n", "conffile /etc/d is no file"),
-        ("remove-on-upgrade /etc/x\n", "conffile /etc/x is to be removed"),
+        ("remove-on-upgrade /etc/x\n", "conffile /etc/x must be removed"),
     ],
 )
 def test_conffile_that_dpkg_refuses_would_be_taken(tmp_path: Path, conffiles: str, message: str) -> None:

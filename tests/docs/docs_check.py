@@ -44,6 +44,9 @@ PHRASES = {
     "one wants that": "if you want that",
 }
 
+# Those that are code, or common, outside of the manual.
+IN_CODE = {"for who ", ", of which "}
+
 
 def main() -> int:
     """Prints what is wrong, a line each; returns 1 if anything is."""
@@ -57,6 +60,7 @@ def main() -> int:
         text, name = page.read_text(), str(page.relative_to(HERE))
         found += [f"{name}: {problem}" for problem in (*links(page, text), *snippets(text), *phrases(text))]
         labels |= dict.fromkeys(labels_of(text), name)
+    found += sources()
     found += rules_table((HERE / "docs/README.md").read_text())
     if not options.no_bazel:
         found += unknown(labels)
@@ -158,6 +162,17 @@ def phrases(text: str) -> Iterator[str]:
     for phrase, plain in PHRASES.items():
         for _ in re.finditer(re.escape(phrase), words, re.IGNORECASE):
             yield f"'{phrase.strip()}' is hard to read: {plain}"
+
+
+def sources() -> Iterator[str]:
+    """Yields a line for each such phrase in messages, docstrings and comments, of whatever language."""
+    command = ["git", "grep", "-nIiF", *(f"-e{phrase}" for phrase in PHRASES if phrase not in IN_CODE)]
+    answer = subprocess.run(
+        [*command, "--", ":!tests/docs", ":!*.md"], cwd=HERE, capture_output=True, text=True, check=False
+    )
+    for line in answer.stdout.splitlines():
+        file, number, text = line.split(":", 2)
+        yield f"{file}:{number}: hard to read, as docs_check.py's table of phrases says: {text.strip()}"
 
 
 def rules_table(text: str) -> Iterator[str]:

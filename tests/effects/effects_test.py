@@ -36,7 +36,7 @@ def test_folder_becomes_a_link_only_if_it_is_empty() -> None:
     root = make({"var/run": Folder(), "var/full/x": ""})
     files.link(root, "p", path="var/run", target="/run", replace=True)
     assert root.tree["var/run"].kind is Kind.SYMLINK
-    with pytest.raises(ToolError, match="/var/full is to become a link but is a directory that is not empty"):
+    with pytest.raises(ToolError, match="/var/full would become a link but is a directory that is not empty"):
         files.link(root, "p", path="var/full", target="/x", replace=True)
 
 

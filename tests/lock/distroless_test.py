@@ -188,9 +188,9 @@ UPDATES = "bookworm-updates main contrib"
         ),
         ("  - arm64", "  - ARM", "14: 'ARM' is not an architecture of Debian, as amd64"),
         ("  - arm64", "  - amd64", "14: amd64 is in line 13, too; once is enough"),
-        ("  - arm64", "  -", "14: a word is to be here"),
-        ('  - "amd64"\n  - arm64', "  amd64", "13: a list is to be here, of one entry at least"),
-        ('archs:\n  - "amd64"\n  - arm64', "archs: []", "12: a list is to be here, of one entry at least"),
+        ("  - arm64", "  -", "14: expected a string"),
+        ('  - "amd64"\n  - arm64', "  amd64", "13: expected a list of one entry at least"),
+        ('archs:\n  - "amd64"\n  - arm64', "archs: []", "12: expected a list of one entry at least"),
         ("  - dpkg", "  - coreutils", "21: coreutils is in line 18, too; once is enough"),
         (
             "  - dpkg",
@@ -220,20 +220,20 @@ UPDATES = "bookworm-updates main contrib"
             "21: 'a, b (>= 1)' is more than one package; name the one that is wanted",
         ),
         ("  - dpkg", "  - Dpkg", "21: 'Dpkg' is not the name of a package"),
-        ("  - dpkg", "  - {name: dpkg}", "21: a word is to be here"),
+        ("  - dpkg", "  - {name: dpkg}", "21: expected a string"),
         (
             "bookworm main contrib",
             "bookworm",
-            "5: a channel is to be a suite and its components, as in `bookworm",
+            "5: a channel must be a suite and its components, as in `bookworm",
         ),
         (
             "bookworm main contrib",
             "bookworm/",
-            "5: a channel is to be a suite and its components, as in `bookwo",
+            "5: a channel must be a suite and its components, as in `bookwo",
         ),
         ("bookworm main contrib", "./ main", "has no words for a flat repository: take it out"),
         ("    url: ", "    ural: ", "6: ural is not known (did you mean url, urls?); valid are channel, url"),
-        ("    url: ", "    urls: ", "6: a list is to be here, of one entry at least"),
+        ("    url: ", "    urls: ", "6: expected a list of one entry at least"),
         (
             " channel: ",
             " chanel: ",
@@ -323,9 +323,7 @@ def test_what_is_not_yaml_is_refused_with_line_and_column(text: str, place: str)
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "text\n"])
 def test_what_is_no_manifest_at_all_is_refused(text: str) -> None:
-    with pytest.raises(
-        ToolError, match=r"^b\.yaml:1: a mapping is to be here, with version, sources, archs, pac"
-    ):
+    with pytest.raises(ToolError, match=r"^b\.yaml:1: expected a mapping with version, sources, archs, pac"):
         convert(text, Path("b.yaml"))
 
 

@@ -111,7 +111,7 @@ def write_module(folder: Path) -> None:
 
 
 def make_cases(scratch: Path) -> list[Case]:
-    """Starts the mirrors and returns what is to be tried on them, one after the other."""
+    """Starts the mirrors and returns what to try on them, one after the other."""
     good = serve(scratch / "good", GOOD)
     gone = serve(scratch / "gone", None)
     cut_off = serve(scratch / "cut_off", GOOD[:20])

@@ -170,7 +170,7 @@ def system_image_vm(
       ignore_ownership: whether stage1 unpacks the image as some loaders do: it ignores owners, and the setuid, setgid and
         sticky bits.
       cmdline: list of further words for the kernel's command line.
-      architecture: "amd64" or "arm64", if the image is to be built for another architecture than the build's target.
+      architecture: "amd64" or "arm64", to build the image for another architecture than the build's target.
       **kwargs: attributes that every rule has.
     """
     common = attributes_of_parts(kwargs)
@@ -233,8 +233,7 @@ def boot_test(
     Args:
       name: name of the target.
       image: label of a `system_image`.
-      expect: list of regular expressions, of each of which a line of the console or of a command's output has to have
-        a match.
+      expect: list of regular expressions; each must match a line of the console or of a command's output.
       commands: list of commands for the guest's shell, run as root once systemd is `running`; each has to succeed. The
         shell is the image's /bin/sh. In an image that has none it is busybox's, which comes with the machine; the
         image's own programs go before busybox's.

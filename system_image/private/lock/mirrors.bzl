@@ -10,7 +10,7 @@ _SNAPSHOT = "https://snapshot.debian.org/archive/{archive}/{snapshot}"
 _SCHEMES = ("file", "http", "https")
 
 def mirrors(rctx, archive, snapshot):
-    """The base URLs of an archive, in the order in which they are to be tried.
+    """The base URLs of an archive, in the order in which they are tried.
 
     `DEBIAN_MIRRORS` (`--repo_env`), a list of `archive=URL` with blanks between, is taken alone where it
     names the archive; else the host's own apt sources, and after them snapshot.debian.org, which keeps

@@ -96,7 +96,7 @@ sysroot = rule(
     implementation = _sysroot_impl,
     doc = """Extracts headers, libraries, start files and compilers from an image, into the folder `NAME`.
 
-    The image has gcc, g++ and binutils, of one version, and the development packages of what is to be linked
+    The image has gcc, g++ and binutils, of one version, and the development packages of what is linked
     with. The programs, in `NAME/usr/bin`, run from any folder on any host of the image's architecture. The
     output group `tar` has it all as a tarball, for use outside of Bazel.
     """,

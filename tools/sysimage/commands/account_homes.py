@@ -55,7 +55,7 @@ def give(call: Call, path: str, uids: tuple[int, int], gids: tuple[int, int]) ->
 
 
 def mailbox(name: str, definitions: Definitions) -> str:
-    """The path of a user's mailbox, "" if there is to be none."""
+    """The path of a user's mailbox, "" if there is none."""
     if "MAIL_DIR" not in definitions and "MAIL_FILE" in definitions:
         return ""
     return f"{definitions.get('MAIL_DIR', '/var/mail')}/{name}"

@@ -164,7 +164,7 @@ def _check_usage(given: Given) -> None:
 
 
 def _drop_what_is_so_already(accounts: Accounts, given: Given, change: _Change, row: list[str]) -> bool:
-    """Takes what changes nothing out of a change; says whether the home is to be moved."""
+    """Takes what changes nothing out of a change; says whether the home moves."""
     for option, at in _FIELDS.items():
         if change.fields.get(option) == row[at]:
             del change.fields[option]

@@ -45,7 +45,7 @@ class Backups:
         return path + self.suffix
 
     def make(self, call: Call, path: str) -> str:
-        """Renames what is to be replaced. Returns its new name, "" if it has none. Raises OSError."""
+        """Renames what will be replaced. Returns its new name, "" if it has none. Raises OSError."""
         if not self.kind or not exists(call, path, follow=False):
             return ""
         name = self.name(call, path)

@@ -109,7 +109,7 @@ class Copier:
         return 0
 
     def _conflict(self, source: str, target: str, inode: Inode, there: Inode) -> int | None:
-        """Returns the status if nothing is to be written, because of what is there already."""
+        """Returns the status if nothing will be written, because of what is there already."""
         call, policy = self.call, self.policy
         there_followed = call.files.find(call.path(target))
         entry = call.files.find(call.path(target), follow=False)

@@ -12,7 +12,7 @@ LEFT: Mapping[str, str] = {
     "cache": "a cache that saves time alone, and that its program does without or makes anew",
     "compiled data": "compiled from what packages ship by their own programs, which run in the guest",
     "machine": "what depends on the machine that runs the image is found out there",
-    "questions": "a config script in Perl asks in vain; its questions keep the answers that they come with",
+    "questions": "nobody answers a config script in Perl; its questions keep the answers that they come with",
     "service": "no service runs while an image is built; those that are enabled start in the guest",
     "kernel modules": "dkms builds modules for a kernel that runs; kernel_module builds them for the image's",
     "kernel": "settings of a running kernel are the guest's",

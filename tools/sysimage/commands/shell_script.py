@@ -31,7 +31,7 @@ def beyond(data: bytes) -> str:
 
 
 def is_bash(data: bytes) -> bool:
-    """Whether a script is to be read as bash reads it."""
+    """Whether a script is read as bash reads it."""
     match = _SHELL.match(data)
     return match is not None and match[1] == b"bash"
 

@@ -98,7 +98,7 @@ def snapshot_mirror(archive: str, stamp: str) -> str:
 def host_mirrors(
     archives: Iterable[str], stamp: str, environ: Mapping[str, str], apt: Path = Path("/etc/apt")
 ) -> dict[str, list[str]]:
-    """The mirrors of each archive, in the order in which they are to be tried; never an empty list.
+    """The mirrors of each archive, in the order in which they are tried; never an empty list.
 
     `stamp` is the time for snapshot.debian.org, which serves the archives that neither DEBIAN_MIRRORS
     nor the sources under `apt` name. Raises ToolError where DEBIAN_MIRRORS can't be read.

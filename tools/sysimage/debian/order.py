@@ -143,7 +143,7 @@ class _Runs:
                 del self.waiting[name]
 
     def _configure(self, group: Collection[str], names: dict[str, None]) -> None:
-        """Adds what of a group is to be configured, after what it needs; cycles end where they close."""
+        """Adds what a group has to configure, after what it needs; cycles end where they close."""
         stack: list[tuple[str, Iterator[Collection[str]]]] = [("", iter([group]))]
         entered: set[str] = set()
         while stack:

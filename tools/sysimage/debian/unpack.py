@@ -76,7 +76,7 @@ class Unpacker:
         for flag, path in package.conffile_lines():
             # One that the package lacks dpkg records as a new one.
             if path[1:] in entries and (flag or path[1:] not in package.digests):
-                what = "is to be removed, but is in data.tar" if flag else "is no file in data.tar"
+                what = "must be removed, but is in data.tar" if flag else "is no file in data.tar"
                 raise ToolError(
                     f"{where}: conffile {path} {what}, which dpkg refuses; build the package again"
                 )
@@ -90,7 +90,7 @@ class Unpacker:
     def place(self, package: Package) -> None:
         """Puts a package's conffiles into their places, before its postinst runs.
 
-        Raises ToolError where a script has made another file: dpkg would ask what is to become of it.
+        Raises ToolError where a script has made another file: dpkg would ask what to do with it.
         """
         for path in self.waiting.pop(package.name, ()):
             new, made = self.tree.get(f"{path}{_NEW}"), self.tree.get(path)

@@ -53,7 +53,7 @@ def link(root: Root, who: str, *, path: str, target: str, replace: bool = False)
     """Makes a symbolic link; `replace` removes what is there, and only an empty directory."""
     inode = root.tree.get(path)
     if replace and inode is not None and inode.kind is Kind.DIRECTORY and root.tree.children(path):
-        raise ToolError(f"{who}: /{path} is to become a link but is a directory that is not empty")
+        raise ToolError(f"{who}: /{path} would become a link but is a directory that is not empty")
     root.link(path, target, who, replace=replace)
 
 

@@ -75,7 +75,7 @@ class Ledger:
         ]
 
     def calls(self, package: Package, script: str) -> Sequence[Call] | None:
-        """The effects that stand for a script of a package, in order; None if it is to be interpreted."""
+        """The effects that stand for a script of a package, in order; None if it is interpreted."""
         return self._entries.get((package.name, script, digest(package, script)))
 
     def reason(self, package: Package, script: str) -> str:

@@ -73,7 +73,7 @@ def read(data: bytes, where: str) -> tuple[list[ScriptText], list[CommandText]]:
 def _entries(values: Mapping[str, Any], kind: str, where: str) -> list[dict[str, Any]]:
     found = values.get(kind, [])
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise ToolError(f"{where}: {kind} is to be a list of tables; head each entry with [[{kind}]]")
+        raise ToolError(f"{where}: {kind} must be a list of tables; head each entry with [[{kind}]]")
     return found
 
 
@@ -91,7 +91,7 @@ def _script(entry: Mapping[str, Any], where: str) -> ScriptText:
     if not isinstance(sha256, list) or not all(
         isinstance(item, str) and _SHA256.fullmatch(item) for item in sha256
     ):
-        raise ToolError(f'{name}: sha256 is to be a list of digests of 64 digits, as in ["0123abcd…"]')
+        raise ToolError(f'{name}: sha256 must be a list of digests of 64 digits, as in ["0123abcd…"]')
     reason = _text(entry, "ignore", name) if "ignore" in entry else ""
     if reason.startswith(_DRAFT):
         raise ToolError(f"{name}: ignore is still the draft's; say why nothing has to stand for it")
@@ -120,14 +120,14 @@ def _command(entry: Mapping[str, Any], where: str) -> CommandText:
 def _text(entry: Mapping[str, Any], key: str, name: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value:
-        raise ToolError(f"{name}: {key} is {value!r}; it is to be a text that is not empty")
+        raise ToolError(f"{name}: {key} is {value!r}; it must be a text that is not empty")
     return value
 
 
 def _calls(entry: Mapping[str, Any], name: str) -> list[Call]:
     effects = entry.get("effects", [])
     if not isinstance(effects, list) or not all(isinstance(effect, dict) for effect in effects):
-        raise ToolError(f'{name}: effects is to be a list of tables, as in [{{ do = "mkdir", path = "x" }}]')
+        raise ToolError(f'{name}: effects must be a list of tables, as in [{{ do = "mkdir", path = "x" }}]')
     return [_call(effect, name) for effect in effects]
 
 
@@ -167,6 +167,6 @@ def _check_value(key: str, value: Any, wanted: Any, name: str) -> None:
         if not fits or not 0 <= value <= 0o7777:
             raise ToolError(f"{name}: mode is {value!r}; write an octal number of TOML, such as 0o755")
     elif not fits:
-        raise ToolError(f"{name}: {key} is {value!r}; it is to be {_KINDS[kind]}")
+        raise ToolError(f"{name}: {key} is {value!r}; it must be {_KINDS[kind]}")
     elif key in _PATHS and (path := canonical(value.lstrip("/"), f"{name}: {key}")) != value:
         raise ToolError(f"{name}: {key} is {value!r}; write it as {path!r}, relative to the image's root")

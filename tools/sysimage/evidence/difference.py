@@ -10,7 +10,7 @@ from tools.sysimage.evidence.measured import INPUT
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the difference: names that came, went, and changed, each with what is to be said of it."""
+    """A part of the difference: names that came, went, and changed, each with a remark."""
 
     added: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)

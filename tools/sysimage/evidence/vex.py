@@ -119,9 +119,7 @@ def _packages(found: Facts, names: Sequence[str], where: str) -> list[str]:
     for name in names:
         matching = [one for one in found.packages if name in (one.name, one.source)]
         if not matching:
-            raise ToolError(
-                f"{where}: the image has no package {name}; remove it, since nothing is to be said"
-            )
+            raise ToolError(f"{where}: the image has no package {name}; remove it: there is nothing to say")
         parts += [purl(one, found.image.codename) for one in matching]
     return list(dict.fromkeys(parts))
 

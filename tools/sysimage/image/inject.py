@@ -148,9 +148,7 @@ def _lay(tree: Tree, before: Tree, overlay: Overlay) -> None:
             if old.kind is Kind.DIRECTORY and tree.children(path):
                 refuse("the base has a directory there that is not empty; choose another path")
             if not addition.replace:
-                refuse(
-                    "the base has this path; name it in replace if it is to be replaced, or choose another"
-                )
+                refuse("the base has this path; name it in replace to replace it, or choose another")
         check_lasting(path, overlay.where)
         parent = tree.nearest(path)
         if tree[parent].kind is not Kind.DIRECTORY:

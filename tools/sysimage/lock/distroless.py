@@ -40,7 +40,7 @@ class _Archive:
 def import_manifest(source: Path, target: Path, lock: Path) -> str:
     """Writes the manifest `target` from that of rules_distroless at `source`.
 
-    Returns what is to be said: what was written, and how it is locked, into `lock` unless that is there
+    Returns what to print: what was written, and how it is locked, into `lock` unless that is there
     already. Raises ToolError, also if there is a `target` already.
     """
     if target.exists():
@@ -105,7 +105,7 @@ def _archives(sources: list[YamlNode]) -> dict[str, _Archive]:
         suite, *components = fields["channel"].text().split()
         if not components or suite.endswith("/"):
             fields["channel"].fail(
-                "a channel is to be a suite and its components, as in `bookworm main`; "
+                "a channel must be a suite and its components, as in `bookworm main`; "
                 "debian.toml has no words for a flat repository: take it out"
             )
         name, stamp = _place(source, fields, suite)

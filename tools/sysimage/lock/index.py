@@ -58,7 +58,7 @@ class Index:
         self._mentions: dict[str, tuple[int, int]] = {}
 
     def add(self, stream: BinaryIO, origin: Origin) -> None:
-        """Reads a Packages index (uncompressed). Indexes are to be added in their order of preference.
+        """Reads a Packages index (uncompressed). Add indexes in their order of preference.
 
         Raises ToolError if it is not written as deb822(5) says.
         """

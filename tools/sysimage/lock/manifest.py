@@ -135,7 +135,7 @@ def parse(text: str, where: str) -> Manifest:
     sets = [_package_set(table, architectures) for table in top.tables("set")]
     keyring = PurePosixPath(lock.string("keyring")) if "keyring" in lock.values else None
     if keyring is not None and keyring.is_absolute():
-        lock.fail("keyring", "is to be relative to the manifest, so that every checkout finds it")
+        lock.fail("keyring", "must be relative to the manifest, so that every checkout finds it")
     return Manifest(
         archives=archives,
         architectures=architectures,
@@ -164,7 +164,7 @@ class _Table:
         self.where, self.path = where, path
         self.title = title or f"[{path}]"
         if not isinstance(values, dict):
-            raise ToolError(f"{where}: {path} is to be a table, as in {self.title}")
+            raise ToolError(f"{where}: {path} must be a table, as in {self.title}")
         self.values: dict[str, Any] = values
 
     def fail(self, key: str, problem: str) -> None:
@@ -195,21 +195,21 @@ class _Table:
     def string(self, key: str) -> str:
         value = self.values.get(key)
         if not isinstance(value, str) or not value:
-            self.fail(key, "is missing" if value is None else "is to be a non-empty string")
+            self.fail(key, "is missing" if value is None else "must be a non-empty string")
         return str(value)
 
     def boolean(self, key: str) -> bool:
         """The value at `key`, false if there is none."""
         value = self.values.get(key, False)
         if not isinstance(value, bool):
-            self.fail(key, "is to be true or false")
+            self.fail(key, "must be true or false")
         return bool(value)
 
     def names(self, key: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
         """The non-empty list of strings at `key`, each matching `pattern`, none of them twice."""
         values = self.values.get(key)
         if not isinstance(values, list) or not values:
-            self.fail(key, "is missing" if values is None else "is to be a non-empty list of strings")
+            self.fail(key, "is missing" if values is None else "must be a non-empty list of strings")
         assert isinstance(values, list)
         for index, value in enumerate(values):
             if not isinstance(value, str) or not pattern.fullmatch(value):
@@ -270,13 +270,13 @@ def _pins(top: _Table, suites: Iterable[str]) -> tuple[Pin, ...]:
     """The tables [[pin]], whose order counts."""
     tables = top.values.get("pin", [])
     if not isinstance(tables, list):
-        top.fail("pin", "is to be a list of tables, each headed [[pin]]")
+        top.fail("pin", "must be a list of tables, each headed [[pin]]")
     pins = []
     for number, values in enumerate(tables, start=1):
         table = _Table(values, top.where, "pin", f"[[pin]] number {number}:")
         table.only("packages", "suite", "version")
         if ("suite" in table.values) == ("version" in table.values):
-            table.fail("suite", "or version is to be there, and only one of them")
+            raise ToolError(f"{table.where}: {table.title} give either suite or version")
         pin = Pin(
             packages=table.names("packages", _PATTERN, "a package, a pattern or src:NAME"),
             suite=table.string("suite") if "suite" in table.values else None,

@@ -27,20 +27,20 @@ class YamlNode:
     def text(self) -> str:
         """A scalar, without white space around it; never empty. Raises ToolError."""
         if not isinstance(self._node, yaml.ScalarNode) or not self._node.value.strip():
-            self.fail("a word is to be here")
+            self.fail("expected a string")
         return str(self._node.value).strip()
 
     def items(self) -> list[YamlNode]:
         """The entries of a list, at least one. Raises ToolError."""
         if not isinstance(self._node, yaml.SequenceNode) or not self._node.value:
-            self.fail("a list is to be here, of one entry at least")
+            self.fail("expected a list of one entry at least")
         return [YamlNode(node, self._path, self._lines) for node in self._node.value]
 
     def fields(self, *needed: str, other: tuple[str, ...] = ()) -> dict[str, YamlNode]:
         """The values of a mapping, which has all keys of `needed` and none but `other`. Raises ToolError."""
         known = (*needed, *other)
         if not isinstance(self._node, yaml.MappingNode):
-            self.fail(f"a mapping is to be here, with {', '.join(known)}")
+            self.fail(f"expected a mapping with {', '.join(known)}")
         found: dict[str, YamlNode] = {}
         for key_node, value in self._node.value:
             key = YamlNode(key_node, self._path, self._lines)

@@ -3,7 +3,7 @@
     [[exclude]]
     paths = ["usr/share/locale/**"]   # patterns; what they name may be missing
     keep = ["usr/share/locale/en/**"] # may be left out
-    bytes = 28_800_000                # what that has brought, for who reads it
+    bytes = 28_800_000                # what that has brought, for people
     reason = "messages are in English"
 
     [[exclude]]

@@ -33,7 +33,7 @@ def cd(machine: Machine, argv: list[str], _tested: bool) -> int:
 
 
 def _search(machine: Machine, target: str) -> tuple[str, bool]:
-    """Looks for a directory along CDPATH. Returns whether it is to be shown."""
+    """Looks for a directory along CDPATH. Returns whether to show it."""
     for folder in (machine.value("CDPATH") or "").split(":"):
         candidate = f"{folder.rstrip('/')}/{target}" if folder else target
         status = machine.stat(candidate)

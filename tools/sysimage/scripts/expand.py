@@ -124,7 +124,7 @@ def expand_marked(shell: Shell, word: Word) -> str:
 
 
 class _Buffer:
-    """The expansion of one word: marked text, and the regions of it that are to be split."""
+    """The expansion of one word: marked text, and the regions of it that are split."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell

@@ -73,7 +73,7 @@ class Lexer:
         self.word: Word = ()
         self.quoted = False
         self.redirect = Redirect("<", 0)
-        self.pushed = False  # the last token is to be read again
+        self.pushed = False  # the last token will be read again
         self._substitute = substitute
         self._aliases = aliases
         self._start = 0  # where the last word began

@@ -16,7 +16,7 @@ from tools.sysimage.scripts.streams import Null, Sink, Stream
 from tools.sysimage.scripts.syntax import Function, Node
 from tools.sysimage.scripts.variables import Variables
 
-PROCESS = 2  # `$$`: there are no processes, and a build is to be the same each time
+PROCESS = 2  # `$$`: there are no processes, and a build must be the same each time
 _LONG_TEXT = 64 << 10
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -56,7 +56,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why systemd does not load a unit: where, which assignment, and what is to be done."""
+    """Why systemd does not load a unit: where, which assignment, and what to do."""
 
     path: str
     line: int
