@@ -1,6 +1,5 @@
 """Boots a system image in a virtual machine, shows its console, and exits with the orchestrator's status."""
 
-import argparse
 import dataclasses
 import os
 import subprocess
@@ -12,17 +11,22 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tools.sysimage.boot import guest, machine
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 
 _START = 10  # seconds that a server may take until it listens
 
+_EXAMPLES = {
+    "bazel run //:vm": "boots, and ends with the guest",
+    "bazel run //:vm -- --debug": "a root shell; the machine stays on",
+    "bazel run //:vm -- --bundle $PWD/app.tar": "the orchestrator gets a container bundle",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Runs the machine; returns the orchestrator's status."""
-    parser = argparse.ArgumentParser(prog="vm", description=__doc__)
-    parser.add_argument(
-        "--vm", type=Path, required=True, help="JSON that says what is booted; the rule gives it"
-    )
+    parser = CommandLine("vm", __doc__, _EXAMPLES)
+    parser.given("--vm", type=Path)
     parser.add_argument("--debug", action="store_true", help="a root shell on the console; Ctrl-A X ends it")
     parser.add_argument("--bundle", type=_path, help="container bundle to deliver, a tar")
     parser.add_argument("--share", type=_path, help="container bundle to deliver, as a folder")

@@ -8,7 +8,7 @@ _MAIN = "/etc/postfix/main.cf"
 
 
 def postfix_questions(call: Call) -> int:
-    """Asks, gets no answer, and sets what follows from the kind of mail system and from the name of the host."""
+    """Asks, gets no answer, and sets what follows from the kind of mail system and the host's name."""
     if call.files.find(_MAIN) is not None:
         call.refuse(f"postfix: reading {_MAIN} of before is not modelled")
     talk(call, "VERSION 2.0")

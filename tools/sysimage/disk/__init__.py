@@ -1,1 +1,1 @@
-"""Phase disk: measured disks, of which every block is checked: file system with its hash tree, UKI, disk image."""
+"""Phase disk: measured disks, whose every block is checked: file system, hash tree, UKI, disk image."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.evidence import facts
@@ -16,12 +17,18 @@ from tools.sysimage.evidence.facts import Facts, Node, Package
 
 _SHOWN = 8  # packages of a list
 
+_DOC = "Where a path of an image is from, through all stages, and why a package is in it."
+_EXAMPLES = {
+    "bazel run //:guest_explain -- /usr/bin/runc": "package, script or target that laid it there",
+    "bazel run //:guest_explain -- --package libssl3t64": "what needs it, and what it costs",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Command line: PATH… or --package NAME…; prints a paragraph for each."""
-    parser = argparse.ArgumentParser(prog="explain", description=__doc__)
-    parser.add_argument("--facts", type=Path, required=True, help="facts of the image")
-    parser.add_argument("--effects", type=Path, action="append", default=[], help="what scripts did, JSON")
+    parser = CommandLine("explain", _DOC, _EXAMPLES)
+    parser.given("--facts", type=Path)
+    parser.add_argument("--effects", type=Path, action="append", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--package", action="append", default=[], help="a package to explain")
     parser.add_argument("path", nargs="*", help="a path of the image")
     options = parser.parse_args(argv)

@@ -4,12 +4,12 @@ A run locks what the manifest asks for and leaves every package that is locked a
 --update takes the newest.
 """
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Sequence
 
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.debian import lock_shape
@@ -19,14 +19,20 @@ from tools.sysimage.lock.distroless import import_manifest
 from tools.sysimage.lock.make import make
 from tools.sysimage.lock.why import explain
 
+_EXAMPLES = {
+    "bazel run @trixie//:lock": "what is new in debian.toml",
+    "bazel run @trixie//:lock -- --update": "the newest version of everything",
+    "bazel run @trixie//:lock -- --update openssl": "of openssl, and of what it then needs newer",
+    "bazel run @trixie//:lock -- --check": "for CI",
+    "bazel run @trixie//:lock -- --why libssl3t64": "what brings it into each set",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Locks, checks a lock or explains it. Returns the exit status; raises ToolError."""
-    parser = argparse.ArgumentParser(
-        prog="lock", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--manifest", required=True, type=workspace_path, help="debian.toml")
-    parser.add_argument("--lock", required=True, type=workspace_path, help="debian.lock.json")
+    parser = CommandLine("lock", __doc__, _EXAMPLES)
+    parser.given("--manifest", type=workspace_path)
+    parser.given("--lock", type=workspace_path)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
         "--update",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core import atomic, json_manifest
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.formats import pe
@@ -66,12 +67,18 @@ class MeasurementsInput:
     """Whether the layers of Oak are in it."""
 
 
+_DOC = "Foretells what a boot of a confidential VM measures, as JSON for verifiers."
+_EXAMPLES = {
+    "bazel run //system_image:measure -- --vcpus 8 --cpu-type EPYC-Turin": "SEV-SNP of another machine",
+    'bazel run //system_image:measure -- --cmdline "console=ttyS0 debug"': "of another command line",
+    "bazel run //system_image:measure -- --uki guest.efi": "of a unified kernel image",
+}
+
+
 def main(argv: Sequence[str]) -> int:
     """Writes the measurements."""
-    parser = argparse.ArgumentParser(
-        prog="measure", description=__doc__.partition("\n\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("--manifest", type=Path, required=True, help=argparse.SUPPRESS)
+    parser = CommandLine("measure", _DOC, _EXAMPLES)
+    parser.given("--manifest", type=Path)
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--cmdline", help="words; {size} and {sha256} stand for the image's")
     parser.add_argument("--kernel", type=workspace_path, metavar="FILE", help="the kernel")

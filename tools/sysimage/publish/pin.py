@@ -4,7 +4,6 @@ It runs outside of build actions, by `bazel run`. It writes the pins to a file t
 `oci.pull` to MODULE.bazel: between its two marker lines, or at the end if there are none.
 """
 
-import argparse
 import ast
 import dataclasses
 import hashlib
@@ -16,12 +15,19 @@ from typing import Any
 
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.formats.oci_layout import CONFIGS
 from tools.sysimage.publish.registry import LOCK_ANNOTATION, Oras, Reference, in_runfiles
 
 _BEGIN = "# What `{}` has written:\n"
 _END = "# (end of what is pinned)\n"
+
+_DOC = "Pins base images of registries by their digests, in the file of pins and in MODULE.bazel."
+_EXAMPLES = {
+    "bazel run //:pin -- base=registry.example/base@sha256:…": "pins the base of this name",
+    "bazel run //:pin -- base=": "builds it from packages again",
+}
 
 type Pins = dict[str, dict[str, str]]
 """Name of a base → architecture → HOST/PATH@sha256:…, with http:// before it if the registry has no TLS."""
@@ -188,9 +194,9 @@ def _write(path: Path, text: str) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of `bazel run //…:pin -- NAME=REFERENCE…`."""
-    parser = argparse.ArgumentParser(prog="pin", description=__doc__.partition("\n\n")[0], allow_abbrev=False)
-    parser.add_argument("--runfiles", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--settings", type=Path, required=True, help=argparse.SUPPRESS)
+    parser = CommandLine("pin", _DOC, _EXAMPLES)
+    parser.given("--runfiles", type=Path)
+    parser.given("--settings", type=Path)
     parser.add_argument(
         "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
     )

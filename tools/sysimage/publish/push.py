@@ -4,7 +4,6 @@ It runs outside of build actions, by `bazel run`. It sends images with the progr
 and artifacts with oras.
 """
 
-import argparse
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -12,9 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.formats.oci_layout import first_digest
 from tools.sysimage.publish.registry import TAG, Oras, Reference, Repository, in_runfiles, send
+
+_DOC = "Sends an image, or a system image as an artifact, to a registry by its digest, and tags it."
+_EXAMPLES = {
+    "bazel run //:push_base -- --repository registry.example/base": "prints registry.example/base@sha256:…",
+    "bazel run //:push_base -- -r registry.example/base -t v1": "also as v1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,9 @@ def push(settings: PushInput, options: PushOptions) -> Reference:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of `bazel run //…:push_NAME -- …`."""
-    parser = argparse.ArgumentParser(
-        prog="push", description=__doc__.partition("\n\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("--runfiles", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--settings", type=Path, required=True, help=argparse.SUPPRESS)
+    parser = CommandLine("push", _DOC, _EXAMPLES)
+    parser.given("--runfiles", type=Path)
+    parser.given("--settings", type=Path)
     parser.add_argument(
         "-r", "--repository", help="where to, HOST/PATH; default: --//system_image/settings:repository"
     )

@@ -1,8 +1,6 @@
 """Compares a root filesystem of a locked set with what mmdebstrap installs of the same packages.
 
-    bazel run //system_image:compare -- --set vanilla
-
-makes the root filesystem in memory, has mmdebstrap make a real installation of the set's packages, and
+Makes the root filesystem in memory, has mmdebstrap make a real installation of the set's packages, and
 prints each path that differs, but for those that differences.toml or what is left for the guest explains.
 mmdebstrap has to be installed; it needs root, or user namespaces (subuid(5)). The packages are fetched from
 the host's mirrors into the user's cache folder. The exit status is 1 if a path differs without a reason.
@@ -11,7 +9,6 @@ Where Bazel's host has no mmdebstrap, `--prepare DIR` writes the packages as an 
 which makes DIR/real.tar on a host that has it; `--real DIR/real.tar` then compares with that.
 """
 
-import argparse
 import hashlib
 import os
 import shlex
@@ -26,6 +23,7 @@ from urllib.parse import quote
 
 from tools.sysimage.commands.world import World
 from tools.sysimage.core.architecture import ARCHITECTURES
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.debian import download, dpkg
@@ -37,13 +35,17 @@ from tools.sysimage.rootfs.installation import install
 
 _SUITE = "locked"
 
+_EXAMPLES = {
+    "bazel run @trixie//:compare -- --set server": "where mmdebstrap is installed",
+    "bazel run @trixie//:compare -- --set server --prepare DIR": "where it is not",
+    "bazel run @trixie//:compare -- --set server --real DIR/real.tar": "with what DIR/install.sh made there",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Prints what differs; see the module."""
-    parser = argparse.ArgumentParser(
-        prog="compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--lock", required=True, type=workspace_path, help="debian.lock.json")
+    parser = CommandLine("compare", __doc__, _EXAMPLES)
+    parser.given("--lock", type=workspace_path)
     parser.add_argument("--set", required=True, help="a set of the lock")
     here = f"{os.uname().machine}-"
     machine = next((name for name, one in ARCHITECTURES.items() if one.triplet.startswith(here)), None)

@@ -1,8 +1,6 @@
 """What becomes of the maintainer scripts of a locked set, and a draft of what is missing.
 
-    bazel run //system_image:ledger -- --set vanilla [--trace PACKAGE]
-
-makes the root filesystem of the set in memory and prints a line for each script: whether it was interpreted,
+Makes the root filesystem of the set in memory and prints a line for each script: whether it was interpreted,
 and how much it changed, or what a ledger says in its place; then what is left for the guest, by kind and
 command. Then comes, as TOML, an entry for each command that nothing here understands, for a person to
 complete; put it into a file that the attribute `ledger` of `rootfs` names. `--trace` prints each command of
@@ -10,13 +8,13 @@ the scripts of a package, with what it changed. Nothing is written into the sour
 from the host's mirrors into the user's cache folder. The exit status is 1 if anything is missing.
 """
 
-import argparse
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.sysimage.commands.maintainer import ScriptError
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.debian import download, dpkg
@@ -25,13 +23,16 @@ from tools.sysimage.effects import ledger
 from tools.sysimage.rootfs import report
 from tools.sysimage.rootfs.installation import Installation, install
 
+_EXAMPLES = {
+    "bazel run @trixie//:ledger -- --set server": "what becomes of each script of the set",
+    "bazel run @trixie//:ledger -- --set server --trace nginx": "each command of nginx's scripts",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Prints the scripts and the draft; see the module."""
-    parser = argparse.ArgumentParser(
-        prog="ledger", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--lock", required=True, type=workspace_path, help="debian.lock.json")
+    parser = CommandLine("ledger", __doc__, _EXAMPLES)
+    parser.given("--lock", type=workspace_path)
     parser.add_argument("--set", required=True, help="a set of the lock")
     parser.add_argument("--architecture", action="append", help="default: all that the set is locked for")
     parser.add_argument(
