@@ -6,7 +6,7 @@ from typing import Any
 
 
 class CommandLine(argparse.ArgumentParser):
-    """A parser whose help tells what a program does, its options and examples, not what its launcher gives."""
+    """Its help tells what a program does, its options and examples; not what its launcher gives."""
 
     def __init__(self, name: str, doc: str, examples: Mapping[str, str]) -> None:
         """Makes one.
