@@ -16,8 +16,9 @@ PROGRAMS = (
     "publish.push",
     "rootfs.compare",
     "rootfs.ledger_report",
+    "toolchain.compile_commands",
 )
-GIVEN = re.compile(r"--(vm|lock|manifest|facts|effects|runfiles|settings|output)\b")
+GIVEN = re.compile(r"--(vm|lock|manifest|facts|effects|runfiles|settings)\b")
 
 
 def _help(program: str) -> str:
