@@ -100,6 +100,14 @@ def test_an_image_takes_over_and_changes_the_settings_of_its_base() -> None:
     }
 
 
+def test_the_history_of_an_image_names_the_targets_of_its_layers_as_the_main_repository_does() -> None:
+    layout = _path("both")
+    index = json.loads((layout / "index.json").read_text())
+    config = json.loads(_blob(layout, json.loads(_blob(layout, index["manifests"][0]))["config"]))
+    made_by = [f"bazel build //app:layer_{kind}" for kind in ("plain", "gzipped", "zstandard")]
+    assert [entry["created_by"] for entry in config["history"]] == made_by
+
+
 def test_an_image_is_pushed_under_its_digest_and_all_tags() -> None:
     with subprocess.Popen(
         ["/usr/bin/crane", "registry", "serve", "--address", "127.0.0.1:0"],

@@ -11,12 +11,16 @@ load("//private:push.bzl", "oci_load_rule", "oci_push_rule")
 # What a helper target takes over from the target that the user wrote.
 _COMMON = ["compatible_with", "features", "restricted_to", "tags", "target_compatible_with", "testonly", "visibility"]
 
+# What oci_image reads with commas in between, and in what it reads %5Cn as a line break.
+_IN_ONE_LINE = ["exposed_ports", "volumes"]
+_WORDS = ["cmd", "entrypoint"]
+
 def _lines(name, what, given, kwargs):
-    """Gives the label of a file with `given` (dict, list or already a label), a line each."""
+    """Gives the label of a file with `given` (dict, list or already a label): a line each, or in one line if `what` asks."""
     if type(given) == "dict":
         lines = ["%s=%s" % item for item in given.items()]
     elif type(given) == "list":
-        lines = given
+        lines = [line.replace("\n", "%5Cn") for line in given] if what in _WORDS else given
     else:
         return given
     for line in lines:
@@ -26,7 +30,7 @@ def _lines(name, what, given, kwargs):
     write_file(
         name = label,
         out = label + ".txt",
-        content = lines + [""],
+        content = [",".join(lines)] if what in _IN_ONE_LINE else lines + [""],
         **kwargs
     )
     return label
@@ -49,9 +53,9 @@ def oci_image(
         cmd: list, or a file of one argument a line
         entrypoint: list, or a file of one argument a line
         env: dict, or a file of `name=value` lines; `$NAME` is replaced from the base's environment
-        exposed_ports: list, or a file of one port a line
+        exposed_ports: list, or a file of ports with commas between them
         labels: dict, or a file of `name=value` lines
-        volumes: list, or a file of one path a line
+        volumes: list, or a file of paths with commas between them
         **kwargs: base, tars, created, user, workdir, os, architecture, variant, and the attributes of every rule
     """
     common = {key: kwargs[key] for key in _COMMON if key in kwargs}

@@ -4,11 +4,11 @@ _FILES = {
     "annotations": "Annotations of the manifest, a `name=value` a line.",
     "cmd": "Arguments of the entry point, one a line.",
     "created": "When the image was made, RFC 3339, without a line break.",
-    "entrypoint": "The program that the container starts, one argument a line.",
+    "entrypoint": "The program that the container starts, one argument a line; without `cmd`, removes the base's.",
     "env": "Environment, a `NAME=value` a line.",
-    "exposed_ports": "Ports, one a line, as in 80/tcp.",
+    "exposed_ports": "Ports, with commas between them, as in 80/tcp,443/tcp.",
     "labels": "Labels of the configuration, a `name=value` a line.",
-    "volumes": "Paths of volumes, one a line.",
+    "volumes": "Paths of volumes, with commas between them.",
 }
 
 _STRINGS = {
@@ -47,10 +47,16 @@ def _image_impl(ctx):
     manifest = ctx.actions.declare_file(ctx.label.name + "_image.json")
     ctx.actions.write(manifest, json.encode_indent(wanted))
 
+    # A label as an action's argument is written from the main repository's point of view, as in the real oci_image.
+    arguments = ctx.actions.args()
+    arguments.add_all(["-IS", ctx.file._tool, manifest])
+    for tar in ctx.files.tars:
+        arguments.add(tar.owner)
+
     # The real oci_image makes links to its layers, which are in its runfiles; here they are copies.
     ctx.actions.run(
         executable = "/usr/bin/python3",
-        arguments = ["-IS", ctx.file._tool.path, manifest.path],
+        arguments = [arguments],
         inputs = depset(
             inputs + [manifest, ctx.file._tool],
             transitive = [attr.base[DefaultInfo].default_runfiles.files] if attr.base else [],
