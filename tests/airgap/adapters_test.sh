@@ -121,6 +121,7 @@ for name in single chosen; do
 done
 check "pulling an image that is missing" pull_fails_with "MANIFEST_UNKNOWN" missing
 check "pulling an image of another platform" pull_fails_with "is for linux/amd64" wrong_linux_arm64
+check "a compact execution log" $bazel build --execution_log_compact_file="$pulling/log.zst" //app:answer
 check "an action's program, for another platform" $bazel build --platforms=//app:foreign //app:answer
 for case in fails/*/; do
   flags=()

@@ -6,16 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from tools.airgap import host
+from tools.airgap import host, recipe
 from tools.airgap.errors import ToolError
 from tools.airgap.toolbox import Toolbox
 
 
 @pytest.fixture
 def toolbox(tmp_path: Path) -> Toolbox:
-    root = tmp_path / "toolbox"
-    (root / "host").mkdir(parents=True)
-    (root / "toolbox.json").write_text("{}")
+    return _toolbox(tmp_path / "toolbox")
+
+
+def _toolbox(root: Path, version: str = "7.7.1") -> Toolbox:
+    for name, text in {
+        "host/in-use": "",
+        "toolbox.json": "{}",
+        recipe.BUILD_LABEL: version,
+        "usr/share/bazel/embedded_tools/MODULE.bazel": """\
+module(name = "bazel_tools")
+bazel_dep(name = "rules_oci", version = "2.3.0")
+bazel_dep(name = "protobuf", version = "29.0")
+""",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
     return Toolbox(root, "amd64")
 
 
@@ -61,17 +74,41 @@ def test_bazel_gets_every_adapter_and_no_lock_file(
     assert "common --spawn_strategy=linux-sandbox,local" in lines
 
 
+@pytest.mark.parametrize("version", ["7.7.1", "7.9.0", "8.0.0", "8.7.3", "9.0.0", "9.2.1"])
+def test_no_bazel_gets_a_flag_that_it_does_not_know_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    (tmp_path / "modules").mkdir()
+    lines = host.bazelrc(_toolbox(tmp_path / "toolbox", version), tmp_path / "modules").read_text()
+    assert ("enable_workspace" in lines) == version.startswith("7.")
+    assert ("use_plus_in_repo_names" in lines) == version.startswith("7.")
+
+
+def test_bazel_finds_the_library_for_compact_execution_logs_and_archives_in_zstd(
+    toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
+    (tmp_path / "modules").mkdir()
+    assert "Zstd" not in host.bazelrc(toolbox, tmp_path / "modules").read_text()
+    libraries = toolbox.root / "usr/lib/x86_64-linux-gnu"
+    libraries.mkdir(parents=True)
+    (libraries / "libzstd-jni.so.1").touch()
+    lines = host.bazelrc(toolbox, tmp_path / "modules").read_text().splitlines()
+    wanted = "-DZstdNativePath=/usr/lib/x86_64-linux-gnu/libzstd-jni.so.1"
+    assert f"startup --host_jvm_args={wanted}" in lines
+
+
 @pytest.mark.parametrize("name", ["a b", "a\tb", "a#b", "a #b", "a'b", 'a"b', "a\\", "a\\ b", '\\"'])
 def test_a_path_reaches_bazel_whole_whatever_it_is_made_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(_bundle(tmp_path / "bundle.pem", b"one")))
     root, modules = tmp_path / name / "toolbox", tmp_path / name
-    for folder in (root / "host", modules / "rules_oci"):
-        folder.mkdir(parents=True)
-    for file in (root / "toolbox.json", modules / "rules_oci/MODULE.bazel"):
-        file.touch()
-    text = host.bazelrc(Toolbox(root, "amd64"), modules).read_text()
+    toolbox = _toolbox(root)
+    (modules / "rules_oci").mkdir(parents=True)
+    (modules / "rules_oci/MODULE.bazel").touch()
+    text = host.bazelrc(toolbox, modules).read_text()
     assert "\\\n" not in text, "a line goes on"
     # The shell's syntax is that of rc files, as far as they are used here.
     words = [shlex.split(line, comments=True) for line in text.splitlines()]

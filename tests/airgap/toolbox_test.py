@@ -1,14 +1,21 @@
 import errno
 import fcntl
+import functools
+import http.server
 import os
+import shutil
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tools.airgap import apt, recipe, toolbox, unpack
 from tools.airgap.errors import ToolError
+
+_REAL_APT = apt.PrivateApt
 
 
 class _FakeApt:
@@ -20,7 +27,10 @@ class _FakeApt:
     def update(self) -> None:
         pass
 
-    def download(self, *_: object) -> list[Path]:
+    def choose(self, *_: object) -> dict[str, str]:
+        return {"bazel-bootstrap": "7.7.1+ds-8+b1"}
+
+    def download(self) -> list[Path]:
         return []
 
 
@@ -195,3 +205,109 @@ def test_a_relative_cache_folder_is_ignored_as_the_specification_says(
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/someone")
     assert toolbox.cache_folder() == Path("/home/someone/.cache/rules_system_image")
+
+
+# apt-get as far as it matters here: fetches its suites' lists and packages from its one source.
+_APT_GET = """\
+#!{python}
+import pathlib, re, sys, urllib.error, urllib.request
+
+folder = pathlib.Path(sys.argv[sys.argv.index("-c") + 1]).parent
+source = (folder / "host.sources").read_text()
+uri, suite = (re.search(name + r": (\\S+)", source)[1] for name in ("URIs", "Suites"))
+
+def get(name):
+    try:
+        return urllib.request.urlopen(f"{{uri}}/{{name}}").read().decode()
+    except urllib.error.HTTPError as error:
+        sys.exit(f"E: Failed to fetch {{uri}}/{{name}}  {{error}}")
+
+if "update" in sys.argv:
+    get(f"dists/{{suite}}/InRelease")
+elif "--simulate" in sys.argv:
+    version = get("bazel-version").strip()
+    if not version:
+        sys.exit("E: Package 'bazel-bootstrap' has no installation candidate")
+    print(f"Inst bazel-bootstrap ({{version}} Debian:testing [amd64])")
+else:
+    (folder / "cache/archives/bazel-bootstrap_1_amd64.deb").write_text(get("pool"))
+"""
+
+
+@pytest.fixture
+def archives(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A mirror in `debian`, a snapshot in `snapshots/DATE`, served on loopback, and an apt-get for them."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "apt-get").write_text(_APT_GET.format(python=sys.executable))
+    (programs / "dpkg-deb").write_text("#!/bin/sh\nexit 1\n")
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    served = tmp_path / "served"
+    for name, version in (("debian", ""), (f"snapshots/{recipe.SNAPSHOT}", "7.7.1+ds-8+b1")):
+        (served / name / "dists/forky").mkdir(parents=True)
+        (served / name / "dists/forky/InRelease").touch()
+        (served / name / "bazel-version").write_text(version)
+        (served / name / "pool").write_text(name)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=served)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        where = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(apt, "_SNAPSHOTS", f"{where}/snapshots")
+        monkeypatch.setattr(apt, "read_sources", lambda _: [apt.Source(f"{where}/debian", (), None)])
+        yield served
+        server.shutdown()
+
+
+@pytest.fixture
+def unpacked(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the packages of the toolbox hold; apt is the one on PATH."""
+    found: list[str] = []
+
+    def unpack_into(debs: list[Path], root: Path) -> None:
+        root.mkdir()
+        found.extend(deb.read_text() for deb in debs)
+
+    monkeypatch.setattr(unpack, "unpack", unpack_into)
+    monkeypatch.setattr(apt, "PrivateApt", _REAL_APT)
+    return found
+
+
+def test_a_mirror_that_has_all_is_the_only_source(archives: Path, unpacked: list[str]) -> None:
+    (archives / "debian/bazel-version").write_text("7.9.0+ds-1")
+    toolbox.find_or_make()
+    assert unpacked == ["debian"]
+
+
+@pytest.mark.parametrize("version", ["", "10.0.0+ds-1", "7.6.9+ds-1", "no number"])
+def test_a_bazel_that_debian_dropped_or_that_does_not_fit_comes_from_a_snapshot(
+    archives: Path, unpacked: list[str], version: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (archives / "debian/bazel-version").write_text(version)
+    toolbox.find_or_make()
+    assert unpacked == [f"snapshots/{recipe.SNAPSHOT}"]
+    assert f"/snapshots/{recipe.SNAPSHOT}, where it all was" in capsys.readouterr().err
+
+
+def test_a_mirror_without_the_suites_is_no_end_either(archives: Path, unpacked: list[str]) -> None:
+    shutil.rmtree(archives / "debian/dists")
+    toolbox.find_or_make()
+    assert unpacked == [f"snapshots/{recipe.SNAPSHOT}"]
+
+
+def test_what_neither_source_has_is_said_of_both_in_one_line(archives: Path, unpacked: list[str]) -> None:
+    shutil.rmtree(archives / "snapshots")
+    with pytest.raises(ToolError) as caught:
+        toolbox.find_or_make()
+    said = str(caught.value)
+    assert "no installation candidate" in said
+    assert "404" in said
+    assert "\n" not in said
+    assert not unpacked
+
+
+def test_the_snapshot_is_debians_on_the_day_of_the_recipe() -> None:
+    source = apt.snapshot_of(apt.Source("http://m.example/debian", ("trixie",), "/k.gpg"), recipe.SNAPSHOT)
+    assert source.uri.startswith("https://snapshot.debian.org/archive/debian/2026")
+    assert source.signed_by == "/k.gpg"

@@ -64,7 +64,7 @@ def test_a_package_that_is_cut_off_is_named(tmp_path: Path) -> None:
         unpack.unpack([deb], tmp_path / "root")
 
 
-def _finished(root: Path, *, label: str = recipe.BAZEL_VERSION) -> Path:
+def _finished(root: Path, *, label: str = "7.7.1") -> Path:
     for name, text in {
         "usr/share/bazel/build-label.txt": label,
         "usr/share/ca-certificates/mozilla/b.crt": "B\n",
@@ -101,9 +101,16 @@ def test_no_program_runs_as_another_user(tmp_path: Path) -> None:
     assert (_finished(tmp_path / "root") / "usr/bin/sudo").stat().st_mode & 0o7777 == 0o755
 
 
-def test_another_bazel_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"bazel-bootstrap is now version 9\.0\.0, .*update \.bazelversion"):
-        _finished(tmp_path / "root", label="9.0.0")
+@pytest.mark.parametrize("label", ["7.7.0", "7.9.2", "8.0.0", "8.5.1", "9.0.0", "9.3.0rc1"])
+def test_each_bazel_that_the_rules_work_with_says_its_version(tmp_path: Path, label: str) -> None:
+    root = _finished(tmp_path / "root", label=label + "\n")
+    assert f"build.label={label}\n" == (root / recipe.BUILD_DATA / "build-data.properties").read_text()
+
+
+@pytest.mark.parametrize("label", ["7.6.1", "10.0.0", "6.5.0"])
+def test_a_bazel_that_the_rules_do_not_work_with_is_refused(tmp_path: Path, label: str) -> None:
+    with pytest.raises(ToolError, match=rf"has version {label}, .* works with 7\.7 and later, before 10: "):
+        _finished(tmp_path / "root", label=label)
 
 
 def _compiled(root: Path, source: str) -> Path:

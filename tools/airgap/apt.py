@@ -20,6 +20,9 @@ from tools.airgap.errors import ToolError
 
 _DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
+# Each day's state of the archive, for ever, and slowly.
+_SNAPSHOTS = "https://snapshot.debian.org/archive/debian"
+
 # What the host may run after apt-get (images for containers delete packages there) is not for the toolbox.
 _HOOKS = (
     "APT::Update::Pre-Invoke",
@@ -109,6 +112,11 @@ def debian_source(sources: Iterable[Source]) -> Source:
     )
 
 
+def snapshot_of(source: Source, date: str) -> Source:
+    """Debian's main archive as it was on `date` (as in 20261127T000000Z), trusted as `source` is."""
+    return Source(f"{_SNAPSHOTS}/{date}", source.suites, source.signed_by)
+
+
 def sources_file(source: Source, suites: Sequence[str]) -> str:
     """A deb822 sources file for `suites` on the mirror of `source`, trusting what `source` trusts."""
     signed_by = source.signed_by or (str(_DEBIAN_KEYRING) if _DEBIAN_KEYRING.exists() else None)
@@ -151,6 +159,7 @@ class PrivateApt:
             )
         self._folder = folder
         self._suites = tuple(suites)
+        self._install: list[str] = []
         for part in ("lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True)
         (folder / "host.sources").write_text(sources_file(source, suites), encoding="utf-8")
@@ -181,30 +190,39 @@ class PrivateApt:
         """Fetches and verifies the indices of the suites."""
         self._apt("update", what=f"the package lists of {' and '.join(self._suites)}")
 
-    def download(self, packages: Sequence[str], absent: Iterable[str]) -> list[Path]:
-        """Downloads `packages` and what they need, except `absent`; gives the .debs, sorted by name.
+    def choose(self, packages: Sequence[str], absent: Iterable[str]) -> dict[str, str]:
+        """Chooses `packages` and what they need, except `absent`; gives the version of each, by its name.
+
+        Raises ToolError with apt's reason.
+        """
+        (self._folder / "status").write_text(status_file(absent), encoding="utf-8")
+        self._install = ["install", "--download-only", "--yes", *packages]
+        preferred = f"-oAPT::Default-Release={self._suites[0]}"
+        # A transition can leave the preferred suite without something that only the newest set has.
+        dry = self._run(preferred, "--simulate", *self._install)
+        if dry.returncode == 0:
+            self._install.insert(0, preferred)
+        else:
+            dry = self._apt("--simulate", *self._install, what="the packages")
+        return dict(re.findall(r"^Inst (\S+) \((\S+)", dry.stdout, re.MULTILINE))
+
+    def download(self) -> list[Path]:
+        """Downloads what was chosen; gives the .debs, sorted by name.
 
         Raises ToolError with apt's reason, OSError if there is no space.
         """
-        (self._folder / "status").write_text(status_file(absent), encoding="utf-8")
-        install = ["install", "--download-only", "--yes", *packages]
-        preferred = f"-oAPT::Default-Release={self._suites[0]}"
-        # A transition can leave the preferred suite without something that only the newest set has.
-        dry = self._run(preferred, "--simulate", *install)
-        if dry.returncode == 0:
-            install.insert(0, preferred)
-        self._apt(*install, what="the packages")
+        self._apt(*self._install, what="the packages")
         return sorted((self._folder / "cache/archives").glob("*.deb"))
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["apt-get", "-q", "-q", "-c", str(self._folder / "apt.conf"), *arguments]
         return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
-    def _apt(self, *arguments: str, what: str) -> None:
+    def _apt(self, *arguments: str, what: str) -> subprocess.CompletedProcess[str]:
         done = self._run(*arguments)
         reasons = failures(done.stderr)
         if done.returncode == 0 and not reasons:
-            return
+            return done
         # What apt can't install, it explains on its standard output.
         reasons += [line.strip() for line in done.stdout.splitlines() if " : " in line]
         if any("enough free space" in reason or "No space left" in reason for reason in reasons):

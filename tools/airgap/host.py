@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.airgap import certificates, recipe
+from tools.airgap import certificates, overrides, recipe
 from tools.airgap.errors import ToolError
 from tools.airgap.toolbox import Toolbox
 
@@ -25,17 +25,13 @@ _DROPPED = """
     NM OBJCOPY PERL5LIB PYTHONHOME PYTHONPATH PYTHONSTARTUP STRIP VIRTUAL_ENV
 """
 
-# Where Debian's packages put the modules that bazel_tools itself or this repository asks for.
-_SHIPPED_MODULES = {
-    "bazel_features": "tools/features",
-    "bazel_skylib": "tools/skylib",
-    "platforms": "tools/platforms",
-    "rules_cc": "rules/cc",
-    "rules_java": "rules/java",
-    "rules_license": "rules/license",
-    "rules_proto": "rules/proto",
-    "rules_shell": "rules/shell",
-}
+# Flags that Bazel 7 needs to do what later ones do anyway, and that some later one no longer knows.
+_AS_BAZEL_8 = (
+    # There is no WORKSPACE file, and its suffix would fetch rule sets from the internet.
+    "common --noenable_workspace",
+    # Names of repositories can't be taken for short names of Windows.
+    "common --incompatible_use_plus_in_repo_names",
+)
 
 
 def write_if_new(path: Path, content: bytes) -> None:
@@ -118,23 +114,23 @@ def bazelrc(toolbox: Toolbox, modules: Path) -> Path:
         # certificates have changed (it has read them). Another start-up option makes Bazel see to that.
         f"startup --host_jvm_args=-Drules_system_image.toolbox={toolbox.made}",
         f"startup --host_jvm_args=-Drules_system_image.certificates={store.stat().st_mtime_ns}",
-        # There is no WORKSPACE file, and its suffix would fetch rule sets from the internet.
-        "common --noenable_workspace",
         # All modules that there are, are overrides. Another is missed at once, where the default registry
         # would be asked until a time-out; `--registry` on the command line adds one of the host's own.
         f"common --registry=file:///{recipe.REGISTRY}",
         # A lock file made with the adapters is of no use to anybody with the real modules.
         "common --lockfile_mode=off",
-        # What Bazel 8 and 9 do: names of repositories can't be taken for short names of Windows.
-        "common --incompatible_use_plus_in_repo_names",
         # An action runs in linux-sandbox, or is tagged as one that can't, or fails: no quiet fall-back.
         "common --spawn_strategy=linux-sandbox,local",
     ]
-    for name, folder in sorted(_SHIPPED_MODULES.items()):
-        lines.append(f"common --override_module={name}=/usr/share/bazel/{folder}")
-    for path in sorted(modules.iterdir()):
-        if (path / "MODULE.bazel").exists():
-            lines.append("common " + rc_word(f"--override_module={path.name}={path}"))
+    if toolbox.bazel < (8,):
+        lines += _AS_BAZEL_8
+    zstd = toolbox.library("libzstd-jni.so*")
+    if zstd:
+        # Debian's Bazel looks for it in a folder that has none.
+        lines.append(f"startup --host_jvm_args=-DZstdNativePath={zstd}")
+    folders = overrides.overrides(toolbox.root, modules, toolbox.state / "modules")
+    for name, path in sorted(folders.items()):
+        lines.append("common " + rc_word(f"--override_module={name}={path}"))
     key = hashlib.sha256(str(modules).encode()).hexdigest()[:12]
     written = toolbox.state / f"{key}.bazelrc"
     write_if_new(written, ("\n".join(lines) + "\n").encode())

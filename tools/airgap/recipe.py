@@ -7,21 +7,31 @@ keeps no old packages. What decides the bytes of an image comes from debian.lock
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
+
+from tools.airgap.errors import ToolError
 
 # bazel-bootstrap and its modules are in no stable release of Debian yet. What testing lacks for a
 # while (a removal, a transition) comes from unstable.
 SUITES = ("forky", "sid")
 
-# The version that Debian's bazel-bootstrap must have: .bazelversion, and what the adapters are tested with.
-BAZEL_VERSION = "7.7.1"
+# The versions of Debian's bazel-bootstrap that this rule set works with: at least, and below.
+BAZEL = "bazel-bootstrap"
+BAZEL_VERSIONS = ((7, 7), (10,))
+
+# Where, below the root, that package says which version it is.
+BUILD_LABEL = "usr/share/bazel/build-label.txt"
+
+# When Debian had all of this in SUITES, for the day on which it no longer does.
+SNAPSHOT = "20261127T000000Z"
 
 # The Python that MODULE.bazel asks for, also when Debian's default has moved on.
 PYTHON = "python3.14"
 
 PACKAGES = (
     # Bazel, and what its server, its launcher and its shell actions start
-    "bazel-bootstrap",
+    BAZEL,
     "bazel-rules-shell",
     "default-jre-headless",
     "bash",
@@ -135,6 +145,26 @@ HOST_FOLDERS = (
     "usr/share/ca-certificates",
     "usr/local/share/ca-certificates",
 )
+
+
+def bazel_version(label: str) -> tuple[int, ...]:
+    """The numbers that a version of Bazel, or of its package, begins with. Raises ToolError."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", label)
+    if not found:
+        raise ToolError(
+            f"Debian's bazel-bootstrap has the version '{label.strip()}', which is none: install bazelisk"
+        )
+    return tuple(int(number) for number in found.groups("0"))
+
+
+def check_bazel(version: str) -> None:
+    """ToolError if this rule set does not work with that version of Bazel."""
+    least, below = BAZEL_VERSIONS
+    if not least <= bazel_version(version) < below:
+        raise ToolError(
+            f"Debian's bazel-bootstrap has version {version.strip()}, and this rule set works with "
+            f"{'.'.join(map(str, least))} and later, before {below[0]}: update it, or install bazelisk"
+        )
 
 
 def digest(architecture: str) -> str:

@@ -53,6 +53,17 @@ class Toolbox:
         """When it was made, in nanoseconds since the epoch: no two toolboxes of a recipe are alike."""
         return (self.root / "toolbox.json").stat().st_mtime_ns
 
+    @property
+    def bazel(self) -> tuple[int, ...]:
+        """The version of the Bazel in it, as in (7, 7, 1). Raises ToolError."""
+        return recipe.bazel_version((self.root / recipe.BUILD_LABEL).read_text(encoding="utf-8"))
+
+    def library(self, pattern: str) -> str:
+        """Where a shared library whose name fits `pattern` is seen inside; empty if there is none."""
+        folder = Path("usr/lib", _MACHINES[self.architecture][0])
+        names = sorted(path.name for path in (self.root / folder).glob(pattern))
+        return f"/{folder}/{names[0]}" if names else ""
+
     def command(self, program: str) -> list[str]:
         """The start of a command line that runs `program` of the toolbox on the host as it is."""
         triplet, loader = _MACHINES[self.architecture]
@@ -162,11 +173,7 @@ def _make(toolbox: Toolbox) -> None:
     umask = os.umask(0o022)
     try:
         work.chmod(0o755)
-        private = apt.PrivateApt(work / "apt", toolbox.architecture, source, recipe.SUITES)
-        say(f"[1/4] package lists of {' and '.join(recipe.SUITES)} from {source.uri}")
-        private.update()
-        say("[2/4] downloading packages (about 320 MiB)")
-        debs = private.download(recipe.PACKAGES, recipe.ABSENT)
+        debs = _download(work, toolbox.architecture, source)
         say(f"[3/4] unpacking {len(debs)} packages")
         made = work / "toolbox"
         unpack.unpack(debs, made)
@@ -179,3 +186,30 @@ def _make(toolbox: Toolbox) -> None:
         os.umask(umask)
         shutil.rmtree(work, ignore_errors=True)
     say(f"the toolbox is ready ({time.monotonic() - started:.0f} s)")
+
+
+def _download(work: Path, architecture: str, mirror: apt.Source) -> list[Path]:
+    """The packages, from the host's mirror, or from the snapshot of a day on which Debian had all of them.
+
+    Raises ToolError with the reasons of both.
+    """
+    try:
+        return _download_from(work / "apt", architecture, mirror)
+    except ToolError as error:
+        reason = str(error)
+    snapshot = apt.snapshot_of(mirror, recipe.SNAPSHOT)
+    say(f"{reason}; trying {snapshot.uri}, where it all was")
+    try:
+        return _download_from(work / "apt-of-snapshot", architecture, snapshot)
+    except ToolError as error:
+        raise ToolError(f"{reason}; nor is it to be had from {snapshot.uri}: {error}") from error
+
+
+def _download_from(folder: Path, architecture: str, source: apt.Source) -> list[Path]:
+    private = apt.PrivateApt(folder, architecture, source, recipe.SUITES)
+    say(f"[1/4] package lists of {' and '.join(recipe.SUITES)} from {source.uri}")
+    private.update()
+    versions = private.choose(recipe.PACKAGES, recipe.ABSENT)
+    recipe.check_bazel(versions.get(recipe.BAZEL, ""))
+    say("[2/4] downloading packages (about 320 MiB)")
+    return private.download()

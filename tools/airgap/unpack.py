@@ -118,12 +118,8 @@ def _make_bundle(root: Path) -> None:
 
 
 def _make_bazel_settings(root: Path) -> None:
-    label = (root / "usr/share/bazel/build-label.txt").read_text(encoding="utf-8").strip()
-    if label != recipe.BAZEL_VERSION:
-        raise ToolError(
-            f"Debian's bazel-bootstrap is now version {label}, and this rule set is built with "
-            f"{recipe.BAZEL_VERSION}: update .bazelversion and BAZEL_VERSION in tools/airgap/recipe.py"
-        )
+    label = (root / recipe.BUILD_LABEL).read_text(encoding="utf-8").strip()
+    recipe.check_bazel(label)
     # Debian's build of Bazel has no build data, so it reports no version, and bazel_features takes it
     # for a development version. This folder goes onto the boot class path of the server.
     data = root / recipe.BUILD_DATA

@@ -1,7 +1,7 @@
 """Puts an OCI image layout together (OCI image-spec 1.1: image-layout.md, manifest.md, config.md).
 
-`image.py MANIFEST LABEL...`: a JSON file with the fields of oci_image, as private/image.bzl writes it, and the
-label of each layer, for the history. Layers are copied as they are, and unpacked once for their diff ID.
+`image.py MANIFEST LABEL...`: a JSON file with the fields of oci_image, as private/image.bzl writes it, and
+the label of each layer, for the history. Layers are copied as they are, and unpacked once for their diff ID.
 
 Manifest and configuration have the bytes that rules_oci 2.3.0 writes, so that an image has one digest,
 whoever builds it. That rule set edits both with jq; the order of its edits is the order of the keys here.
