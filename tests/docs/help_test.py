@@ -10,6 +10,7 @@ import pytest
 PROGRAMS = (
     "boot.vm",
     "evidence.explain",
+    "image.summary",
     "lock.main",
     "measure.measurements",
     "publish.pin",
@@ -18,7 +19,7 @@ PROGRAMS = (
     "rootfs.ledger_report",
     "toolchain.compile_commands",
 )
-GIVEN = re.compile(r"--(vm|lock|manifest|facts|effects|runfiles|settings)\b")
+GIVEN = re.compile(r"--(vm|lock|manifest|facts|effects|runfiles|settings|contents)\b")
 
 
 def _help(program: str) -> str:

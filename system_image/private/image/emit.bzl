@@ -85,7 +85,7 @@ emit = rule(
             # Which loader unpacks the image is not known here.
             default = "warn",
             doc = "What is done about what a loader loses that knows plain tar alone: extended attributes such as file " +
-                  "capabilities, which stage1 loses, too; owners; setuid and setgid bits.",
+                  "capabilities; owners; setuid and setgid bits.",
             values = ["warn", "error", "ignore"],
         ),
         overlay = attr.label(

@@ -8,6 +8,7 @@ load(":emit.bzl", "emit")
 load(":flatten.bzl", "flatten")
 load(":inject.bzl", "inject")
 load(":release.bzl", "image_release")
+load(":summary.bzl", "summary")
 
 _ORCHESTRATOR = "usr/bin/orchestrator"
 _RELEASE = "usr/lib/system-image-release"
@@ -40,6 +41,8 @@ def system_image(
     What a guest needs to boot is checked: /sbin/init, the unit orchestrator.service, the loader of its program, D-Bus
     where an enabled unit asks for it.
 
+    `bazel run NAME_summary` says where the image is, how large it is, and its digests.
+
     Beside the tarball stand its digests, `NAME.tar.xz.sha256` and `.sha384`, a manifest of what is in it,
     `NAME.mtree`, and `NAME.contents.json`, which has sizes and the package of each path; they are the output
     groups `digest`, `mtree` and `contents`. The image knows its name: it is `IMAGE_ID` in
@@ -63,9 +66,9 @@ def system_image(
       mask: list of units to mask.
       unmask: list of units to unmask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
-        `--@rules_system_image//system_image/settings:compression=none` counts instead, for a build that is in a hurry.
+        `--@rules_system_image//system_image/settings:compression=none` overrides it, for fast development builds.
       losses: "warn", "error" or "ignore": what is done about what a first-stage loader loses that knows plain tar alone:
-        extended attributes such as file capabilities, which our stage1 loses, too; owners; setuid and setgid bits. Which
+        extended attributes such as file capabilities; owners; setuid and setgid bits. Which
         loader unpacks the image is not known here, hence the warning.
       limit: MiB that the base may unpack to, if more than `flatten` has as its default.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
@@ -119,6 +122,11 @@ def system_image(
         losses = losses,
         overlay = name + "_overlay",
         **kwargs
+    )
+    summary(
+        name = name + "_summary",
+        image = name,
+        **parts
     )
     image_facts(
         name = name + "_facts",
