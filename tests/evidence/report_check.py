@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Looks at a report in Chromium: whether its tables sort, its search finds, and it asks for nothing. Needs root.
 
-    tests/evidence/report_check.py REPORT ROOT [PICTURE]
+    tests/evidence/report_check.py REPORT ROOT [PICTURES]
 
 ROOT is a folder with Debian's chromium installed, such as `mmdebstrap --include=chromium,fonts-dejavu-core trixie ROOT`
-makes; it is started there, by chroot(2). PICTURE is where a picture of the page goes.
+makes; it is started there, by chroot(2). PICTURES is a folder for pictures of the page: light and dark, wide and
+narrow, and without its script.
 """
 
 import re
@@ -51,17 +52,42 @@ def main(arguments: list[str]) -> int:
     said = title[1] if title else "no title"
     print(said)
     if arguments[2:]:
-        shutil.copy(report, root / "tmp/report.html")
-        chromium(root, "--window-size=1280,2600", "--screenshot=/tmp/report.png", "file:///tmp/report.html")
-        shutil.copy(root / "tmp/report.png", arguments[2])
+        pictures(report, root, Path(arguments[2]))
     match = re.fullmatch(r"sorted down true, sorted up true, search (\d+) of (\d+), fetched 0", said)
     return 0 if match and 0 < int(match[1]) < int(match[2]) else 1
+
+
+def pictures(report: Path, root: Path, folder: Path) -> None:
+    """Takes pictures of the page, to look at."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = report.read_text("utf-8")
+    (root / "tmp/report.html").write_text(text, "utf-8")
+    plain = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    (root / "tmp/plain.html").write_text(plain, "utf-8")
+    # A window is at least 500 pixels wide, a frame in it is not.
+    for name in ("report", "plain"):
+        frame = f'<body style="margin:0"><iframe src="{name}.html" width=400 height=2600 style="border:0">'
+        (root / f"tmp/{name}_narrow.html").write_text(frame, "utf-8")
+    dark = "--blink-settings=preferredColorScheme=0"
+    for picture, page, width, options in (
+        ("wide_light", "report", 1200, ()),
+        ("wide_dark", "report", 1200, (dark,)),
+        ("wide_plain", "plain", 1200, ()),
+        ("narrow_light", "report_narrow", 500, ()),
+        ("narrow_dark", "report_narrow", 500, (dark,)),
+        ("narrow_plain", "plain_narrow", 500, ()),
+    ):
+        size = f"--window-size={width},2600"
+        chromium(root, size, *options, "--screenshot=/tmp/report.png", f"file:///tmp/{page}.html")
+        shutil.copy(root / "tmp/report.png", folder / f"{picture}.png")
 
 
 def chromium(root: Path, *options: str) -> str:
     """What Chromium prints, without a window."""
     return subprocess.run(
-        ["chroot", root, "/usr/bin/env", "-i", "HOME=/tmp", "PATH=/usr/bin:/bin", "chromium", "--headless",
+        # It reads what the processor can in /proc.
+        ["unshare", "--mount", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
+         root, "/usr/bin/env", "-i", "HOME=/tmp", "PATH=/usr/bin:/bin", "chromium", "--headless",
          "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", *options],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, timeout=120,
     ).stdout  # fmt: skip

@@ -9,6 +9,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.evidence.facts import Facts, read_json
 
 _VALUES = ("value", "sha256", "sha384")
+_NAMELESS = (*_VALUES, "of", "id_block")
 INPUT = "input "
 """How the names of those begin that are no measurements, but what these are made of."""
 
@@ -42,5 +43,20 @@ def _values(name: str, part: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:
             if key != "of" and not isinstance(below, str):
                 yield from _values(f"{name} {key}", below)
     elif isinstance(part, list):
+        names = [_name(below, number) for number, below in enumerate(part)]
         for number, below in enumerate(part):
-            yield from _values(f"{name} {number}", below)
+            # Events of the same text, such as separators, are told apart by their number.
+            again = names[:number].count(names[number])
+            yield from _values(f"{name} {names[number]}" + (f" ({again + 1})" if again else ""), below)
+
+
+def _name(item: Any, number: int) -> str:
+    """What a person tells an item of a list by: a launch by its processors, an event by its text."""
+    if not isinstance(item, dict):
+        return str(number)
+    words = [
+        value if isinstance(value, str) else f"{key}={value}"
+        for key, value in item.items()
+        if key not in _NAMELESS
+    ]
+    return " ".join(words) or str(number)

@@ -2,10 +2,9 @@
 
 import argparse
 import base64
-import colorsys
 import hashlib
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tools.sysimage.core import atomic
@@ -21,6 +20,32 @@ _WIDTH, _HEIGHT = 1200, 560
 _HEAD = 15  # pixels of a rectangle's name
 _SMALLEST = 3  # pixels of a side that can be seen
 _DEPTH = 3  # folders of the second map
+
+# Colours of the maps, by number: a package's by its section (Debian Policy, 2.4), a folder's by its path.
+_LIBRARIES, _SYSTEM, _TOOLS, _LANGUAGES, _OWN, _REST = range(6)
+_SECTIONS = {
+    **dict.fromkeys(("libs", "oldlibs", "libdevel"), _LIBRARIES),
+    **dict.fromkeys(("admin", "kernel", "metapackages"), _SYSTEM),
+    **dict.fromkeys(("shells", "perl", "python", "interpreters"), _LANGUAGES),
+}
+_PACKAGES = ("Libraries", "System", "Tools", "Shells and interpreters", "Built, and laid in", "In no package")
+_FOLDERS = (
+    ("/usr/lib/systemd", _SYSTEM),
+    ("/usr/bin", _TOOLS),
+    ("/usr/sbin", _TOOLS),
+    ("/usr/libexec", _TOOLS),
+    ("/usr/local", _OWN),
+    ("/usr/lib", _LIBRARIES),
+    ("/usr/share", _LANGUAGES),
+)
+_FOLDER_NAMES = (
+    "Libraries",
+    "systemd",
+    "Programs",
+    "Shared data",
+    "Local",
+    "Configuration, state, other",
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,8 +72,9 @@ def page(found: Facts) -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{title}</h1>"
+    digest = f"<br><code>sha256:{_text(image.sha256)}</code>" if image.sha256 else ""
     about = [image.distribution, f"packages as of {image.created[:10]}", image.name]
-    yield f'<p class="sub">{_text(" · ".join(part for part in about if part))}</p>\n</header>'
+    yield f'<p class="sub">{_text(" · ".join(part for part in about if part))}{digest}</p>\n</header>'
     files = sum(1 for _ in found.files())
     enabled = sum(1 for unit in found.units if unit.state.startswith("enabled"))
     yield '<div class="cards">'
@@ -63,12 +89,13 @@ def page(found: Facts) -> Iterator[str]:
         yield f'<div class="card"><b>{value}</b><span>{_text(what)}</span></div>'
     yield "</div>"
     sections = list(_sections(found))
-    links = "".join(f'<a href="#{key}">{heading}</a>' for key, heading, _, _ in sections)
-    yield f'<nav><a href="#map">Map</a>{links}</nav>'
+    links = "".join(f'<a href="#{key}">{key.capitalize()}</a>' for key, _, _, _ in sections)
+    yield f'<nav><div class="links"><a href="#map">Map</a>{links}</div></nav>'
     yield '<section id="map"><h2>Bytes by package</h2>'
-    yield from _map(_by_package(found))
+    yield from _map(_by_package(found), _PACKAGES, _kinds(found))
     yield "<h2>Bytes by folder</h2>"
-    yield from _map(_by_folder(found))
+    folders = _by_folder(found)
+    yield from _map(folders, _FOLDER_NAMES, {item.name: _folder_kind(item.name) for item in folders})
     yield "</section>"
     for key, heading, columns, rows in sections:
         yield from _table(key, heading, columns, rows)
@@ -87,12 +114,12 @@ def _sections(found: Facts) -> Iterator[tuple[str, str, Sequence[str], Sequence[
         ("Name", "Version", "Bytes#", "Suite", "Licence", "SHA-256 of the .deb"),
         [
             (
-                ("", "", f"{_text(one.name)}<br><small>{_text(one.description)}</small>"),
+                ("named", "", f"{_text(one.name)}<br><small>{_text(one.description)}</small>"),
                 _plain(one.version),
                 _size(one.size, largest),
                 _plain(one.suite),
-                ("", "", f"<small>{_text(one.licence or 'not declared')}</small>"),
-                _code(one.deb_sha256),
+                ("long", "", f"<small>{_text(one.licence or 'not declared')}</small>"),
+                _digest(one.deb_sha256),
             )
             for one in found.packages
         ],
@@ -103,7 +130,7 @@ def _sections(found: Facts) -> Iterator[tuple[str, str, Sequence[str], Sequence[
         "Built, and laid into the image",
         ("Path", "Target", "Bytes#", "SHA-256"),
         [
-            (_code(f"/{path}"), _plain(node.label), _size(node.size), _code(node.sha256))
+            (_code(f"/{path}"), _plain(node.label), _size(node.size), _digest(node.sha256))
             for path, node in built
         ],
     )
@@ -163,7 +190,11 @@ def _sections(found: Facts) -> Iterator[tuple[str, str, Sequence[str], Sequence[
         "measurements",
         "Measurements",
         ("What", "Value"),
-        [(_plain(name), _code(value)) for name, value in {**measured, **found.measurements}.items() if value],
+        [
+            (("named", "", _text(name)), _code(value))
+            for name, value in {**measured, **found.measurements}.items()
+            if value
+        ],
     )
 
 
@@ -192,31 +223,55 @@ def _td(kind: str, sort: str, shown: str) -> str:
     return f"<td{of_kind}{key}>{shown}</td>"
 
 
-def _map(items: Sequence[Item]) -> Iterator[str]:
-    yield f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Treemap">'
+def _map(items: Sequence[Item], names: Sequence[str], kinds: Mapping[str, int]) -> Iterator[str]:
+    """A treemap, each item in the colour of its kind, and what the colours mean."""
+    yield f'<div class="map"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Treemap">'
     for item, box in treemap.lay_out(items, Box(0, 0, _WIDTH, _HEIGHT)):
         if min(box.width, box.height) < _SMALLEST:
             continue
-        yield f"<g>{_rect(box, 'whole', _colour(item.name), f'{item.name}: {item.size:,} bytes')}"
+        yield f'<g class="k{kinds[item.name]}">{_rect(box, "whole", f"{item.name}: {item.size:,} bytes")}'
         named = box.height > _HEAD + 2 and box.width > 34
         inner = box.inner(1.5, _HEAD if named else 0)
         for part, place in treemap.lay_out(item.parts, inner):
             if min(place.width, place.height) >= _SMALLEST:
-                yield _rect(place, "part", "", f"{part.name}: {part.size:,} bytes")
+                yield _rect(place, "part", f"{part.name}: {part.size:,} bytes")
                 label = part.name.rpartition("/")[2]
                 if place.height > 14 and place.width > 6.2 * len(label) + 6:
                     yield _label(place.x + 3, place.y + 11, label, "")
         if named:
             yield _label(box.x + 4, box.y + 12, _fitting(item.name.rpartition(":")[2], box.width - 8), "head")
         yield "</g>"
-    yield "</svg>"
+    yield "</svg></div>"
+    sizes = [sum(item.size for item in items if kinds[item.name] == kind) for kind in range(len(names))]
+    meanings = (
+        f'<li class="k{kind}"><span class="key"></span>{_text(name)} <small>{_mib(size)}</small></li>'
+        for kind, (name, size) in enumerate(zip(names, sizes, strict=True))
+        if size
+    )
+    yield f'<ul class="legend">{"".join(meanings)}</ul>'
 
 
-def _rect(box: Box, kind: str, colour: str, title: str) -> str:
-    fill = f' fill="{colour}"' if colour else ""
+def _kinds(found: Facts) -> dict[str, int]:
+    """Owner of a path → the number of its colour."""
+    sections = {one.name: one.section.rpartition("/")[2] for one in found.packages}
+    kinds = {}
+    for path, node in found.files():
+        owner = found.owner(path)
+        if node.package:
+            kinds[owner] = _SECTIONS.get(sections.get(owner, ""), _TOOLS)
+        else:
+            kinds[owner] = _OWN if node.label else _REST
+    return kinds
+
+
+def _folder_kind(folder: str) -> int:
+    return next((kind for start, kind in _FOLDERS if f"{folder}/".startswith(f"{start}/")), _REST)
+
+
+def _rect(box: Box, kind: str, title: str) -> str:
     return (
         f'<rect class="{kind}" x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" '
-        f'height="{box.height:.1f}"{fill}><title>{_text(title)}</title></rect>'
+        f'height="{box.height:.1f}"><title>{_text(title)}</title></rect>'
     )
 
 
@@ -229,15 +284,6 @@ def _fitting(text: str, width: float) -> str:
     """As much of a text as goes into so many pixels."""
     most = max(int(width / 6.9), 1)
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _colour(name: str) -> str:
-    """A colour of a name, always the same, on which white can be read."""
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    red, green, blue = colorsys.hls_to_rgb(
-        (0.47 + digest[0] / 255 * 0.36) % 1, 0.30 + digest[1] / 255 * 0.12, 0.30 + digest[2] / 255 * 0.25
-    )
-    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
 
 def _by_package(found: Facts) -> list[Item]:
@@ -268,6 +314,11 @@ def _plain(text: str) -> _Cell:
 
 def _code(text: str) -> _Cell:
     return "code", "", _text(text)
+
+
+def _digest(text: str) -> _Cell:
+    """A digest in a line, of which the end is seen when one points at it."""
+    return "digest", "", f'<code title="{_text(text)}">{_text(text)}</code>' if text else ""
 
 
 def _number(value: int) -> _Cell:

@@ -19,20 +19,36 @@ h2 small { color: var(--soft); font-weight: 400; font-size: 14px; margin-left: 6
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; }
 .card b { display: block; font-size: 23px; font-weight: 620; font-variant-numeric: tabular-nums; }
 .card span { color: var(--soft); font-size: 13px; }
+.sub code { font-size: 12.5px; overflow-wrap: anywhere; }
 nav { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; margin: 8px 0 0;
-  border-bottom: 1px solid var(--line); display: flex; gap: 16px; align-items: center; flex-wrap: wrap; }
+  border-bottom: 1px solid var(--line); display: flex; gap: 10px 18px; align-items: center; }
+.links { display: flex; gap: 16px; overflow-x: auto; white-space: nowrap; }
 nav a { color: var(--accent); text-decoration: none; }
 nav a:hover { text-decoration: underline; }
-nav input { margin-left: auto; flex: 0 1 300px; padding: 7px 12px; border: 1px solid var(--line);
-  border-radius: 8px;
-  background: var(--card); color: inherit; font: inherit; }
-svg { width: 100%; height: auto; display: block; border-radius: 10px; background: var(--line); }
+nav input { margin-left: auto; flex: 0 1 300px; min-width: 0; padding: 7px 12px;
+  border: 1px solid var(--line); border-radius: 8px; background: var(--card); color: inherit;
+  font: inherit; }
+section { scroll-margin-top: 56px; }
+.map { overflow-x: auto; border-radius: 10px; }
+.map svg { width: 100%; min-width: 760px; height: auto; display: block; background: var(--line); }
 svg text { fill: #ffffff; font: 11px system-ui, "Noto Sans", "DejaVu Sans", sans-serif;
   pointer-events: none; }
+.k0 { --kind: #2d6a9a; }
+.k1 { --kind: #2c7a68; }
+.k2 { --kind: #67589b; }
+.k3 { --kind: #8b5a3c; }
+.k4 { --kind: #b34a1f; }
+.k5 { --kind: #586473; }
+.whole { fill: var(--kind); }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 0; margin: 10px 0 0;
+  font-size: 13.5px; }
+.legend small { color: var(--soft); }
+.key { display: inline-block; width: 12px; height: 12px; margin-right: 6px; border-radius: 3px;
+  vertical-align: -1px; background: var(--kind); }
 svg text.head { font-weight: 600; font-size: 12px; }
-svg rect { stroke: rgb(255 255 255 / 0.55); stroke-width: 0.7; }
-svg rect.part { stroke: rgb(255 255 255 / 0.22); stroke-width: 0.4; fill: rgb(255 255 255 / 0.1); }
-svg rect.part:hover, svg g:hover > rect.whole { fill-opacity: 0.82; }
+.map rect { stroke: var(--paper); stroke-width: 1.2; }
+.map rect.part { stroke: rgb(255 255 255 / 0.22); stroke-width: 0.4; fill: rgb(255 255 255 / 0.1); }
+.map rect.part:hover { fill: rgb(255 255 255 / 0.28); }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; padding: 6px 14px; border-top: 1px solid var(--line); vertical-align: top; }
@@ -45,6 +61,15 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 td.code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 12.5px;
   overflow-wrap: anywhere; }
 td small { color: var(--soft); }
+td.named { min-width: 200px; }
+td.named small { display: inline-block; line-height: 1.35; }
+td.long { min-width: 220px; line-height: 1.35; }
+td.long small { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
+tr:hover td.long small { -webkit-line-clamp: none; }
+td.digest code { display: block; max-width: 15ch; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; font: 12.5px/1.7 ui-monospace, "DejaVu Sans Mono", monospace; }
+tr:hover td.digest code { white-space: normal; overflow-wrap: anywhere; }
+tbody tr:hover { background: color-mix(in srgb, var(--accent) 7%, transparent); }
 .bar { display: block; height: 3px; margin-top: 3px; background: var(--accent); border-radius: 2px;
   margin-left: auto; }
 .state { padding: 1px 8px; border-radius: 20px; font-size: 12.5px; background: var(--line);
@@ -54,7 +79,23 @@ td small { color: var(--soft); }
 .none { color: var(--soft); padding: 12px 16px; margin: 0; }
 mark { background: var(--mark); color: inherit; }
 footer { color: var(--soft); font-size: 13px; margin-top: 48px; }
-@media print { nav { display: none; } .scroll { overflow: visible; } }
+@media (max-width: 640px) {
+  main { padding: 18px 14px 60px; }
+  h1 { font-size: 22px; overflow-wrap: anywhere; }
+  .cards { grid-template-columns: repeat(3, 1fr); gap: 8px; }
+  .card { padding: 8px 10px; }
+  .card b { font-size: 17px; }
+  nav { flex-direction: column-reverse; align-items: stretch; }
+  nav input { margin: 0; flex: none; }
+  th, td { padding: 6px 10px; }
+  section { scroll-margin-top: 100px; }
+}
+@media print {
+  nav { display: none; }
+  .scroll, .map { overflow: visible; }
+  td.long small { -webkit-line-clamp: none; }
+  td.digest code { white-space: normal; overflow-wrap: anywhere; }
+}
 """
 
 SCRIPT = """
