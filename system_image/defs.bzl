@@ -1,6 +1,7 @@
 """The public rules and macros, in the order of the pipeline."""
 
 load("//system_image/private/boot:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
+load("//system_image/private/disk:uki.bzl", _uki = "uki")
 load("//system_image/private/evidence:diff.bzl", _image_diff = "image_diff", _image_diff_test = "image_diff_test")
 load("//system_image/private/evidence:explain.bzl", _image_explain = "image_explain")
 load("//system_image/private/evidence:image_facts.bzl", _image_facts = "image_facts")
@@ -68,6 +69,7 @@ elf_dependencies_test = _elf_dependencies_test
 kernel = _kernel
 kernel_config_test = _kernel_config_test
 stage1 = _stage1
+uki = _uki
 app_bundle = _app_bundle
 system_image_vm = _system_image_vm
 boot_test = _boot_test

@@ -96,6 +96,7 @@ def actions_test_suite(name):
             ["include", "libexec"] + 2 * ["x86_64-linux-gnu"] + SYSROOT_PROGRAMS,
         ),
         "SysrootTar": ("//system_image:sysroot", ["sysroot.tar"]),
+        "Uki": ("//tests/disk:uki", ["uki.efi"]),
         "Vex": ("//tests/evidence:statements", ["statements.vex.json"]),
     }
     for stage, (target, outputs) in cases.items():

@@ -1,1 +1,1 @@
-"""Phase disk: measured disks, whose every block is checked: file system, hash tree, UKI, disk image."""
+"""Phase disk: disks of which every block is checked: a file system and its hash tree, a UKI, partitions."""
