@@ -2,6 +2,7 @@
 
 load("//system_image/private/boot:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
 load("//system_image/private/disk:uki.bzl", _uki = "uki")
+load("//system_image/private/disk:verity.bzl", _verity_image = "verity_image")
 load("//system_image/private/evidence:diff.bzl", _image_diff = "image_diff", _image_diff_test = "image_diff_test")
 load("//system_image/private/evidence:explain.bzl", _image_explain = "image_explain")
 load("//system_image/private/evidence:image_facts.bzl", _image_facts = "image_facts")
@@ -58,6 +59,7 @@ image_report = _image_report
 image_policy_test = _image_policy_test
 image_repro_test = _image_repro_test
 image_size_test = _image_size_test
+verity_image = _verity_image
 kernel_module = _kernel_module
 module_layer = _module_layer
 cdi = _cdi

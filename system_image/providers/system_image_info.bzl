@@ -7,6 +7,7 @@ SystemImageInfo = provider(
         "contents": "File: sizes, packages, and of each path size and origin; tools/sysimage/contents.py says how.",
         "digest": "File: SHA-256 of the image, in the format of sha256sum(1).",
         "image": "File: the tarball.",
+        "layers": "list of Files: flat tars, each laid over those before it, that the image is made of.",
         "mtree": "File: what is in it, after mtree(5).",
         "sha384": "File: SHA-384 of the image, in the format of sha384sum(1).",
     },

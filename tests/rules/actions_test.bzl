@@ -97,6 +97,7 @@ def actions_test_suite(name):
         ),
         "SysrootTar": ("//system_image:sysroot", ["sysroot.tar"]),
         "Uki": ("//tests/disk:uki", ["uki.efi"]),
+        "Verity": ("//system_image:vanilla_verity", ["vanilla_verity.erofs", "vanilla_verity.roothash", "vanilla_verity.verity"]),
         "Vex": ("//tests/evidence:statements", ["statements.vex.json"]),
     }
     for stage, (target, outputs) in cases.items():

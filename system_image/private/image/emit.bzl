@@ -59,6 +59,7 @@ def _emit_impl(ctx):
             contents = contents,
             digest = digest,
             image = image,
+            layers = [ctx.file.base, ctx.file.overlay],
             mtree = mtree,
             sha384 = sha384,
         ),

@@ -23,24 +23,47 @@ _OPTIONAL_MODULES = [
     "tpm_tis",
 ]
 
+# What a measured disk is read with; the disks of clouds, beside QEMU's; SHA-256 by the processor's own instructions.
+_DISK_MODULES = [
+    "dm-verity",
+    "erofs",
+]
+_OPTIONAL_DISK_MODULES = [
+    "ahci",
+    "hv_netvsc",
+    "hv_storvsc",
+    "nvme",
+    "sd_mod",
+    "sha2-ce",
+    "sha256-ssse3",
+    "virtio_scsi",
+]
+
 def _stage1_impl(ctx):
-    packages = ctx.attr.packages[DebianPackagesInfo]
+    disk = ctx.attr.root == "disk"
     modules = ctx.attr.kernel[KernelInfo].modules
-    manifest = packages_manifest(ctx, packages, {
-        "kernel_modules": ctx.attr.kernel_modules,
-        "optional_modules": ctx.attr.optional_modules,
-    })
+    manifest = packages_manifest(
+        ctx,
+        ctx.attr.packages[DebianPackagesInfo],
+        {
+            "kernel_modules": ctx.attr.kernel_modules + (_DISK_MODULES if disk else []),
+            "optional_modules": ctx.attr.optional_modules + (_OPTIONAL_DISK_MODULES if disk else []),
+        },
+        # The program of a disk is all that is needed.
+        wanted = lambda _: not disk,
+    )
     archive = ctx.actions.declare_file(ctx.label.name + ".cpio")
+    init, unpack = (ctx.file._disk_init, []) if disk else (ctx.file._init, [ctx.file._unpack])
     args = ctx.actions.args()
     args.add("--manifest", manifest.file)
     args.add_all("--modules", [modules], expand_directories = False)
-    args.add("--init", ctx.file._init)
-    args.add("--unpack", ctx.file._unpack)
+    args.add("--init", init)
+    args.add_all(unpack, before_each = "--unpack")
     args.add("--output", archive)
     ctx.actions.run(
         executable = ctx.executable._stage1,
         arguments = [args],
-        inputs = manifest.inputs + [modules, ctx.file._init, ctx.file._unpack],
+        inputs = manifest.inputs + [modules, init] + unpack,
         outputs = [archive],
         mnemonic = "SystemImageStage1",
         progress_message = "Making the initramfs %{label}",
@@ -60,6 +83,13 @@ stage1 = rule(
     ConditionPathExists=. On the kernel's command line it takes
     `stage1.size=BYTES`, the length of the image; `stage1.sha256=HEX`, to refuse any other image; and
     `stage1.unpack=plain`, to unpack as loaders do that know no owners and of the modes the nine permission bits alone.
+
+
+    With `root = "disk"` the root is a measured disk instead (`disk_image`), and the initramfs is one static program with its
+    modules. On the kernel's command line it takes `stage1.roothash=HEX`, which it needs. It finds the disk by the partition types
+    root and root-verity of its architecture (Discoverable Partitions Specification), and refuses two of a type. dm-verity then checks each
+    block when it is read; one that is not what was measured stops the machine at once. /etc, /var and /tmp can be
+    written to, in memory; all else is read-only. /run is as above, with roothash in place of sha256.
     """,
     attrs = {
         "kernel": attr.label(
@@ -79,6 +109,16 @@ stage1 = rule(
             doc = "A package set with busybox-static.",
             default = Label("@debian//:stage1"),
             providers = [DebianPackagesInfo],
+        ),
+        "root": attr.string(
+            doc = "What the system is on: `tar`, a system image that is unpacked into memory, or `disk`.",
+            default = "tar",
+            values = ["disk", "tar"],
+        ),
+        # Built for the guest.
+        "_disk_init": attr.label(
+            default = "//system_image/stage1:stage1_guest/disk_init",
+            allow_single_file = True,
         ),
         "_init": attr.label(
             default = Label("//system_image/stage1:init"),

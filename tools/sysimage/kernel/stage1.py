@@ -1,4 +1,4 @@
-"""stage1: makes an initramfs of busybox, an init script, the program that unpacks, and modules in order."""
+"""stage1: makes an initramfs: an init with modules in order, and, of an init that is a script, its programs."""
 
 import argparse
 import lzma
@@ -34,19 +34,20 @@ def main(argv: Sequence[str]) -> int:
         "--manifest", type=Path, required=True, help='JSON: "packages", "kernel_modules", "optional_modules"'
     )
     parser.add_argument("--modules", type=Path, required=True, help="the kernel's modules, from kernel")
-    parser.add_argument("--init", type=Path, required=True, help="the script /init")
-    parser.add_argument("--unpack", type=Path, required=True, help="the program /bin/unpack, for the guest")
+    parser.add_argument("--init", type=Path, required=True, help="the program, or script, /init")
+    parser.add_argument("--unpack", type=Path, help="the program /bin/unpack, for the guest; with it comes busybox")
     parser.add_argument("--output", type=Path, required=True, help="the initramfs")
     options = parser.parse_args(argv)
     manifest = json_manifest.read(Stage1Input, options.manifest)
     with tempfile.TemporaryDirectory(dir=options.output.parent) as scratch:
-        packages = load(dpkg.load_all(manifest.packages), Path(scratch))
-        busybox = packages.find(_BUSYBOX)
-        if busybox is None or busybox.kind is not Kind.FILE:
-            raise ToolError(f"{_BUSYBOX}: no package of the set has it; add busybox-static to the set")
         tree = Tree()
-        tree.add("bin/busybox", busybox)
-        tree.put("bin/unpack", file(options.unpack.read_bytes(), 0o755))
+        if options.unpack:
+            packages = load(dpkg.load_all(manifest.packages), Path(scratch))
+            busybox = packages.find(_BUSYBOX)
+            if busybox is None or busybox.kind is not Kind.FILE:
+                raise ToolError(f"{_BUSYBOX}: no package of the set has it; add busybox-static to the set")
+            tree.add("bin/busybox", busybox)
+            tree.put("bin/unpack", file(options.unpack.read_bytes(), 0o755))
         tree.put("init", file(options.init.read_bytes(), 0o755))
         _add_modules(tree, options.modules, manifest)
         with atomic.output(options.output) as stream:
