@@ -162,7 +162,8 @@ void MakeWritable(const std::string& name, unsigned long flags) {
 // What stage1 hands on: a /run with what this archive has there, the digest, the kind of the TEE.
 void MakeRun(const std::string& root_hash) {
   Mount("run", "/system/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=20%");
-  fs::copy("/run", "/system/run", fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  const auto options = fs::copy_options::recursive | fs::copy_options::copy_symlinks;
+  if (fs::exists("/run")) fs::copy("/run", "/system/run", options);
   const std::string own = "/system/run/system-image";
   fs::create_directories(own);
   WriteLine(own + "/roothash", root_hash);
