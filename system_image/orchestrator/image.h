@@ -9,7 +9,8 @@ namespace orchestrator {
 // os-release(5), and /usr/lib/system-image-release, which the build adds and which has the same format.
 std::string DescribeImage();
 
-// Returns the SHA-256 that the first-stage loader measured and handed on, or "" if it did not.
+// Returns the SHA-256 that the first-stage loader measured and handed on, or "" if it did not. Of a measured disk there
+// is /run/system-image/roothash instead, which is a digest of as many digits.
 std::string MeasuredDigest(const std::string& path = "/run/system-image/sha256");
 
 // Returns the value of `key` in a file of os-release(5)'s format, or "" if the file or the key is missing.

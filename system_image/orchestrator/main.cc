@@ -75,8 +75,12 @@ int main(int argc, char** argv) {
   // Line by line, also when the output is the journal: a guest can go off at any time.
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("orchestrator: reference orchestrator in %s\n", orchestrator::DescribeImage().c_str());
-  const std::string digest = orchestrator::MeasuredDigest();
-  if (!digest.empty()) std::printf("orchestrator: the image was measured as sha256:%s\n", digest.c_str());
+  std::string digest = orchestrator::MeasuredDigest();
+  const bool disk = digest.empty();
+  if (disk) digest = orchestrator::MeasuredDigest("/run/system-image/roothash");
+  if (!digest.empty()) {
+    std::printf("orchestrator: the image was measured as %s:%s\n", disk ? "roothash" : "sha256", digest.c_str());
+  }
   if (!Report(digest, nonce, report)) return 1;
   if (std::string error = orchestrator::NotifyReady(); !error.empty()) {
     std::fprintf(stderr, "orchestrator: can't tell systemd that it is ready: %s\n", error.c_str());
