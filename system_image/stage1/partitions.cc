@@ -4,6 +4,7 @@
 #include <lzma.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -65,7 +66,7 @@ std::vector<Partition> ReadPartitions(const Disk& disk) {
   if (lzma_crc32(header.data(), size, 0) != checksum || Little64(&header[24]) != 1) {
     Refuse(disk, "the header of its partition table is damaged");
   }
-  const uint64_t last_usable = Little64(&header[48]), table = Little64(&header[72]);
+  const uint64_t other = Little64(&header[32]), last_usable = Little64(&header[48]), table = Little64(&header[72]);
   const uint32_t count = Little32(&header[80]), entry = Little32(&header[84]);
   const uint64_t sectors = disk.size / disk.sector;
   if (count > kMostEntries || entry < kEntry || entry > kMostEntrySize || entry % kEntry != 0 || table < 2 ||
@@ -76,7 +77,9 @@ std::vector<Partition> ReadPartitions(const Disk& disk) {
   if (lzma_crc32(entries.data(), entries.size(), 0) != Little32(&header[88])) {
     Refuse(disk, "its partition table is damaged");
   }
-  if (last_usable >= sectors) Refuse(disk, "it has fewer bytes than its partition table says: it is cut off");
+  if (std::max(other, last_usable) >= sectors) {
+    Refuse(disk, "it has fewer bytes than its partition table says: it is cut off");
+  }
   std::vector<Partition> partitions;
   for (uint32_t number = 0; number < count; ++number) {
     const uint8_t* bytes = &entries[size_t{number} * entry];

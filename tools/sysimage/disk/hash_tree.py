@@ -1,8 +1,9 @@
 """dm-verity's hash trees, and the superblock before them.
 
-The format is that of the kernel's Documentation/admin-guide/device-mapper/verity.rst, version 1: a digest is
-SHA-256(salt, block). The digests of 128 blocks are a block of the next level, the last of a level padded with zeros,
-up to a level of one block, whose digest is the root hash. On a disk the uppermost level comes first.
+The format is that of the kernel's Documentation/admin-guide/device-mapper/verity.rst, version 1: a digest
+is SHA-256(salt, block). The digests of 128 blocks are a block of the next level, the last of a level padded
+with zeros, up to a level of one block, whose digest is the root hash. On a disk the uppermost level comes
+first.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ _SUPERBLOCK = struct.Struct("<8sII16s32sIIQH6x256s")
 
 
 def write(data: BinaryIO, tree: BinaryIO, salt: bytes) -> bytes:
-    """Writes superblock and hash tree of `data`, from its position to its end; returns the root hash, 32 bytes.
+    """Writes superblock and hash tree of `data`, from its position to its end; returns the root hash.
 
     Raises ToolError if `data` is not of two or more whole blocks.
     """
@@ -55,7 +56,9 @@ def _digests(start: hashlib._Hash, data: bytes) -> bytes:
     for at in range(0, len(data), BLOCK):
         block = view[at : at + BLOCK]
         if len(block) < BLOCK:
-            raise ToolError(f"a file system ends with {len(block)} bytes of a block of {BLOCK}; write it anew")
+            raise ToolError(
+                f"a file system ends with {len(block)} bytes of a block of {BLOCK}; write it again"
+            )
         digest = start.copy()
         digest.update(block)
         found.append(digest.digest())

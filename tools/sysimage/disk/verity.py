@@ -1,10 +1,11 @@
 """verity: a flat tar becomes an erofs with its hash tree and root hash.
 
-The erofs has what the tar says: owners, modes, attributes, hard links, devices; all times are 0. UUID and salt follow
-from the tar's bytes, so the same tar gives the same three files on every host.
+The erofs has what the tar says: owners, modes, attributes, hard links, devices; all times are 0. UUID and
+salt follow from the tar's bytes, so the same tar gives the same three files on every host.
 
-The hash tree is dm-verity's, as veritysetup(8) of cryptsetup writes it (format 1, hash type 1): SHA-256, blocks of
-4096 bytes, a salt of 32 bytes, and before the tree its superblock, whose UUID is the root hash's first 128 bits.
+The hash tree is dm-verity's, as veritysetup(8) of cryptsetup writes it (format 1, hash type 1): SHA-256,
+blocks of 4096 bytes, a salt of 32 bytes, and before the tree its superblock, whose UUID is the root hash's
+first 128 bits.
 """
 
 import argparse
@@ -35,10 +36,10 @@ def main(argv: Sequence[str]) -> int:
         "--layer", type=Path, action="append", required=True, help="flat tar, and what is laid over it"
     )
     parser.add_argument("--compression", choices=sorted(COMPRESSIONS), default="none")
-    parser.add_argument("--mkfs", type=Path, required=True, help='JSON {"argv": […]}: how mkfs.erofs is started')
+    parser.add_argument("--mkfs", type=Path, required=True, help='JSON {"argv": […]}: what starts mkfs.erofs')
     parser.add_argument("--data", type=Path, required=True, help="erofs to write")
     parser.add_argument("--hash-tree", type=Path, required=True, help="hash tree to write")
-    parser.add_argument("--root-hash", type=Path, required=True, help="root hash to write: a line of 64 digits")
+    parser.add_argument("--root-hash", type=Path, required=True, help="root hash to write: 64 digits")
     options = parser.parse_args(argv)
     make(
         options.layer,
@@ -96,7 +97,7 @@ def _check(tree: Tree) -> None:
             )
     init = tree.find(_INIT)
     if init is None or init.kind is not Kind.FILE or not init.mode & 0o111:
-        raise ToolError(f"the image has no program /{_INIT}, which starts the guest; add a package that has it")
+        raise ToolError(f"the image has no program /{_INIT}, which starts the guest; add its package")
 
 
 def _make_erofs(flat: Path, image: Path, digest: bytes, mkfs: Sequence[str]) -> None:

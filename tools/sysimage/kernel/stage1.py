@@ -1,4 +1,4 @@
-"""stage1: makes an initramfs: an init with modules in order, and, of an init that is a script, its programs."""
+"""stage1: makes an initramfs of an init, modules in order, and, if the init is a script, its programs."""
 
 import argparse
 import lzma
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--modules", type=Path, required=True, help="the kernel's modules, from kernel")
     parser.add_argument("--init", type=Path, required=True, help="the program, or script, /init")
-    parser.add_argument("--unpack", type=Path, help="the program /bin/unpack, for the guest; with it comes busybox")
+    parser.add_argument("--unpack", type=Path, help="the program /bin/unpack; with it comes busybox")
     parser.add_argument("--output", type=Path, required=True, help="the initramfs")
     options = parser.parse_args(argv)
     manifest = json_manifest.read(Stage1Input, options.manifest)
