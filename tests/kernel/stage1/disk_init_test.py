@@ -1,4 +1,4 @@
-"""What starts from a measured disk: the one disk that the root hash of the command line is of, else nothing."""
+"""What starts from a measured disk: the one that the command line's root hash is of, else nothing."""
 
 import os
 import random
@@ -191,7 +191,13 @@ def test_a_changed_byte_of_table_superblock_or_uppermost_hashes_would_start(tmp_
             {"entry": 0},
             {"entry": 64},
         ),
-        *({"entry": 130}, {"entry": 1 << 31}, {"table": 0}, {"table": 1 << 63}, {"table": (1 << 64) - 1}),
+        *(
+            {"entry": 130},
+            {"entry": 1 << 31},
+            {"entries": 0},
+            {"entries": 1 << 63},
+            {"entries": (1 << 64) - 1},
+        ),
         *({"last": 1 << 62}, {"last": 40}, {"crc": 5}),
     ],
 )

@@ -62,7 +62,7 @@ def header(table: Table, array: bytes, **fields: int) -> bytes:
         "other": sectors - 1,
         "first": 34,
         "last": sectors - 34,
-        "table": 2,
+        "entries": 2,
         "count": len(array) // table.entry_size,
         "entry": table.entry_size,
         "crc": zlib.crc32(array),
@@ -73,7 +73,7 @@ def header(table: Table, array: bytes, **fields: int) -> bytes:
         return struct.pack(
             "<8sIIIIQQQQ16sQIII",
             *(b"EFI PART", 0x10000, known["size"], checksum, 0, known["mine"], known["other"]),
-            *(known["first"], known["last"], bytes(16), known["table"], known["count"], known["entry"]),
+            *(known["first"], known["last"], bytes(16), known["entries"], known["count"], known["entry"]),
             known["crc"],
         )
 
