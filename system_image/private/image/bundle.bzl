@@ -1,6 +1,7 @@
 """Stage bundle: an OCI runtime bundle, for the orchestrator to run."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:arguments.bzl", "check_arguments")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
@@ -87,6 +88,24 @@ def app_bundle(
       guest_toolchains: list of toolchains that compile the program, as in `system_image`.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "app_bundle",
+        name,
+        kwargs,
+        dicts = {
+            "env": env,
+            "mounts": mounts,
+        },
+        lists = {
+            "args": args,
+            "guest_toolchains": guest_toolchains,
+        },
+        others = [
+            "base",
+            "binary",
+            "path",
+        ],
+    )
     if path and not binary:
         fail("{}: path says where binary goes, and there is none".format(name))
     programs = {}

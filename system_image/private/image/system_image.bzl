@@ -1,5 +1,6 @@
 """The macro that composes flatten, compress, inject and emit."""
 
+load("//system_image/private/core:arguments.bzl", "check_arguments")
 load("//system_image/private/evidence:image_facts.bzl", "image_facts")
 load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
@@ -76,6 +77,14 @@ def system_image(
       **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and
         the tag `manual`.
     """
+    check_arguments(
+        "system_image",
+        name,
+        kwargs,
+        dicts = {"binaries": binaries, "directories": directories, "files": files, "modes": modes, "symlinks": symlinks},
+        lists = {"disable": disable, "enable": enable, "guest_toolchains": guest_toolchains, "mask": mask, "replace": replace, "unmask": unmask},
+        others = ["base", "compression", "limit", "losses", "orchestrator"],
+    )
     taken = [path for path in [_ORCHESTRATOR, _RELEASE] + files.keys() if path in binaries]
     taken += [path for path in [_ORCHESTRATOR, _RELEASE] if path in files]
     if taken:

@@ -1,6 +1,7 @@
 """Stage kernel_module: external modules of a kernel, built with its locked headers and the sysroot's compiler."""
 
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
+load("//system_image/private/core:arguments.bzl", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "package_inputs", "write_manifest")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
@@ -179,6 +180,30 @@ def kernel_module(
     test `NAME_test` compares the modules with the kernel: version magic, symbols and their CRCs, licence, firmware; and
     looks for paths of the build in them.
     """
+    check_arguments(
+        "kernel_module",
+        name,
+        kwargs,
+        dicts = {
+            "make_variables": make_variables,
+        },
+        lists = {
+            "firmware": firmware,
+            "guest_toolchains": guest_toolchains,
+            "licenses": licenses,
+            "modules": modules,
+            "patches": patches,
+            "srcs": srcs,
+            "with_modules": with_modules,
+        },
+        others = [
+            "folder",
+            "kernel_headers",
+            "packages",
+            "signing_certificate",
+            "signing_key",
+        ],
+    )
     parts = dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
     _kernel_module(
         name = name,

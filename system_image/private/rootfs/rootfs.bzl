@@ -1,5 +1,6 @@
 """Stage rootfs: a package set becomes a root filesystem, without running any of its scripts."""
 
+load("//system_image/private/core:arguments.bzl", "check_arguments")
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
@@ -210,6 +211,39 @@ def rootfs(
         know; the build prints the lines to add, `bazel run @HUB//:ledger -- --set NAME` drafts them all.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "rootfs",
+        name,
+        kwargs,
+        dicts = {
+            "debconf": debconf,
+            "directories": directories,
+            "files": files,
+            "modes": modes,
+            "owners": owners,
+            "symlinks": symlinks,
+        },
+        lists = {
+            "disable": disable,
+            "enable": enable,
+            "exclude": exclude,
+            "exclude_from": exclude_from,
+            "include": include,
+            "kernel_modules": kernel_modules,
+            "ledger": ledger,
+            "mask": mask,
+            "replace": replace,
+            "unmask": unmask,
+            "users": users,
+        },
+        others = [
+            "base",
+            "default_target",
+            "dpkg_database",
+            "hostname",
+            "packages",
+        ],
+    )
     _rootfs(
         name = name,
         base = base,
