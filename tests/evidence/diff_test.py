@@ -232,6 +232,24 @@ def test_an_empty_golden_file_fails_and_does_not_pass_for_anything(tmp_path: Pat
     assert golden(tmp_path, "") == 1
 
 
+@pytest.mark.parametrize(
+    "name, registry",
+    [
+        ("registry.example/app:v1", True),
+        ("localhost/app:v1", True),
+        ("127.0.0.1:5000/team/app:v1", True),
+        (f"registry.example/app@sha256:{'0' * 64}", True),
+        ("out/app.tar.xz", False),
+        ("app.tar:v1", False),
+        ("/srv/x.y/app:v1", False),
+        ("../app/vanilla:v1", False),
+    ],
+)
+def test_a_name_is_a_registry_s_if_it_begins_with_a_host(name: str, registry: bool, tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="is in a registry" if registry else "is not there"):
+        diff.main([name, name])
+
+
 def test_what_is_no_image_is_an_error_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="is not there"):
         diff.load(tmp_path / "none.tar")

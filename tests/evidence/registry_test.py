@@ -48,7 +48,7 @@ def test_oras_discovers_all_that_is_attached_to_a_pushed_image(tmp_path: Path, r
     assert kinds == 2 * ["application/vnd.in-toto+json"] + 2 * ["application/vnd.system-image.v1.signature"]
 
 
-def test_a_system_image_and_an_image_in_a_registry_are_compared_by_their_digests(
+def test_a_system_image_and_an_image_in_a_registry_are_compared_by_digest_and_tag(
     tmp_path: Path, registry: Registry, capsys: pytest.CaptureFixture
 ) -> None:
     out = io.BytesIO()
@@ -71,12 +71,15 @@ def test_a_system_image_and_an_image_in_a_registry_are_compared_by_their_digests
     image = layout(tmp_path / "layout", changed.getvalue())
     digest = first_digest(image)
     oras("cp", "--from-oci-layout", "--to-plain-http", f"{image}@{digest}", f"{registry.host}/app:v2")
-    names = [first, f"{registry.host}/app@{digest}"]
-    assert diff.main([*names, "--oras", str(RUNFILES / "system_image/tools/oras"), "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["files"] == {
-        "base": {"added": {}, "removed": {}, "changed": {"etc/made": "content (-2 bytes)"}}
-    }
+    client = ["--oras", str(RUNFILES / "system_image/tools/oras")]
+    for second in (f"{registry.host}/app@{digest}", f"{registry.host}/app:v2"):
+        assert diff.main([first, second, *client, "--format", "json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["files"] == {
+            "base": {"added": {}, "removed": {}, "changed": {"etc/made": "content (-2 bytes)"}}
+        }
+    with pytest.raises(ToolError, match="app:v3: the registry has no such tag"):
+        diff.main([first, f"{registry.host}/app:v3", *client])
 
 
 def test_an_image_that_is_not_there_is_an_error_in_one_line(tmp_path: Path, registry: Registry) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def test_a_program_that_fails_or_is_not_there_is_an_error_and_no_signature(tmp_p
         assert not list((tmp_path / "signed").iterdir())
 
 
+def test_a_command_that_signs_digests_gets_the_sha_256_of_what_is_signed(tmp_path: Path) -> None:
+    output = run(tmp_path, "--digest-command", "cat")
+    signature = base64.b64decode((output / "app.tar.sig").read_bytes())
+    assert signature == hashlib.sha256((tmp_path / "app.tar").read_bytes()).digest()
+
+
+def test_two_ways_to_sign_are_refused(tmp_path: Path) -> None:
+    for options in ((), ("--key", "k", "--command", "c"), ("--command", "c", "--digest-command", "c")):
+        with pytest.raises(SystemExit):
+            run(tmp_path, *options)
+
+
 def test_a_key_that_is_not_there_is_an_error_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="is no file; name a PEM or cosign key"):
         run(tmp_path, "--key", str(tmp_path / "none.pem"))
@@ -152,14 +165,42 @@ def test_cosign_verifies_what_its_key_has_signed_and_nothing_after_a_changed_byt
     assert attested(json.dumps(value).encode(), "app.tar") != 0
 
 
-@needs_programs
-def test_openssl_verifies_what_a_pem_key_has_signed_and_cosign_too(tmp_path: Path) -> None:
-    openssl = programs.argv(OPENSSL)
+def make_key(folder: Path) -> None:
     for command in (
         ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key.pem"],
         ["ec", "-in", "key.pem", "-pubout", "-out", "public.pem"],
     ):
-        subprocess.run([*openssl, *command], cwd=tmp_path, capture_output=True, check=True)
+        subprocess.run([*programs.argv(OPENSSL), *command], cwd=folder, capture_output=True, check=True)
+
+
+# Stands in for a KMS: it gets a digest, and never the file.
+_KMS = """\
+#!/bin/sh
+cd "$(dirname "$0")" && cat > digest && [ "$(wc -c < digest)" = 32 ] || exit 1
+exec {openssl} pkeyutl -sign -inkey key.pem -pkeyopt digest:sha256 -in digest
+"""
+
+
+@needs_programs
+def test_cosign_verifies_what_a_command_has_signed_that_gets_digests_alone(tmp_path: Path) -> None:
+    make_key(tmp_path)
+    (tmp_path / "kms").write_text(_KMS.format(openssl=shlex.join(programs.argv(OPENSSL))))
+    (tmp_path / "kms").chmod(0o755)
+    run(tmp_path, "--digest-command", str(tmp_path / "kms"))
+    (tmp_path / "changed.tar").write_bytes((tmp_path / "app.tar").read_bytes() + b"x")
+    key = ["--key", "public.pem", "--insecure-ignore-tlog=true"]
+    signature = ["--signature", "signed/app.tar.sig"]
+    assert cosign(tmp_path, "verify-blob", *key, *signature, "app.tar") == 0
+    assert cosign(tmp_path, "verify-blob", *key, *signature, "changed.tar") != 0
+    envelope = ["--type", "slsaprovenance1", "--signature", "signed/app.intoto.json.dsse.json"]
+    assert cosign(tmp_path, "verify-blob-attestation", *key, *envelope, "app.tar") == 0
+    assert cosign(tmp_path, "verify-blob-attestation", *key, *envelope, "changed.tar") != 0
+
+
+@needs_programs
+def test_openssl_verifies_what_a_pem_key_has_signed_and_cosign_too(tmp_path: Path) -> None:
+    openssl = programs.argv(OPENSSL)
+    make_key(tmp_path)
     output = run(tmp_path, "--key", str(tmp_path / "key.pem"))
     (tmp_path / "der").write_bytes(base64.b64decode((output / "app.tar.sig").read_bytes()))
     verify = [*openssl, "dgst", "-sha256", "-verify", "public.pem", "-signature", "der"]

@@ -51,8 +51,9 @@ def sign_image(*, name, image, files = [], **kwargs):
 
     For the tarball, its digests and each of `files` it writes FILE.sig; for each SBOM, provenance and endorsement
     FILE.dsse.json, a DSSE envelope of an in-toto statement. KEY is a PEM key, a key pair of cosign's (its password is in
-    COSIGN_PASSWORD), or a URI of a KMS that cosign knows; `--command PROGRAM` signs by another program instead, which gets
-    the bytes on standard input and writes the DER signature. `--subject HOST/PATH@sha256:…` attaches all of it to the
+    COSIGN_PASSWORD), or a URI of a KMS that cosign knows. `--command PROGRAM` signs by another program instead, which gets
+    the bytes on standard input and writes the DER signature; `--digest-command PROGRAM` gets the SHA-256 of them, 32 bytes,
+    as a KMS signs it. `--subject HOST/PATH@sha256:…` attaches all of it to the
     image that was pushed. One line verifies:
 
         cosign verify-blob --key cosign.pub --insecure-ignore-tlog --signature vanilla.tar.xz.sig vanilla.tar.xz

@@ -27,7 +27,7 @@ from tools.sysimage.formats import oci, oci_image
 from tools.sysimage.publish.registry import DIGEST, TAG, Oras, Reference, Repository
 
 # The host has a dot or a port, or is this machine: else it is a path, as everywhere.
-_REGISTRY = re.compile(rf"(localhost|[^/@]+[.:][^/@]*)/[^@]+(@{DIGEST.pattern}|:{TAG.pattern})")
+_REGISTRY = re.compile(rf"(localhost|[A-Za-z0-9[][^/@]*[.:][^/@]*)/[^@]+(@{DIGEST.pattern}|:{TAG.pattern})")
 _ARTIFACT = "application/vnd.system-image.v1"
 
 

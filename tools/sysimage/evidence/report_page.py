@@ -59,7 +59,7 @@ th[aria-sort=ascending]::after { content: " \\2191"; }
 th[aria-sort=descending]::after { content: " \\2193"; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 12.5px;
-  overflow-wrap: anywhere; }
+  overflow-wrap: break-word; }
 td small { color: var(--soft); }
 td.named { min-width: 200px; }
 td.named small { display: inline-block; line-height: 1.35; }

@@ -6,6 +6,7 @@ FILE.dsse.json, its envelope. With --repository they go to a registry, as artifa
 
 import argparse
 import base64
+import hashlib
 import json
 import os
 import shlex
@@ -54,18 +55,22 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--command", help="signs what it reads on standard input, and writes the DER signature"
     )
+    parser.add_argument(
+        "--digest-command",
+        help="signs the SHA-256, 32 bytes, that it reads, as a KMS does, and writes the DER signature",
+    )
     parser.add_argument("--output", required=True, help="folder to write to")
     parser.add_argument(
         "--subject", help="HOST/PATH@sha256:… of the pushed image: attach what is signed to it"
     )
     parser.add_argument("--plain-http", action="store_true", help="the registry has no TLS")
     options = parser.parse_args(argv)
-    if bool(options.key) == bool(options.command):
-        parser.error("give either --key or --command")
+    if [options.key, options.command, options.digest_command].count(None) != 2:
+        parser.error("give one of --key, --command and --digest-command")
     settings = json_manifest.read(SignInput, options.runfiles / options.settings)
     output = workspace_path(options.output)
     output.mkdir(parents=True, exist_ok=True)
-    signer = Signer(settings, options.runfiles, options.key, options.command)
+    signer = Signer(settings, options.runfiles, options.key, options.command, options.digest_command)
     written = sign(settings, options.runfiles, output, signer)
     for path in written:
         print(path)
@@ -78,13 +83,24 @@ def main(argv: Sequence[str]) -> int:
 class Signer:
     """Makes signatures: ECDSA or RSA over SHA-256, DER."""
 
-    def __init__(self, settings: SignInput, runfiles: Path, key: str | None, command: str | None) -> None:
-        self._settings, self._runfiles, self._key, self._command = settings, runfiles, key, command
+    def __init__(
+        self,
+        settings: SignInput,
+        runfiles: Path,
+        key: str | None,
+        command: str | None = None,
+        digest_command: str | None = None,
+    ) -> None:
+        self._settings, self._runfiles, self._key = settings, runfiles, key
+        self._command, self._digest_command = command, digest_command
 
     def sign(self, data: bytes) -> bytes:
         """The signature of these bytes. Raises ToolError if the program that signs fails."""
         if self._command:
             return _output(shlex.split(self._command), data, "--command")
+        if self._digest_command:
+            digest = hashlib.sha256(data).digest()
+            return _output(shlex.split(self._digest_command), digest, "--digest-command")
         assert self._key
         if "://" in self._key or self._is_cosign():
             key = self._key if "://" in self._key else str(workspace_path(self._key))
