@@ -21,6 +21,7 @@ BODIES = {
     "target_elsewhere": "errors.about('out/x.json', '//:x'); raise errors.ToolError('a.deb: cut off')",
     "no_manifest": "raise errors.ToolError('a.deb: cut off')",
     "no_manifest_disk_full": "raise OSError(errno.ENOSPC, 'No space left on device')",
+    "umask": "print(f'{errors.os.umask(0):03o}')",
     "bug": "raise ValueError('a bug')",
     "waits": "stream.write(b'half'); print('ready', flush=True); time.sleep(60)",
 }
@@ -67,6 +68,11 @@ def test_what_can_be_foreseen_is_one_line_and_leaves_nothing(
     _, stderr = tool.communicate(timeout=60)
     assert (tool.returncode, stderr) == (status, said.replace("OUT", str(tmp_path / "out")))
     assert [path.name for path in tmp_path.iterdir()] == ["tool.py"]
+
+
+def test_a_second_build_s_umask_is_that_of_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYSTEM_IMAGE_UMASK", "027")
+    assert start(tmp_path, "umask").communicate(timeout=60)[0] == "027\n"
 
 
 def test_a_bug_keeps_its_traceback_and_leaves_nothing(tmp_path: Path) -> None:

@@ -40,6 +40,22 @@ _uncompressed_action_test = analysistest.make(
     config_settings = {str(Label("//system_image/settings:compression")): "none"},
 )
 
+def _second_build_impl(ctx):
+    env = analysistest.begin(ctx)
+    [action] = [action for action in analysistest.target_actions(env) if action.mnemonic == ctx.attr.mnemonic]
+    for variable in ["LANG", "PYTHON_CPU_COUNT", "SYSTEM_IMAGE_UMASK", "TZ"]:
+        asserts.true(env, variable in action.env, variable + " is another one in the second build")
+    return analysistest.end(env)
+
+_second_build_test = analysistest.make(
+    _second_build_impl,
+    attrs = {"mnemonic": attr.string(mandatory = True)},
+    config_settings = {str(Label("//system_image/settings:build")): "second"},
+)
+
+# What an image is made by: stages whose environment `image_repro_test` varies.
+_VARIED = ["Cdi", "Compress", "Emit", "Flatten", "Inject", "KernelModule", "ModuleLayer", "Rootfs"]
+
 def actions_test_suite(name):
     """The actions behind `//system_image:vanilla`.
 
@@ -115,7 +131,14 @@ def actions_test_suite(name):
         outputs = ["vanilla.contents.json", "vanilla.mtree", "vanilla.tar", "vanilla.tar.sha256", "vanilla.tar.sha384"],
         target_under_test = "//system_image:vanilla",
     )
+    for stage in _VARIED:
+        _second_build_test(
+            name = "{}_second_{}_test".format(name, stage.lower()),
+            size = "small",
+            mnemonic = "SystemImage" + stage,
+            target_under_test = cases[stage][0],
+        )
     native.test_suite(
         name = name,
-        tests = [name + "_flag_test"] + ["{}_{}_test".format(name, stage.lower()) for stage in cases],
+        tests = [name + "_flag_test"] + ["{}_second_{}_test".format(name, stage.lower()) for stage in _VARIED] + ["{}_{}_test".format(name, stage.lower()) for stage in cases],
     )

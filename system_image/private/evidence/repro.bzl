@@ -1,5 +1,6 @@
 """The test that an image, built twice, is the same."""
 
+load("//system_image/private/core:build.bzl", "BASH_ENVIRONMENT", "OTHER_ENVIRONMENT")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:image_origins_info.bzl", "ImageOriginsInfo")
@@ -10,9 +11,9 @@ _BUILD = str(Label("//system_image/settings:build"))
 _COMPRESSION = str(Label("//system_image/settings:compression"))
 _ENVIRONMENT = "//command_line_option:action_env"
 
-# What the second build has otherwise, for each action that reads the environment. Its folder is another one since its
-# configuration is; jobs run in another order since there are others beside them.
-_OTHER = ["LANG=tr_TR.UTF-8", "LC_ALL=C.UTF-8", "SOURCE_DATE_EPOCH=86400", "TZ=Pacific/Kiritimati", "USER=somebody"]
+# For each action that reads the environment; those of these rules don't, and get it from `build_environment`. Bazel's own
+# transition to the execution platform sets the option so, too, as a list of NAME=VALUE.
+_OTHER = ["{}={}".format(name, value) for name, value in (OTHER_ENVIRONMENT | BASH_ENVIRONMENT).items()]
 
 def _twice_impl(settings, attr):
     compression = "none" if attr.compression == "none" else settings[_COMPRESSION]
@@ -82,10 +83,11 @@ _repro_test = rule(
 def image_repro_test(*, name, image, compression = "none", size = "medium", **kwargs):
     """Proves that an image is a function of its sources: builds it twice, and compares stage by stage.
 
-    The second build has another output folder, time zone, language, user and SOURCE_DATE_EPOCH in all actions that read
-    the environment; those of these rules read none. The message names the first stage that differs, from what is
-    injected to the image, and the paths and bytes there. Two builds on one machine have the same umask and kernel: for
-    what depends on these, build on two machines and compare digests.
+    The second build has another output folder, time zone, language, user, umask, number of jobs and SOURCE_DATE_EPOCH: in
+    actions of these rules, in those that read the environment, and the umask in those that start Bash, such as a
+    genrule's. The message names the first stage that differs, from what is injected to the image, and the paths and
+    bytes there. Two builds on one machine have the same kernel and clock: for what depends on these, build on two
+    machines and compare digests.
 
     Args:
       name: name of the target.

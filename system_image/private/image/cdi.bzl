@@ -1,6 +1,7 @@
 """Stage cdi: what a root filesystem with NVIDIA's driver has for containers."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 
 def _cdi_impl(ctx):
@@ -10,6 +11,7 @@ def _cdi_impl(ctx):
     args.add("--architecture", target_architecture(ctx))
     args.add("--output", tar)
     ctx.actions.run(
+        env = build_environment(ctx),
         executable = ctx.executable._cdi,
         arguments = [target_args(ctx), args],
         inputs = [ctx.file.rootfs],
@@ -28,7 +30,7 @@ cdi = rule(
     The devices are those of the machine, and added when it boots.
     """,
     attrs = dict(
-        ARCHITECTURE_ATTRS,
+        BUILD_ATTRS | ARCHITECTURE_ATTRS,
         rootfs = attr.label(
             doc = "A `rootfs`, or its layer, that has the driver's libraries.",
             mandatory = True,

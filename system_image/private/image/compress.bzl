@@ -1,5 +1,6 @@
 """Stage compress: a flat base is compressed once, in blocks that every image on it can take over."""
 
+load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
@@ -16,6 +17,7 @@ def _compress_impl(ctx):
     args.add("--index", index)
     inputs = compressor(ctx, args)
     ctx.actions.run(
+        env = build_environment(ctx),
         executable = ctx.executable._compress,
         arguments = [target_args(ctx), args],
         inputs = [ctx.file.base] + inputs,
@@ -41,7 +43,7 @@ compress = rule(
     It takes as long as compressing the whole image; after a change of what is injected, it is not run again.
     """,
     attrs = dict(
-        COMPRESSION_ATTRS,
+        BUILD_ATTRS | COMPRESSION_ATTRS,
         base = FLAT_BASE,
         _compress = tool_attr(Label("//tools/sysimage/image:compress")),
     ),

@@ -1,5 +1,6 @@
 """Stage emit: base and overlay become the system image, with its digest and its manifest."""
 
+load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
@@ -38,6 +39,7 @@ def _emit_impl(ctx):
         args.add("--index", compressed.index)
         inputs.extend([compressed.compressed, compressed.index])
     ctx.actions.run(
+        env = build_environment(ctx),
         executable = ctx.executable._emit,
         arguments = [target_args(ctx), args],
         inputs = inputs,
@@ -76,7 +78,7 @@ emit = rule(
     time but changes nothing.
     """,
     attrs = dict(
-        COMPRESSION_ATTRS,
+        BUILD_ATTRS | COMPRESSION_ATTRS,
         base = FLAT_BASE,
         compressed = attr.label(
             doc = "The same base from `compress`; without it all of the base is compressed here.",

@@ -1,6 +1,7 @@
 """Stage flatten: an OCI image becomes one deterministic tar."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
+load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
 load(":layout.bzl", "IMAGE", "image_layout")
@@ -15,6 +16,7 @@ def _flatten_impl(ctx):
     args.add("--limit", ctx.attr.limit << 20)
     args.add("--output", tar)
     ctx.actions.run(
+        env = build_environment(ctx),
         executable = ctx.executable._flatten,
         arguments = [target_args(ctx), args],
         inputs = inputs,
@@ -34,7 +36,7 @@ flatten = rule(
     the image contains alone: one entry a path, in a fixed order, without times.
     """,
     attrs = dict(
-        ARCHITECTURE_ATTRS,
+        BUILD_ATTRS | ARCHITECTURE_ATTRS,
         image = IMAGE,
         limit = attr.int(
             doc = "MiB that the image's layers may unpack to, all together; more is taken for a decompression bomb.",

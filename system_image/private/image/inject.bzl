@@ -1,5 +1,6 @@
 """Stage inject: files, links and unit states that go on top of a base, checked against it."""
 
+load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
@@ -14,6 +15,7 @@ def _inject_impl(ctx):
     args.add("--base", ctx.file.base)
     args.add("--output", tar)
     ctx.actions.run(
+        env = build_environment(ctx),
         executable = ctx.executable._inject,
         arguments = [args],
         inputs = [manifest, ctx.file.base] + inputs,
@@ -28,7 +30,7 @@ _inject = rule(
     implementation = _inject_impl,
     doc = "See the macro `inject`.",
     attrs = dict(
-        CONTENT_ATTRS,
+        BUILD_ATTRS | CONTENT_ATTRS,
         base = FLAT_BASE,
         guest = attr.bool(doc = "Whether a guest boots of the base and the overlay: what it needs is checked."),
         _inject = tool_attr(Label("//tools/sysimage/image:inject")),

@@ -2,6 +2,7 @@
 
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("//system_image/private/core:arguments.bzl", "check_arguments")
+load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "package_inputs", "write_manifest")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
@@ -63,6 +64,7 @@ def _kernel_module_impl(ctx):
     args.add("--symvers", symvers)
     args.add("--output", symvers.dirname)
     ctx.actions.run(
+        env = build_environment(ctx),
         executable = ctx.executable._kernel_module,
         arguments = [args],
         inputs = inputs,
@@ -81,7 +83,7 @@ def _kernel_module_impl(ctx):
 _kernel_module = rule(
     implementation = _kernel_module_impl,
     doc = "See the macro `kernel_module`.",
-    attrs = {
+    attrs = BUILD_ATTRS | {
         "compiler": attr.label(
             doc = "The compiler, of the guest's platform.",
             default = "@rules_cc//cc:current_cc_toolchain",

@@ -1,5 +1,6 @@
 """Stage module_layer: a layer with modules of a kernel, its own and others, as modprobe finds them."""
 
+load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
@@ -18,6 +19,7 @@ def _module_layer_impl(ctx):
     tool = depmod(ctx, args)
     args.add("--output", tar)
     ctx.actions.run(
+        env = build_environment(ctx),
         executable = ctx.executable._module_layer,
         arguments = [args],
         inputs = manifest.inputs + tool + external,
@@ -36,7 +38,7 @@ module_layer = rule(
     which comes first. Beside them is what depmod(8) makes of them.
     """,
     attrs = dict(
-        DEPMOD_ATTRS,
+        BUILD_ATTRS | DEPMOD_ATTRS,
         external = attr.label_list(
             doc = "Other modules, MODULE.ko, such as `kernel_module` makes.",
             allow_files = [".ko"],

@@ -1,6 +1,7 @@
 """Stage rootfs: a package set becomes a root filesystem, without running any of its scripts."""
 
 load("//system_image/private/core:arguments.bzl", "check_arguments")
+load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
@@ -87,6 +88,7 @@ def _make(ctx, packages, fields, inputs, name):
     args.add("--mtree", mtree)
     args.add("--effects", effects)
     ctx.actions.run(
+        env = build_environment(ctx),
         executable = ctx.executable._rootfs,
         arguments = [args],
         inputs = depset(manifest.inputs, transitive = [inputs]),
@@ -102,7 +104,7 @@ _rootfs = rule(
     doc = "See the macro `rootfs`.",
     provides = [RootfsInfo],
     attrs = dict(
-        CONTENT_ATTRS,
+        BUILD_ATTRS | CONTENT_ATTRS,
         base = attr.label(
             doc = "Another `rootfs`, for what it does not have alone.",
             providers = [RootfsInfo],
