@@ -91,6 +91,13 @@ def test_mrtd_is_the_one_that_others_have_computed() -> None:
     assert tdx.mrtd(firmware_image.parse(data, "x")).hex() == KNOWN
 
 
+def test_the_firmware_by_default_starts_a_kernel_that_nobody_has_signed_and_measures_it() -> None:
+    found = {name: firmware_image.parse(path.read_bytes(), name) for name, path in FIRMWARE.items()}
+    assert not found["OVMF"].keys
+    assert found["OVMF"].measures_td
+    assert found["OVMF_INTELTDX"].keys
+
+
 def test_mrtd_follows_sections_content_and_attributes_of_any_firmware() -> None:
     chance = random.Random(20)
     seen = set()
@@ -109,7 +116,7 @@ def test_mrtd_follows_sections_content_and_attributes_of_any_firmware() -> None:
 
 
 def test_firmware_that_is_not_for_tdx_is_refused() -> None:
-    with pytest.raises(ToolError, match=r"x: has no TDVF metadata; take OVMF.inteltdx.ms.fd"):
+    with pytest.raises(ToolError, match=r"x: has no TDVF metadata; take OVMF.fd of ovmf"):
         tdx.mrtd(firmware_image.parse(firmwares.firmware(tdvf=()), "x"))
 
 

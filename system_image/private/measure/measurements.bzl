@@ -23,7 +23,7 @@ _CMDLINE = [
 # Technology → attribute, and this module's firmware for it.
 _FIRMWARE = {
     "sev-snp": ("snp_firmware", Label("//system_image:ovmf_amdsev")),
-    "tdx": ("tdx_firmware", Label("//system_image:ovmf_inteltdx")),
+    "tdx": ("tdx_firmware", Label("//system_image:ovmf_tdx")),
     "tpm": ("tpm_firmware", Label("//system_image:ovmf")),
 }
 

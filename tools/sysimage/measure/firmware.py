@@ -99,7 +99,7 @@ def check(firmware: FirmwareImage, require: Sequence[str]) -> None:
             has = ", ".join(name for name, there in found.items() if there) or "none of the others"
             raise ToolError(
                 f"{firmware.where}: lacks {name}, but has {has}; take OVMF.amdsev.fd of ovmf-amdsev for "
-                "SEV-SNP, OVMF.inteltdx.ms.fd of ovmf-inteltdx for TDX, or do not require it"
+                "SEV-SNP, OVMF.fd of ovmf for TDX, or do not require it"
             )
 
 

@@ -278,7 +278,7 @@ class Measured:
         if not firmware.measures_td:
             raise ToolError(
                 f"{firmware.where}: has no driver that measures a boot into a TD's registers; "
-                "take OVMF.inteltdx.ms.fd of ovmf-inteltdx"
+                "take OVMF.fd of ovmf"
             )
         boots = {}
         for name, events in self._boots("tdx", firmware).items():

@@ -19,7 +19,7 @@ _RECORD = struct.Struct("<16sQ104x")
 def mrtd(firmware: FirmwareImage) -> bytes:
     """MRTD, 48 bytes: the firmware alone. Raises ToolError if it is not for TDX."""
     if not firmware.tdvf:
-        raise ToolError(f"{firmware.where}: has no TDVF metadata; take OVMF.inteltdx.ms.fd of ovmf-inteltdx")
+        raise ToolError(f"{firmware.where}: has no TDVF metadata; take OVMF.fd of ovmf")
     digest = hashlib.sha384()
     for section in firmware.tdvf:
         if section.attributes & PAGE_AUG:
