@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the repository is laid out as CONTRIBUTING.md says. Run from anywhere; starts Bazel once.
+"""Checks that the repository is laid out as CONTRIBUTING.md says. Run from anywhere; it asks Bazel.
 
     tests/structure_check.py
 
@@ -42,6 +42,7 @@ def main() -> int:
         *stages_are_independent(),
         *long_modules(),
         *needless_inputs(),
+        *images_wait_for_no_evidence(),
     ]
     for problem in problems:
         print(f"structure: {problem}")
@@ -131,6 +132,18 @@ def needless_inputs() -> Iterator[str]:
                 yield f"{action.mnemonic}: is done again when {phase}/{module} changes; take it out of the tool's deps"
     for mnemonic in sorted(set(PHASES) - seen):
         yield f"{mnemonic}: //system_image:nvidia has no such action any more; correct PHASES"
+
+
+def images_wait_for_no_evidence() -> Iterator[str]:
+    """Evidence of an image, and what a boot of it measures, take no time of the image's own build."""
+    late = [name for name, path in mnemonics().items() if path.parent.name in ("evidence", "measure")]
+    images = " + ".join(f"//system_image:{name}" for name in ("vanilla", "lean", "nvidia"))
+    graph = actions(f'mnemonic("^SystemImage(Emit|{"|".join(late)})$", deps({images}))')
+    found = {action.mnemonic.removeprefix("SystemImage") for action in graph}
+    if "Emit" not in found:
+        yield "Emit: aquery does not show the actions of images, so that nothing is known of them"
+    for name in sorted(found & set(late)):
+        yield f"{name}: an image waits for it; let it depend on the image, not the image on it"
 
 
 @dataclass(frozen=True, slots=True)
