@@ -14,11 +14,12 @@ _diff_test = exec_program(_TOOL, doc = "See the macro `image_diff_test`.", test 
 def image_diff(*, name, **kwargs):
     """Makes a program, `bazel run NAME -- OLD NEW`, that says what differs between two images.
 
-    Each of the two is a tarball, compressed or not, a folder with an OCI image layout, what is in a registry by its
-    digest, `HOST/PATH@sha256:…`, be it an image or what `push_system_image` has pushed, or the facts of an image,
-    `IMAGE_facts.json`, which `bazel build IMAGE_facts` makes: with these it knows security fixes and targets, too. For two
-    commits, build the facts at each and keep the first. `--format markdown` is for a pull request, `--format json` for
-    programs, `--all` shows all paths.
+    Each of the two is a tarball, compressed or not, a folder with an OCI image layout, what is in a registry,
+    `HOST/PATH@sha256:…` or `HOST/PATH:TAG`, be it an image or what `push_system_image` has pushed, or the facts of an image,
+    `IMAGE_facts.json`, which `bazel build IMAGE_facts` makes: with these it knows security fixes and targets, too.
+    `bazel run NAME -- --rev OLD --rev NEW IMAGE` builds an image at two commits and compares these, with `--measured
+    MEASUREMENTS` what a boot measures, too. `--format markdown` is for a pull request, `--format json` for programs,
+    `--all` shows all paths.
 
     Args:
       name: name of the target.
