@@ -19,6 +19,15 @@ _versions_repo = repository_rule(
     },
 )
 
+def _host_repo_impl(ctx):
+    ctx.file("BUILD.bazel", "exports_files([\"python\"])\n")
+    ctx.symlink("/usr/bin/python3", "python")
+
+_host_repo = repository_rule(
+    implementation = _host_repo_impl,
+    doc = "The Python for other repository rules, as `@python_X_Y_host//:python`.",
+)
+
 def _python_impl(ctx):
     program = "import os, sys; print('%d.%d' % sys.version_info[:2], os.uname().machine)"
     done = ctx.execute(["/usr/bin/python3", "-IS", "-c", program])
@@ -31,6 +40,7 @@ def _python_impl(ctx):
                 fail("module %s asks for Python %s, and the toolbox has Python %s: use Bazel with a registry, or ask for %s" %
                      (module.name, tag.python_version, version, version))
     _versions_repo(name = "pythons_hub", cpu = cpu, version = version)
+    _host_repo(name = "python_{}_host".format(version.replace(".", "_")))
 
 python = module_extension(
     implementation = _python_impl,
