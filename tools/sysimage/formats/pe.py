@@ -80,13 +80,28 @@ def parse(data: bytes, where: str) -> PeFile:
         ) from None
 
 
-def _parse(data: bytes) -> PeFile:
+def machine(head: bytes, where: str) -> int:
+    """For which machine a PE file is, of its first bytes. Raises ToolError if it is none."""
+    try:
+        start = _start(head)
+        return int.from_bytes(head[start + 4 : start + 6], "little")
+    except (struct.error, ValueError) as error:
+        raise ToolError(f"{where}: is no EFI program ({error}); name a UKI") from None
+
+
+def _start(data: bytes) -> int:
+    """Where the PE header is."""
     if data[:2] != b"MZ":
         raise ValueError("it does not begin with MZ")
     [start] = struct.unpack_from("<I", data, 0x3C)
     if data[start : start + 4] != b"PE\0\0":
         raise ValueError("it has no PE header")
-    machine, count, size = struct.unpack_from("<4xHH12xH", data, start)
+    return int(start)
+
+
+def _parse(data: bytes) -> PeFile:
+    start = _start(data)
+    number, count, size = struct.unpack_from("<4xHH12xH", data, start)
     optional = start + 24
     [magic] = struct.unpack_from("<H", data, optional)
     if magic not in _DIRECTORIES:
@@ -102,11 +117,11 @@ def _parse(data: bytes) -> PeFile:
         _, signature = struct.unpack_from("<II", data, certificates)
     if not certificates + 8 <= table <= table + count * _SECTION.size <= headers <= len(data):
         raise ValueError("its headers are longer than they say")
-    sections = tuple(_section(data, table + number * _SECTION.size) for number in range(count))
+    sections = tuple(_section(data, table + row * _SECTION.size) for row in range(count))
     end = headers + sum(section.size for section in sections)
     if signature and end + signature > len(data):
         raise ValueError("it is shorter than its sections and signatures")
-    return PeFile(data, sections, machine, optional + _CHECKSUM, certificates, headers, signature)
+    return PeFile(data, sections, number, optional + _CHECKSUM, certificates, headers, signature)
 
 
 def _section(data: bytes, at: int) -> PeSection:

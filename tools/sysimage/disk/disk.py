@@ -1,0 +1,214 @@
+"""disk: makes a disk that boots, of a UKI and a file system with its hash tree; and disks as clouds take them of it."""
+
+import argparse
+import hashlib
+import subprocess
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tools.sysimage.core import atomic, json_manifest
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.span import External, Span, copy
+from tools.sysimage.core.tool import tool_argv
+from tools.sysimage.disk import sparse_tar
+from tools.sysimage.formats import extents, fat, gpt, pe, qcow2, vhd
+from tools.sysimage.formats.fat import SECTOR, Volume
+from tools.sysimage.formats.gpt import ALIGNMENT, Partition, Table
+
+FORMATS = ("raw", "qcow2", "vhd", "gcp")
+_MIB = 1 << 20
+_GIB = 1 << 30
+_ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+_HEAD = 1 << 16  # bytes of a UKI in which its headers are
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What disks of an architecture have: UEFI Specification, 3.5.1.1; Discoverable Partitions Specification."""
+
+    boot: str  # file that firmware starts
+    root: uuid.UUID  # type of the partition
+    verity: uuid.UUID
+
+
+MACHINES = {
+    0x8664: Machine(
+        "BOOTX64.EFI",
+        uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
+        uuid.UUID("2c7357ed-ebd2-46d9-aec1-23d437ec2bf5"),
+    ),
+    0xAA64: Machine(
+        "BOOTAA64.EFI",
+        uuid.UUID("b921b045-1df0-41c3-af44-4c6f280d3fae"),
+        uuid.UUID("df3300ce-d69f-4c92-978c-9bfb0f38d820"),
+    ),
+}
+"""By the machine in a PE file's header."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerityInput:
+    """A file system with its hash tree."""
+
+    data: Path
+    hash_tree: Path
+    root_hash: Path
+
+
+@dataclass(frozen=True, slots=True)
+class DiskInput:
+    """What the rule hands over."""
+
+    uki: Path
+    verity: VerityInput | None = None
+    esp_size: int = 0
+    """MiB; 0: as small as a FAT32 with the UKI can be."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes a disk, and its digest."""
+    parser = argparse.ArgumentParser(prog="disk", description=__doc__)
+    parser.add_argument("--manifest", type=Path, help="JSON: DiskInput, for a raw disk")
+    parser.add_argument("--raw", type=Path, help="the raw disk of which another format is made")
+    parser.add_argument("--format", choices=FORMATS, default="raw", help="the format")
+    parser.add_argument("--gzip", type=Path, help='JSON {"argv": […]}: how gzip is started, for gcp')
+    parser.add_argument("--output", type=Path, required=True, help="where the disk goes")
+    parser.add_argument("--digest", type=Path, required=True, help="where its SHA-256 goes")
+    options = parser.parse_args(argv)
+    if options.format == "raw":
+        given = json_manifest.read(DiskInput, options.manifest)
+        with atomic.output(options.output) as stream:
+            write(given, stream)
+    else:
+        with options.raw.open("rb") as raw, atomic.output(options.output) as stream:
+            table = gpt.read(raw, str(options.raw))
+            if options.format == "gcp":
+                _gcp(raw, table, tool_argv(options.gzip), stream)
+            else:
+                {"qcow2": _qcow2, "vhd": _vhd}[options.format](raw, table, stream)
+    with options.output.open("rb") as made, atomic.output(options.digest) as stream:
+        digest = hashlib.file_digest(made, "sha256").hexdigest()
+        stream.write(f"{digest}  {options.output.name}\n".encode())
+    return 0
+
+
+def write(given: DiskInput, out: BinaryIO) -> None:
+    """Writes the raw disk. Raises ToolError for what can't be on one."""
+    machine = _machine(given.uki)
+    uki = External(given.uki, given.uki.stat().st_size)
+    root_hash = _root_hash(given.verity) if given.verity else ""
+    with given.uki.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").digest()
+    digest += f"{root_hash} {given.esp_size}".encode()
+    files = {f"EFI/BOOT/{machine.boot}": uki}
+    identity = _guid(digest, "FAT").time_low
+    esp = _esp(files, given.esp_size, identity)
+    partitions = [_after([], _ESP, _guid(digest, "ESP"), "esp", esp.shape.sectors * SECTOR)]
+    blocks: list[External] = []
+    if given.verity:
+        # The specification: the partitions' GUIDs are the halves of the root hash.
+        for kind, half, name, path in (
+            (machine.root, root_hash[:32], "root", given.verity.data),
+            (machine.verity, root_hash[32:], "root-verity", given.verity.hash_tree),
+        ):
+            blocks.append(External(path, path.stat().st_size))
+            partitions.append(
+                _after(partitions, kind, uuid.UUID(hex=half), name, blocks[-1].size, gpt.READ_ONLY)
+            )
+    end = _aligned(partitions[-1].last + 1) + ALIGNMENT
+    table = gpt.table(_guid(digest, "disk"), partitions, end)
+    table.write(out)
+    esp.write(out, partitions[0].first * SECTOR)
+    for partition, content in zip(partitions[1:], blocks, strict=True):
+        out.seek(partition.first * SECTOR)
+        with content.path.open("rb") as stream:
+            copy(Span(stream, 0, content.size), out)
+
+
+def _machine(uki: Path) -> Machine:
+    with uki.open("rb") as stream:
+        number = pe.machine(stream.read(_HEAD), f"uki: {uki}")
+    if number not in MACHINES:
+        raise ToolError(f"uki: {uki}: is for machine {number:#x} (PE), not for x86-64 or AArch64; name another")
+    return MACHINES[number]
+
+
+def _root_hash(verity: VerityInput) -> str:
+    text = verity.root_hash.read_text("latin-1").strip()
+    if len(text) != 64 or set(text) - set("0123456789abcdef"):
+        raise ToolError(f"verity: {verity.root_hash}: is no root hash of 64 hexadecimal digits")
+    for path in (verity.data, verity.hash_tree):
+        size = path.stat().st_size
+        if size == 0 or size % 4096:
+            raise ToolError(f"verity: {path}: has {size} bytes, which are no blocks of 4096; make it anew")
+    return text
+
+
+def _guid(digest: bytes, what: str) -> uuid.UUID:
+    """A GUID of what is on the disk (RFC 9562, version 8)."""
+    return uuid.UUID(bytes=hashlib.sha256(digest + what.encode()).digest()[:16], version=8)
+
+
+def _esp(files: dict[str, External], size: int, identity: int) -> Volume:
+    """The EFI system partition. UEFI, 13.3, has it as FAT32; a smaller one is for those who ask for it."""
+
+    def volume(mib: int) -> Volume:
+        shape = fat.geometry(mib * _MIB // SECTOR)
+        return Volume(files, shape, identity=identity, label="ESP", hidden=ALIGNMENT)
+
+    if size:
+        return volume(size)
+    mib = max(33, sum(file.size for file in files.values()) // _MIB)
+    while fat.geometry(mib * _MIB // SECTOR).bits != 32 or not volume(mib).fits:
+        mib += 1
+    return volume(mib)
+
+
+def _aligned(sector: int) -> int:
+    return sector + -sector % ALIGNMENT
+
+
+def _after(
+    before: Sequence[Partition],
+    kind: uuid.UUID,
+    identity: uuid.UUID,
+    name: str,
+    size: int,
+    attributes: int = 0,
+) -> Partition:
+    """A partition of `size` bytes behind these."""
+    first = _aligned(before[-1].last + 1 if before else ALIGNMENT)
+    return Partition(kind, identity, name, first, first + size // SECTOR - 1, attributes)
+
+
+def _qcow2(raw: BinaryIO, table: Table, out: BinaryIO) -> None:
+    found = list(extents.extents(raw, qcow2.CLUSTER))
+    qcow2.write(raw, table.sectors * SECTOR, found, out)
+
+
+def _vhd(raw: BinaryIO, table: Table, out: BinaryIO) -> None:
+    """Azure, "Prepare a Linux VHD": fixed, and a multiple of 1 MiB, which every disk of ours is."""
+    for extent in extents.extents(raw, 4096):
+        out.seek(extent.offset)
+        copy(Span(raw, extent.offset, extent.size), out)
+    size = table.sectors * SECTOR
+    out.seek(size)
+    out.write(vhd.footer(size, table.identity))
+
+
+def _gcp(raw: BinaryIO, table: Table, gzip: Sequence[str], out: BinaryIO) -> None:
+    """Compute Engine, "Manually import boot disks": disk.raw of whole GiB, in a tar of GNU's old format, in gzip."""
+    larger = table.resized(-(-table.sectors * SECTOR // _GIB) * _GIB // SECTOR)
+    with subprocess.Popen([*gzip, "-n"], stdin=subprocess.PIPE, stdout=out, env={}) as process:
+        assert process.stdin is not None
+        sparse_tar.write(raw, table, larger, "disk.raw", process.stdin)
+        process.stdin.close()
+    if process.returncode:
+        raise ToolError(f"gzip: ended with status {process.returncode}; see above")
+
+
+if __name__ == "__main__":
+    run(main)
