@@ -1,6 +1,7 @@
 """The public rules and macros, in the order of the pipeline."""
 
 load("//system_image/private/boot:boot.bzl", _boot_test = "boot_test", _system_image_vm = "system_image_vm")
+load("//system_image/private/disk:disk.bzl", _disk_image = "disk_image")
 load("//system_image/private/disk:uki.bzl", _uki = "uki")
 load("//system_image/private/disk:verity.bzl", _verity_image = "verity_image")
 load("//system_image/private/evidence:diff.bzl", _image_diff = "image_diff", _image_diff_test = "image_diff_test")
@@ -72,6 +73,7 @@ kernel = _kernel
 kernel_config_test = _kernel_config_test
 stage1 = _stage1
 uki = _uki
+disk_image = _disk_image
 app_bundle = _app_bundle
 system_image_vm = _system_image_vm
 boot_test = _boot_test

@@ -9,6 +9,7 @@ import re
 import subprocess
 import tarfile
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,17 @@ from tools.sysimage.formats.gpt import ALIGNMENT, SECTOR, Partition
 
 _MIB = 1 << 20
 _ROOT_HASH = "0123456789abcdef" * 3 + "fedcba9876543210"
-_DISKS = 40  # generated ones, of which other formats are made
+_DISKS = 24  # generated ones, of which other formats are made
 
 
 def _run(name: str, *words: str) -> str:
     command = [*argv(Path(os.environ[name])), *words]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={"MTOOLSRC": "/dev/null", "LC_ALL": "C.UTF-8"}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"MTOOLSRC": "/dev/null", "LC_ALL": "C.UTF-8"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -103,13 +108,16 @@ def test_disk_is_one_that_is_found_and_booted(
 
 def test_identities_are_those_of_the_content(tmp_path: Path) -> None:
     seen = set()
-    for number, more in enumerate(({}, {}, {"uki_size": 300_001}, {"esp_size": 40})):
+    changes: tuple[dict[str, Any], ...] = ({}, {}, {"uki_size": 300_001}, {"esp_size": 40})
+    for number, more in enumerate(changes):
         folder = tmp_path / f"{number}"
         folder.mkdir()
         raw = _make(folder, _given(folder, **more))
         with raw.open("rb") as stream:
             table = gpt.read(stream, "disk")
-        seen.add((str(table.identity), str(table.partitions[0].identity), raw.read_bytes()[_MIB + 67 : _MIB + 71]))
+        seen.add(
+            (str(table.identity), str(table.partitions[0].identity), raw.read_bytes()[_MIB + 67 : _MIB + 71])
+        )
     assert len(seen) == 3
     assert len({part for one in seen for part in one}) == 9
 
@@ -147,13 +155,18 @@ def test_disk_of_a_uki_alone_has_one_partition(tmp_path: Path) -> None:
         ({"verity": {"root_hash": "uki"}}, r"uki: is no root hash of 64 hexadecimal digits"),
         ({"verity": {"data": "hash"}}, r"hash: has 65 bytes, which are no blocks of 4096"),
         ({"verity": {"hash_tree": "empty"}}, r"empty: has 0 bytes, which are no blocks of 4096"),
-        ({"esp_size": 1, "uki_size": 2 * _MIB}, r"FAT: the files take \d+ clusters of 512 bytes, and there are"),
+        (
+            {"esp_size": 1, "uki_size": 2 * _MIB},
+            r"FAT: the files take \d+ clusters of 512 bytes, and there are",
+        ),
     ],
 )
 def test_what_would_not_boot_is_refused(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
     (tmp_path / "empty").write_bytes(b"")
     if "verity" in fields:
-        fields = {"verity": {name: str(tmp_path / path) for name, path in (_VERITY | fields["verity"]).items()}}
+        fields = {
+            "verity": {name: str(tmp_path / path) for name, path in (_VERITY | fields["verity"]).items()}
+        }
     if "uki" in fields:
         fields = {"uki": str(tmp_path / fields["uki"])}
     with pytest.raises(ToolError, match=message):
@@ -161,9 +174,9 @@ def test_what_would_not_boot_is_refused(tmp_path: Path, fields: dict[str, Any], 
     assert not (tmp_path / "disk.raw").exists()
 
 
-def _random_disk(path: Path, chance: random.Random) -> gpt.Table:
+def _random_disk(path: Path, chance: random.Random, sizes: Sequence[int] = (3, 4, 9, 33)) -> gpt.Table:
     """A sparse disk with bytes here and there, some at the edges of blocks."""
-    sectors = chance.choice((4, 17, 100, 700)) * ALIGNMENT
+    sectors = chance.choice(sizes) * ALIGNMENT
     table = gpt.table(
         uuid.UUID(bytes=chance.randbytes(16)),
         [Partition(uuid.UUID(int=1), uuid.UUID(int=2), "x", ALIGNMENT, sectors - ALIGNMENT - 1)],
@@ -173,7 +186,11 @@ def _random_disk(path: Path, chance: random.Random) -> gpt.Table:
         table.write(stream)
         for _ in range(chance.choice((0, 1, 5, 60))):
             block = chance.choice((512, 4096, 65536))
-            at = chance.randrange(ALIGNMENT * SECTOR, (sectors - ALIGNMENT) * SECTOR - (1 << 18)) // block * block
+            at = (
+                chance.randrange(ALIGNMENT * SECTOR, (sectors - ALIGNMENT) * SECTOR - (1 << 18))
+                // block
+                * block
+            )
             stream.seek(at + chance.choice((0, -1, 1)))
             stream.write(chance.choice((b"x", bytes(70_000), chance.randbytes(chance.randrange(1, 200_000)))))
     return table
@@ -187,7 +204,9 @@ def test_qcow2_and_vhd_are_the_same_disk_for_qemu(tmp_path: Path) -> None:
         for kind, called in (("qcow2", "qcow2"), ("vhd", "vpc")):
             made = _make(tmp_path, raw, kind)
             if kind == "qcow2":
-                assert "No errors were found on the image." in _run("QEMU_IMG", "check", "-f", called, str(made))
+                assert "No errors were found on the image." in _run(
+                    "QEMU_IMG", "check", "-f", called, str(made)
+                )
             said = _run("QEMU_IMG", "compare", "-f", "raw", "-F", called, str(raw), str(made))
             assert "Images are identical." in said
             info = json.loads(_run("QEMU_IMG", "info", "--output=json", "-f", called, str(made)))
@@ -197,10 +216,10 @@ def test_qcow2_and_vhd_are_the_same_disk_for_qemu(tmp_path: Path) -> None:
 
 def test_qcow2_leaves_out_what_is_zero(tmp_path: Path) -> None:
     raw = tmp_path / "disk.raw"
-    _random_disk(raw, random.Random(19))
+    _random_disk(raw, random.Random(2), [33])
     raw.write_bytes(raw.read_bytes())  # no holes any more
     before = _make(tmp_path, raw, "qcow2").read_bytes()
-    assert len(before) < 3 * _MIB < raw.stat().st_size
+    assert len(before) < 9 * _MIB < raw.stat().st_size
     _run("QEMU_IMG", "convert", "-S", "4k", "-f", "raw", "-O", "raw", str(raw), str(tmp_path / "holes"))
     (tmp_path / "holes").rename(raw)
     assert _make(tmp_path, raw, "qcow2").read_bytes() == before
@@ -254,8 +273,9 @@ def test_archive_for_google_has_a_disk_of_whole_gib(tmp_path: Path) -> None:
             assert file is not None
             if number:
                 continue
+            parts: list[tuple[int, int]] = member.sparse  # type: ignore[assignment]
             with (tmp_path / "unpacked").open("wb") as out:
-                for start, size in member.sparse or ():
+                for start, size in parts:
                     file.seek(start)
                     out.seek(start)
                     out.write(file.read(size))
@@ -288,7 +308,9 @@ def test_archive_is_read_by_gnu_tar(tmp_path: Path) -> None:
             sparse_tar.write(stream, table, table, "disk.raw", archive)
         assert len(archive.getvalue()) % 10240 == 0
         command = [*argv(Path(os.environ["TAR"])), "--list", "--verbose", "--numeric-owner", "--utc"]
-        listed = subprocess.run(command, input=archive.getvalue(), capture_output=True, check=True).stdout.decode()
+        listed = subprocess.run(
+            command, input=archive.getvalue(), capture_output=True, check=True
+        ).stdout.decode()
         assert re.fullmatch(r"-rw-r--r-- 0/0 +9663676416 1970-01-01 00:00 disk.raw\n", listed)
         folder = tmp_path / f"{count}"
         folder.mkdir()

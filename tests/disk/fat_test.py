@@ -1,4 +1,4 @@
-"""FAT file systems beside fsck.fat and mtools: firmware has to find what it starts, on any size of partition."""
+"""FAT file systems beside fsck.fat and mtools: firmware has to find what it starts, on every size."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ from tools.sysimage.core.span import Content, External, Inline
 from tools.sysimage.formats import fat
 
 _NAMES = 40  # file systems of random names
-# Clusters, cluster size in sectors: around the numbers at which one kind becomes another, small and large ones.
+# Clusters, and their size in sectors: around the numbers at which one kind becomes another; small and large.
 _SHAPES = [
     *((4084 + step, cluster) for step in (-1, 0, 1, 2, 40) for cluster in (1, 4, 32)),
     *((65524 + step, cluster) for step in (-1, 0, 1, 2, 40) for cluster in (1, 4)),
@@ -74,7 +74,9 @@ def test_file_system_of_every_size_is_sound(tmp_path: Path, part: int) -> None:
         content = Inline(b"x" * min(3 * shape.cluster * fat.SECTOR + 1, 90_000))
         _write(path, {"EFI/BOOT/BOOTX64.EFI": content, "EMPTY": Inline(b"")}, shape)
         _checked(path, shape)
-        assert _program("MTOOLS", "-c", "mtype", "-i", str(path), "::EFI/BOOT/BOOTX64.EFI") == "x" * content.size
+        assert (
+            _program("MTOOLS", "-c", "mtype", "-i", str(path), "::EFI/BOOT/BOOTX64.EFI") == "x" * content.size
+        )
         checked += 1
         kinds.add(shape.bits)
     print(f"{checked} sizes of FAT{sorted(kinds)}: fsck.fat and mtools have nothing to say")
@@ -93,7 +95,9 @@ def test_smallest_clusters_are_chosen_and_each_number_of_them_is_of_its_kind() -
 
 
 def _name(chance: random.Random) -> str:
-    letters = string.ascii_letters + string.digits + " .-_~$+,;=[]äßé漢"  # mtools has none of more than 16 bits
+    letters = (
+        string.ascii_letters + string.digits + " .-_~$+,;=[]äßé漢"
+    )  # mtools has none of more than 16 bits
     while True:
         length = chance.choice((1, 3, 8, 12, 13, 14, 26, 27, 80, 250))
         name = "".join(chance.choice(letters) for _ in range(length))
@@ -139,21 +143,22 @@ def test_names_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_many_files_have_short_names_of_their_own(tmp_path: Path) -> None:
-    files: dict[str, Content] = {f"dir/a long name {number}.text": Inline(b"%d" % number) for number in range(1500)}
+    names = [f"a long name {number}.text" for number in range(1500)]
+    files: dict[str, Content] = {f"dir/{name}": Inline(b"%d" % number) for number, name in enumerate(names)}
     shape = fat.geometry(70_000)
     path = tmp_path / "disk"
     _write(path, files, shape)
     _checked(path, shape)
     assert _program("MTOOLS", "-c", "mtype", "-i", str(path), "::dir/a long name 1234.text") == "1234"
-    shorts = fat.short_names([f"a long name {number}.text" for number in range(1500)])
-    assert len(set(shorts)) == 1500
+    assert len(set(fat.short_names(names))) == 1500
 
 
 def test_bytes_depend_on_the_files_alone(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"abc" * 1000)
     digests = set()
-    for number, content in enumerate((External(source, 3000), Inline(b"abc" * 1000))):
+    contents: list[Content] = [External(source, 3000), Inline(b"abc" * 1000)]
+    for number, content in enumerate(contents):
         files: dict[str, Content] = {"b/long name": content, "A": Inline(b"a")}
         path = tmp_path / f"disk{number}"
         _write(path, dict(reversed(files.items())) if number else files, fat.geometry(70_000), at=4096)
@@ -176,7 +181,7 @@ def test_bytes_depend_on_the_files_alone(tmp_path: Path) -> None:
     ],
 )
 def test_name_that_fat_does_not_have_is_refused(paths: Sequence[str], message: str) -> None:
-    files = {path: Inline(b"x") for path in paths}
+    files: dict[str, Content] = {path: Inline(b"x") for path in paths}
     with pytest.raises(ToolError, match=message):
         fat.Volume(files, fat.geometry(8000), identity=1, label="ESP", hidden=0)
 

@@ -1,4 +1,4 @@
-"""Partition tables beside sfdisk: firmware and the guest's kernel have to find the partitions, and no damage."""
+"""Partition tables beside sfdisk: firmware and guest have to find the partitions, undamaged."""
 
 import io
 import json
@@ -51,8 +51,9 @@ def _disk(path: Path, table: gpt.Table) -> None:
 
 
 def _seen(partition: dict[str, Any]) -> tuple[Any, ...]:
+    place = partition["start"], partition["size"]
     read_only = partition.get("attrs", "") == "GUID:60"
-    return partition["start"], partition["size"], partition["type"], partition["uuid"], partition.get("name", ""), read_only
+    return *place, partition["type"], partition["uuid"], partition.get("name", ""), read_only
 
 
 def test_sfdisk_finds_the_partitions_and_no_fault(tmp_path: Path) -> None:
@@ -118,7 +119,10 @@ def _partition(first: int, last: int, name: str = "x", number: int = 0) -> Parti
         ([_partition(2048, 2047)], "'x' begins in another one"),
         ([_partition(2048, 9967)], "the partitions end after 10000 sectors"),
         ([_partition(2048, 3000, "n" * 37)], "has more than 36 characters"),
-        ([_partition(2048, 3000, number=5), _partition(4096, 5000, number=5)], "two partitions have one GUID"),
+        (
+            [_partition(2048, 3000, number=5), _partition(4096, 5000, number=5)],
+            "two partitions have one GUID",
+        ),
         ([_partition(2048 + n, 2048 + n) for n in range(129)], "129 partitions, and there is room for 128"),
     ],
 )
@@ -135,8 +139,8 @@ def test_other_tables_are_refused() -> None:
     for at in (0, 446 + 4, 511, 512, 512 + 16, 512 + 40, 512 + 72, 1024 + 32, len(table.head()) - 1):
         changed = bytearray(data)
         changed[at] ^= 1
-        with pytest.raises(ToolError, match="disk: has no partition table as a disk_image has it|GPT: "):
+        with pytest.raises(ToolError, match=r"disk: has no partition table as a disk_image has it|GPT: "):
             gpt.read(io.BytesIO(changed), "disk")
     for short in (b"", data[:1000], data[:-512], struct.pack("<I", 7) * 9000):
-        with pytest.raises(ToolError, match="disk: has no partition table|GPT: "):
+        with pytest.raises(ToolError, match=r"disk: has no partition table|GPT: "):
             gpt.read(io.BytesIO(short), "disk")

@@ -1,4 +1,4 @@
-"""disk: makes a disk that boots, of a UKI and a file system with its hash tree; and disks as clouds take them of it."""
+"""disk: makes a disk that boots, of a UKI and a file system with its hash tree, as each cloud takes it."""
 
 import argparse
 import hashlib
@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
@@ -27,7 +27,7 @@ _HEAD = 1 << 16  # bytes of a UKI in which its headers are
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What disks of an architecture have: UEFI Specification, 3.5.1.1; Discoverable Partitions Specification."""
+    """What an architecture's disks have: UEFI, 3.5.1.1; Discoverable Partitions Specification."""
 
     boot: str  # file that firmware starts
     root: uuid.UUID  # type of the partition
@@ -132,7 +132,9 @@ def _machine(uki: Path) -> Machine:
     with uki.open("rb") as stream:
         number = pe.machine(stream.read(_HEAD), f"uki: {uki}")
     if number not in MACHINES:
-        raise ToolError(f"uki: {uki}: is for machine {number:#x} (PE), not for x86-64 or AArch64; name another")
+        raise ToolError(
+            f"uki: {uki}: is for machine {number:#x} (PE), not for x86-64 or AArch64; name another"
+        )
     return MACHINES[number]
 
 
@@ -200,12 +202,13 @@ def _vhd(raw: BinaryIO, table: Table, out: BinaryIO) -> None:
 
 
 def _gcp(raw: BinaryIO, table: Table, gzip: Sequence[str], out: BinaryIO) -> None:
-    """Compute Engine, "Manually import boot disks": disk.raw of whole GiB, in a tar of GNU's old format, in gzip."""
+    """Compute Engine, "Manually import boot disks": disk.raw of whole GiB, in GNU's old tar, with gzip."""
     larger = table.resized(-(-table.sectors * SECTOR // _GIB) * _GIB // SECTOR)
-    with subprocess.Popen([*gzip, "-n"], stdin=subprocess.PIPE, stdout=out, env={}) as process:
-        assert process.stdin is not None
-        sparse_tar.write(raw, table, larger, "disk.raw", process.stdin)
-        process.stdin.close()
+    with (
+        subprocess.Popen([*gzip, "-n"], stdin=subprocess.PIPE, stdout=out, env={}) as process,
+        cast(BinaryIO, process.stdin) as stream,
+    ):
+        sparse_tar.write(raw, table, larger, "disk.raw", stream)
     if process.returncode:
         raise ToolError(f"gzip: ended with status {process.returncode}; see above")
 

@@ -1,4 +1,4 @@
-"""Writes a disk as a sparse file into a tar archive of GNU's old format (GNU tar manual, "Old GNU Format")."""
+"""Writes a disk as a sparse file into a tar archive of GNU's old format (GNU tar, "Old GNU Format")."""
 
 import struct
 from typing import BinaryIO

@@ -93,7 +93,7 @@ class Table:
         out.write(tail)
 
     def resized(self, sectors: int) -> Table:
-        """The table of a disk with other sectors, and the same partitions. Raises ToolError if it is too small."""
+        """The table of a disk with other sectors, and the same partitions. Raises ToolError for too few."""
         return table(self.identity, self.partitions, sectors)
 
 
@@ -116,7 +116,7 @@ def table(identity: uuid.UUID, partitions: Sequence[Partition], sectors: int) ->
 
 
 def read(stream: BinaryIO, where: str) -> Table:
-    """Reads the table of a disk, as this module writes it. Raises ToolError for any other, or a damaged one."""
+    """Reads the table of a disk, as this module writes it. Raises ToolError for any other."""
     head = stream.read((2 + _TABLE) * SECTOR)
     stream.seek(0, 2)
     sectors, rest = divmod(stream.tell(), SECTOR)
@@ -140,6 +140,8 @@ def read(stream: BinaryIO, where: str) -> Table:
         found = table(uuid.UUID(bytes_le=identity), partitions, sectors)
         if found.head() != head:
             raise ValueError
-    except (struct.error, ValueError):
-        raise ToolError(f"{where}: has no partition table as a disk_image has it; name its raw disk") from None
+    except struct.error, ValueError:
+        raise ToolError(
+            f"{where}: has no partition table as a disk_image has it; name its raw disk"
+        ) from None
     return found

@@ -1,11 +1,11 @@
-"""The footer of disks as Azure and Hyper-V take them: VHD, fixed ("Virtual Hard Disk Image Format Specification")."""
+"""The footer of disks as Azure and Hyper-V take them: Microsoft's "Virtual Hard Disk Image Format", fixed."""
 
 import struct
 import uuid
 
 _FOOTER = struct.Struct(">8sIIQI4sI4sQQHBBII16sB427x")
 _FIXED = 2
-# Of those who make VHDs, this one has the size from the footer, not from cylinders and heads, which end at 127 GiB.
+# Who made it. Of this one, readers take the size that the footer says, not cylinders, which end at 127 GiB.
 _CREATOR = b"qem2"
 
 
