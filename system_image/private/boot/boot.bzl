@@ -4,6 +4,8 @@ load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "by_archit
 load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
+load("//system_image/providers:disk_info.bzl", "DiskInfo")
+load("//system_image/providers:firmware_info.bzl", "FirmwareInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
@@ -18,32 +20,53 @@ _guest_transition = transition(
     outputs = [_PLATFORMS],
 )
 
-def _machine_impl(ctx):
+# What starts a machine that has a disk.
+_STARTS = ["disk", "uki", "kernel"]
+
+def _booted(ctx):
+    """What is booted, as fields of the manifest whose values are Files."""
+    if ctx.attr.disk:
+        disk = ctx.attr.disk[0][DiskInfo]
+        return {
+            "digest": None,
+            "firmware": ctx.attr.firmware[0][FirmwareInfo].image,
+            "image": disk.raw,
+            "initramfs": None,
+            "kernel": disk.uki,
+        }
     image = ctx.attr.image[0][SystemImageInfo]
-    kernel = ctx.attr.kernel[0][KernelInfo]
+    return {
+        "digest": image.digest,
+        "firmware": None,
+        "image": image.image,
+        "initramfs": ctx.files.stage1[0],
+        "kernel": ctx.attr.kernel[0][KernelInfo].image,
+    }
+
+def _machine_impl(ctx):
+    booted = _booted(ctx)
     qemu = ctx.attr.qemu[LockedProgramInfo]
-    initramfs = ctx.files.stage1[0]
     bundle = ctx.files.bundle[0] if ctx.files.bundle else None
     virtiofsd = ctx.attr.virtiofsd[LockedProgramInfo].folder if ctx.attr.virtiofsd else None
     manifest = write_manifest(ctx, {
-        "architecture": kernel.architecture,
+        name: file.short_path if file else None
+        for name, file in booted.items()
+    } | {
+        "architecture": ctx.attr.kernel[0][KernelInfo].architecture,
         "bundle": bundle.short_path if bundle else None,
         "busybox": ctx.file.busybox.short_path,
         "cmdline": ctx.attr.cmdline,
         "cpus": ctx.attr.cpus,
-        "digest": image.digest.short_path,
         "host": qemu.architecture,
-        "image": image.image.short_path,
-        "initramfs": initramfs.short_path,
-        "kernel": kernel.image.short_path,
         "memory": ctx.attr.memory,
-        "name": str(ctx.attr.image[0].label).removeprefix("@@"),
+        "name": str((ctx.attr.disk or ctx.attr.image)[0].label).removeprefix("@@"),
         "plain": ctx.attr.ignore_ownership,
         "qemu": qemu.folder.short_path,
+        "start": ctx.attr.start if ctx.attr.disk else "",
         "virtiofsd": virtiofsd.short_path if virtiofsd else None,
         "wanted": json.decode(ctx.attr.wanted),
     }, target = False)
-    files = [manifest, image.image, image.digest, kernel.image, initramfs, qemu.folder, bundle, ctx.file.busybox, virtiofsd]
+    files = [manifest, qemu.folder, bundle, ctx.file.busybox, virtiofsd] + booted.values()
     return [DefaultInfo(
         files = depset([manifest]),
         runfiles = ctx.runfiles([file for file in files if file]),
@@ -66,10 +89,19 @@ _machine = rule(
         ),
         "cmdline": attr.string_list(doc = "Further words for the kernel's command line."),
         "cpus": attr.int(doc = "Processors.", default = 2),
+        "disk": attr.label(
+            doc = "The measured disk, in place of an image.",
+            cfg = _guest_transition,
+            providers = [DiskInfo],
+        ),
+        "firmware": attr.label(
+            doc = "The firmware that starts a disk.",
+            cfg = _guest_transition,
+            providers = [FirmwareInfo],
+        ),
         "ignore_ownership": attr.bool(doc = "Whether stage1 unpacks as loaders do that ignore owners and special bits."),
         "image": attr.label(
             doc = "The system image.",
-            mandatory = True,
             cfg = _guest_transition,
             providers = [SystemImageInfo],
         ),
@@ -88,11 +120,11 @@ _machine = rule(
             providers = [LockedProgramInfo],
         ),
         "stage1": attr.label(
-            doc = "The first-stage loader.",
-            mandatory = True,
+            doc = "The first-stage loader, of an image.",
             allow_single_file = [".cpio"],
             cfg = _guest_transition,
         ),
+        "start": attr.string(doc = "What starts a machine with a disk.", default = _STARTS[0], values = _STARTS),
         "virtiofsd": attr.label(
             doc = "What serves folders of the host to the guest.",
             cfg = "exec",
@@ -116,8 +148,18 @@ _boot_test = exec_program(
     test = True,
 )
 
-def _make_machine(name, architecture, kernel, stage1, common, **kwargs):
+def _make_machine(name, architecture, image, disk, firmware, start, kernel, stage1, common, **kwargs):
     """Declares `NAME_machine` and, of a kernel of one's own, its stage1; returns the machine's name."""
+    if bool(image) == bool(disk):
+        fail("{}: give one of image and disk".format(name))
+    if disk:
+        for attribute, value in {"ignore_ownership": kwargs.get("ignore_ownership"), "kernel": kernel, "stage1": stage1}.items():
+            if value:
+                fail("{}: a disk has its {} in its UKI; leave the attribute out".format(name, attribute))
+        if start != "kernel" and kwargs.get("cmdline"):
+            fail("cmdline: a UKI's can't be added to; give its words to the uki, or say start = \"kernel\"")
+    elif firmware or start:
+        fail("{}: firmware and start are for disks; leave them out".format(name))
     if architecture and architecture not in ARCHITECTURES:
         fail("architecture: {} is not one of {}".format(repr(architecture), ", ".join(ARCHITECTURES)))
     parts = dict(common, tags = ["manual"])
@@ -129,12 +171,17 @@ def _make_machine(name, architecture, kernel, stage1, common, **kwargs):
             **parts
         )
     qemu = str(Label("//system_image/tools:qemu")) + "_"
+    own = str(Label("//system_image:firmware")) + "_"
     _machine(
         name = name + "_machine",
+        disk = disk,
+        firmware = (firmware or (own + architecture if architecture else by_architecture(own + "{name}"))) if disk else None,
+        image = image,
         kernel = kernel or _KERNEL,
         platform = GUEST_PLATFORM[ARCHITECTURES[architecture].constraint] if architecture else "",
         qemu = qemu + architecture if architecture else by_architecture(qemu + "{name}"),
-        stage1 = stage1 or Label("//system_image:stage1"),
+        stage1 = None if disk else stage1 or Label("//system_image:stage1"),
+        start = start or _STARTS[0],
         **dict(parts, **kwargs)
     )
     return name + "_machine"
@@ -142,7 +189,10 @@ def _make_machine(name, architecture, kernel, stage1, common, **kwargs):
 def system_image_vm(
         *,
         name,
-        image,
+        image = None,
+        disk = None,
+        firmware = None,
+        start = None,
         kernel = None,
         stage1 = None,
         bundle = None,
@@ -162,7 +212,12 @@ def system_image_vm(
     Args:
       name: name of the target.
       image: label of a `system_image`.
-      kernel: label of a `kernel`; without it, this module's.
+      disk: in place of an image, label of a `disk_image`. What the machine reports by, and the options above, are files that
+        are added to its initramfs: the UKI that is started is another one than is measured, the file system is the same.
+      firmware: label of the `firmware` that starts a disk; without it, the lock's OVMF or AAVMF.
+      start: "disk": firmware starts the UKI on the disk; "uki": QEMU gives the UKI to firmware (-kernel); "kernel": QEMU starts the
+        UKI's kernel, with initramfs and command line, as a host does that measures these. Without it, "disk".
+      kernel: label of a `kernel`; without it, this module's. Of a disk it is in the UKI.
       stage1: label of a `stage1` for this kernel; without it, one is made, or this module's taken.
       bundle: label of the container bundle to deliver, such as an `app_bundle`.
       memory: memory of the machine, in MiB. An image takes what its tarball and its files do.
@@ -171,19 +226,24 @@ def system_image_vm(
         sticky bits.
       cmdline: list of further words for the kernel's command line.
       architecture: "amd64" or "arm64", to build the image for another architecture than the build's target.
+      cmdline: list of further words for the kernel's command line; of a disk with `start = "kernel"` alone.
+      architecture: "amd64" or "arm64", if the image is to be built for another architecture than the build's target.
       **kwargs: attributes that every rule has.
     """
     common = attributes_of_parts(kwargs)
     machine = _make_machine(
         name,
         architecture,
+        image,
+        disk,
+        firmware,
+        start,
         kernel,
         stage1,
         common,
         bundle = bundle,
         cmdline = cmdline,
         cpus = cpus,
-        image = image,
         memory = memory,
         ignore_ownership = ignore_ownership,
         virtiofsd = Label("//system_image/tools:virtiofsd"),
@@ -198,12 +258,15 @@ def system_image_vm(
 def boot_test(
         *,
         name,
-        image,
+        image = None,
         expect = [],
         commands = [],
         eventually = {},
         status = None,
         ready_timeout = 0,
+        disk = None,
+        firmware = None,
+        start = None,
         kernel = None,
         stage1 = None,
         bundle = None,
@@ -243,7 +306,10 @@ def boot_test(
         the orchestrator may run on.
       ready_timeout: the seconds that the orchestrator may take from its start until it says that it is ready. Without
         it, that is the test's whole time.
-      kernel: as in `system_image_vm`, and so are the following.
+      disk: as in `system_image_vm`, and so are the following.
+      firmware: see there.
+      start: see there.
+      kernel: see there.
       stage1: see there.
       bundle: see there.
       memory: see there.
@@ -259,13 +325,16 @@ def boot_test(
     machine = _make_machine(
         name,
         architecture,
+        image,
+        disk,
+        firmware,
+        start,
         kernel,
         stage1,
         dict(common, testonly = True),
         bundle = bundle,
         cmdline = cmdline,
         cpus = cpus,
-        image = image,
         memory = memory,
         ignore_ownership = ignore_ownership,
         wanted = json.encode({

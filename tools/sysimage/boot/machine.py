@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.sysimage.boot import measured_disk
 from tools.sysimage.core import json_manifest
 from tools.sysimage.core.architecture import ARCHITECTURES
 from tools.sysimage.core.errors import ToolError
@@ -21,8 +22,18 @@ _TRIAL = 20  # seconds: many times what a working machine takes to start its ker
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredDisk:
+    """How a machine boots a disk, in place of a system image."""
+
+    start: str  # one of measured_disk.STARTS
+    uki: Path
+    firmware: Path
+    cmdline: str = ""  # in the UKI, for the kernel
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualMachine:
-    """A machine, and what it boots."""
+    """A machine, and what it boots. Of a disk, `with_files` takes kernel and initramfs out of its UKI."""
 
     name: str  # of the target, for messages
     architecture: str  # of the guest
@@ -30,7 +41,7 @@ class VirtualMachine:
     host: str  # architecture that QEMU was made for
     kernel: Path
     initramfs: Path
-    image: Path
+    image: Path  # or the raw disk
     busybox: Path  # a static one, of the guest's architecture
     digest: str  # SHA-256 that stage1 checks the image by, "" for none
     memory: int  # MiB
@@ -39,6 +50,7 @@ class VirtualMachine:
     cmdline: tuple[str, ...] = ()  # further words for the kernel
     bundle: Path | None = None  # a container bundle, as a tar
     virtiofsd: Path | None = None  # folder with bin/ and lib/ of the program that serves a folder of the host
+    disk: MeasuredDisk | None = None
 
     @property
     def console(self) -> str:
@@ -76,36 +88,42 @@ class MachineInput:
     busybox: Path
     cmdline: tuple[str, ...]
     cpus: int
-    digest: Path  # as sha256sum(1) writes it
+    digest: Path | None  # as sha256sum(1) writes it
+    firmware: Path | None
     host: str
-    image: Path
-    initramfs: Path
-    kernel: Path
+    image: Path  # or the raw disk
+    initramfs: Path | None
+    kernel: Path  # or the disk's UKI
     memory: int
     name: str
     plain: bool
     qemu: Path
+    start: str  # of a disk, one of measured_disk.STARTS; else ""
     virtiofsd: Path | None
     wanted: Expectations
 
     def machine(self) -> VirtualMachine:
         """The machine."""
+        disk = None
+        if self.firmware:
+            disk = MeasuredDisk(self.start, self.kernel, self.firmware)
         return VirtualMachine(
             name=self.name,
             architecture=self.architecture,
             qemu=self.qemu,
             host=self.host,
             kernel=self.kernel,
-            initramfs=self.initramfs,
+            initramfs=self.initramfs or self.kernel,
             image=self.image,
             busybox=self.busybox,
-            digest=self.digest.read_text("utf-8").split()[0],
+            digest=self.digest.read_text("utf-8").split()[0] if self.digest else "",
             memory=self.memory,
             cpus=self.cpus,
             plain=self.plain,
             cmdline=self.cmdline,
             bundle=self.bundle,
             virtiofsd=self.virtiofsd,
+            disk=disk,
         )
 
 
@@ -157,6 +175,15 @@ def with_files(machine: VirtualMachine, files: Tree, scratch: Path) -> VirtualMa
     """The machine with `files` added to its initramfs; those in /run are in the guest's /run, too."""
     archive = io.BytesIO()
     cpio.write(files, archive)
+    if machine.disk:
+        taken = measured_disk.with_files(machine.disk.uki, archive.getvalue(), scratch)
+        image = machine.image
+        if machine.disk.start == "disk":
+            image = measured_disk.with_uki(image, taken.uki, scratch)
+        disk = dataclasses.replace(machine.disk, uki=taken.uki, cmdline=taken.cmdline)
+        return dataclasses.replace(
+            machine, kernel=taken.kernel, initramfs=taken.initramfs, image=image, disk=disk
+        )
     initramfs = scratch / "initramfs"
     initramfs.write_bytes(machine.initramfs.read_bytes() + archive.getvalue())
     return dataclasses.replace(machine, initramfs=initramfs)
@@ -164,19 +191,35 @@ def with_files(machine: VirtualMachine, files: Tree, scratch: Path) -> VirtualMa
 
 def command(machine: VirtualMachine, options: Sequence[str], *, kvm: bool) -> list[str]:
     """The command line that starts a machine; `options` define its console and its network `net`."""
-    size = machine.image.stat().st_size
-    words = [f"console={machine.console}", "panic=-1", "quiet", f"stage1.size={size}"]
-    words += [f"stage1.sha256={machine.digest}"] if machine.digest else []
-    words += ["stage1.unpack=plain"] if machine.plain else []
     return [
         *_start(machine, kvm=kvm),
         *("-m", str(machine.memory), "-smp", str(machine.cpus)),
-        *("-initrd", str(machine.initramfs), "-append", " ".join([*words, *machine.cmdline])),
+        *_boot(machine),
         *_disk(machine.image, "system-image"),
         *(_disk(machine.bundle, "bundle") if machine.bundle else ()),
         *("-device", f"virtio-net-pci,netdev=net,mac={_MAC},romfile="),
         *("-device", "virtio-serial-pci"),
         *options,
+    ]
+
+
+def _boot(machine: VirtualMachine) -> list[str]:
+    """Options that say what is started."""
+    disk = machine.disk
+    if disk and disk.start != "kernel":
+        # Its variables are gone when the machine is off.
+        flash = f"if=pflash,format=raw,unit=0,readonly=on,file={_escaped(disk.firmware)}"
+        return ["-drive", flash, *(("-kernel", str(disk.uki)) if disk.start == "uki" else ())]
+    if disk:
+        words = [disk.cmdline, f"console={machine.console}", "panic=-1", "quiet"]
+    else:
+        words = [f"console={machine.console}", "panic=-1", "quiet"]
+        words += [f"stage1.size={machine.image.stat().st_size}"]
+        words += [f"stage1.sha256={machine.digest}"] if machine.digest else []
+        words += ["stage1.unpack=plain"] if machine.plain else []
+    return [
+        *("-kernel", str(machine.kernel), "-initrd", str(machine.initramfs)),
+        *("-append", " ".join([*words, *machine.cmdline])),
     ]
 
 
@@ -223,9 +266,9 @@ def kvm_works(machine: VirtualMachine) -> bool:
     with tempfile.TemporaryFile() as output:
         try:
             # Without an initramfs, the kernel panics as soon as it has started, which ends the trial.
-            trial = [*_start(machine, kvm=True), "-serial", "stdio", "-append"]
+            trial = [*_start(machine, kvm=True), "-serial", "stdio", "-kernel", str(machine.kernel)]
             status = subprocess.run(
-                [*trial, f"console={machine.console} panic=-1"],
+                [*trial, "-append", f"console={machine.console} panic=-1"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.DEVNULL,
@@ -246,7 +289,6 @@ def _start(machine: VirtualMachine, *, kvm: bool) -> list[str]:
         *("-display", "none", "-no-reboot", "-machine", kind.qemu_machine),
         *(("-accel", "kvm") if kvm else ("-accel", "tcg,thread=multi")),
         *("-cpu", "max" if kvm else kind.qemu_cpu),
-        *("-kernel", str(machine.kernel)),
     ]
 
 
