@@ -156,8 +156,6 @@ def _make_machine(name, architecture, image, disk, firmware, start, kernel, stag
         for attribute, value in {"ignore_ownership": kwargs.get("ignore_ownership"), "kernel": kernel, "stage1": stage1}.items():
             if value:
                 fail("{}: a disk has its {} in its UKI; leave the attribute out".format(name, attribute))
-        if start != "kernel" and kwargs.get("cmdline"):
-            fail("cmdline: a UKI's can't be added to; give its words to the uki, or say start = \"kernel\"")
     elif firmware or start:
         fail("{}: firmware and start are for disks; leave them out".format(name))
     if architecture and architecture not in ARCHITECTURES:
@@ -212,8 +210,8 @@ def system_image_vm(
     Args:
       name: name of the target.
       image: label of a `system_image`.
-      disk: in place of an image, label of a `disk_image`. What the machine reports by, and the options above, are files that
-        are added to its initramfs: the UKI that is started is another one than is measured, the file system is the same.
+      disk: in place of an image, label of a `disk_image`. What the machine reports by, and the options above, are added to its
+        initramfs and command line: the UKI that is started is another one than is measured, the file system is the same.
       firmware: label of the `firmware` that starts a disk; without it, the lock's OVMF or AAVMF.
       start: "disk": firmware starts the UKI on the disk; "uki": QEMU gives the UKI to firmware (-kernel); "kernel": QEMU starts the
         UKI's kernel, with initramfs and command line, as a host does that measures these. Without it, "disk".

@@ -89,7 +89,6 @@ class MachineInput:
     cmdline: tuple[str, ...]
     cpus: int
     digest: Path | None  # as sha256sum(1) writes it
-    firmware: Path | None
     host: str
     image: Path  # or the raw disk
     initramfs: Path | None
@@ -98,9 +97,11 @@ class MachineInput:
     name: str
     plain: bool
     qemu: Path
-    start: str  # of a disk, one of measured_disk.STARTS; else ""
     virtiofsd: Path | None
     wanted: Expectations
+    # Of a disk:
+    firmware: Path | None = None
+    start: str = ""  # one of measured_disk.STARTS
 
     def machine(self) -> VirtualMachine:
         """The machine."""
@@ -176,7 +177,8 @@ def with_files(machine: VirtualMachine, files: Tree, scratch: Path) -> VirtualMa
     archive = io.BytesIO()
     cpio.write(files, archive)
     if machine.disk:
-        taken = measured_disk.with_files(machine.disk.uki, archive.getvalue(), scratch)
+        words = (*_words(machine), *machine.cmdline)
+        taken = measured_disk.with_files(machine.disk.uki, archive.getvalue(), words, scratch)
         image = machine.image
         if machine.disk.start == "disk":
             image = measured_disk.with_uki(image, taken.uki, scratch)
@@ -210,16 +212,22 @@ def _boot(machine: VirtualMachine) -> list[str]:
         # Its variables are gone when the machine is off.
         flash = f"if=pflash,format=raw,unit=0,readonly=on,file={_escaped(disk.firmware)}"
         return ["-drive", flash, *(("-kernel", str(disk.uki)) if disk.start == "uki" else ())]
-    if disk:
-        words = [disk.cmdline, f"console={machine.console}", "panic=-1", "quiet"]
-    else:
-        words = [f"console={machine.console}", "panic=-1", "quiet"]
+    words = _words(machine)
+    if not disk:
         words += [f"stage1.size={machine.image.stat().st_size}"]
         words += [f"stage1.sha256={machine.digest}"] if machine.digest else []
         words += ["stage1.unpack=plain"] if machine.plain else []
     return [
         *("-kernel", str(machine.kernel), "-initrd", str(machine.initramfs)),
-        *("-append", " ".join([*words, *machine.cmdline])),
+        *("-append", disk.cmdline if disk else " ".join([*words, *machine.cmdline])),
+    ]
+
+
+def _words(machine: VirtualMachine) -> list[str]:
+    """Words for the kernel that have nothing to do with what is booted."""
+    return [
+        *(f"console={machine.console}", "panic=-1", "quiet"),
+        *ARCHITECTURES[machine.architecture].emulated,
     ]
 
 

@@ -5,6 +5,7 @@ A disk's own UKI is measured, so these files make another one of it. The disk's 
 
 import shutil
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,32 +32,35 @@ class Unified:
     uki: Path
 
 
-def with_files(path: Path, archive: bytes, scratch: Path) -> Unified:
-    """A UKI, and its parts, with an archive behind its initramfs. Raises ToolError for what is no UKI."""
+def with_files(path: Path, archive: bytes, words: Sequence[str], scratch: Path) -> Unified:
+    """A UKI, and its parts, with an archive behind its initramfs, and words behind its command line.
+
+    Raises ToolError for what is no UKI.
+    """
     found = pe.parse(path.read_bytes(), str(path))
     sections = {section.name: found.content(section) for section in found.sections}
     for name in (".linux", ".initrd", ".cmdline"):
         if name not in sections:
             raise ToolError(f"{path}: has no section {name}; name the UKI of a measured disk")
-    initramfs = sections[".initrd"] + archive
+    cmdline = b" ".join([sections[".cmdline"].rstrip(b"\0"), *(word.encode() for word in words)])
+    added = {".cmdline": cmdline, ".initrd": sections[".initrd"] + archive}
     taken = Unified(
-        scratch / "kernel",
-        scratch / "initramfs",
-        sections[".cmdline"].rstrip(b"\0").decode("ascii", "replace"),
-        scratch / "uki.efi",
+        scratch / "kernel", scratch / "initramfs", cmdline.decode("utf-8", "replace"), scratch / "uki.efi"
     )
     taken.kernel.write_bytes(sections[".linux"])
-    taken.initramfs.write_bytes(initramfs)
-    taken.uki.write_bytes(_replaced(found, initramfs, str(path)))
+    taken.initramfs.write_bytes(added[".initrd"])
+    taken.uki.write_bytes(_replaced(found, added, str(path)))
     return taken
 
 
-def _replaced(found: PeFile, initramfs: bytes, where: str) -> bytes:
-    """The UKI with another initramfs, behind all else; the old one has a name that nobody reads."""
+def _replaced(found: PeFile, sections: Mapping[str, bytes], where: str) -> bytes:
+    """The UKI with other sections, behind all else; the old ones have names that nobody reads."""
     data = found.data
-    row = data.index(b".initrd\0", found.checksum, found.headers)
-    renamed = data[:row] + b".unused\0" + data[row + 8 :]
-    return b"".join(uki.unify(pe.parse(renamed, where), {".initrd": initramfs}, where))
+    for name in sections:
+        old = name.encode().ljust(8, b"\0")
+        row = data.index(old, found.checksum, found.headers)
+        data = data[:row] + b"-" + old[1:] + data[row + 8 :]
+    return b"".join(uki.unify(pe.parse(data, where), sections, where))
 
 
 def with_uki(raw: Path, path: Path, scratch: Path) -> Path:
