@@ -222,10 +222,8 @@ def system_image_vm(
       cpus: number of processors.
       ignore_ownership: whether stage1 unpacks the image as some loaders do: it ignores owners, and the setuid, setgid and
         sticky bits.
-      cmdline: list of further words for the kernel's command line.
-      architecture: "amd64" or "arm64", to build the image for another architecture than the build's target.
       cmdline: list of further words for the kernel's command line; of a disk with `start = "kernel"` alone.
-      architecture: "amd64" or "arm64", if the image is to be built for another architecture than the build's target.
+      architecture: "amd64" or "arm64", to build the image for another architecture than the build's target.
       **kwargs: attributes that every rule has.
     """
     common = attributes_of_parts(kwargs)
