@@ -9,6 +9,8 @@ from tests.testing.debs import Deb
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree
 from tools.sysimage.debian import dpkg
+from tools.sysimage.formats import control_file
+from tools.sysimage.formats.control_file import Related
 
 
 @pytest.mark.parametrize(
@@ -37,10 +39,10 @@ def test_versions_that_are_written_differently_can_be_equal() -> None:
 
 def test_relation_reads_alternatives_versions_and_qualifiers() -> None:
     text = "libc6 (>= 2.38), default-mta | mail-agent,\n perl:any (<<6)"
-    assert dpkg.relation(text) == [
-        [dpkg.Alternative("libc6", ">=", "2.38")],
-        [dpkg.Alternative("default-mta"), dpkg.Alternative("mail-agent")],
-        [dpkg.Alternative("perl", "<<", "6")],
+    assert control_file.relations(text, "x.deb") == [
+        [Related("libc6", "", ">=", "2.38")],
+        [Related("default-mta"), Related("mail-agent")],
+        [Related("perl", "any", "<<", "6")],
     ]
 
 

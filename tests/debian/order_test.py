@@ -197,3 +197,16 @@ def test_a_cycle_would_be_broken_at_a_package_with_a_postinst(tmp_path: Path) ->
         Deb("c", fields={"Depends": "a"}, control=script),
     )
     assert _queue(tmp_path, debs, {}, ()) == ["b", "a", "c"]
+
+
+def test_names_and_priorities_in_another_case_would_lose_their_order(tmp_path: Path) -> None:
+    debs = (
+        Deb("early", fields={"Essential": "yes"}),
+        Deb("aaa"),
+        Deb("bee", fields={"Depends": "ZED (1.0-1) | x_y:any"}),
+        Deb("mid", fields={"Priority": "Required"}),
+        Deb("low", fields={"Pre-Depends": "", "Homepage": "x"}),
+        Deb("zed"),
+    )
+    [_, (unpacked, _)] = batches(tmp_path, *debs)
+    assert unpacked == ["mid", "aaa", "zed", "bee", "low"]

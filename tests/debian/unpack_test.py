@@ -59,7 +59,12 @@ def test_folder_and_file_at_one_path_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("relation", "allowed"),
-    [("one", True), ("one (<< 2)", True), ("one (<< 1)", False), ("other", False), ("provided", True)],
+    [
+        *(("one", True), ("one (<< 2)", True), ("one (<< 1)", False), ("other", False), ("provided", False)),
+        *(("one:any", True), ("one:amd64", True), ("one:all", True), ("one:arm64", False)),
+        *(("one:native", False), ("ONE", True), ("one (1)", False), ("one (1.0-1)", True)),
+        ("one (< 1.0-1)", True),
+    ],
 )
 def test_replaces_takes_over_a_file_if_the_version_fits(tmp_path: Path, relation: str, allowed: bool) -> None:
     one = Deb("one", {"usr/x": "old"}, {"Provides": "provided"})

@@ -64,7 +64,7 @@ def _control(data: bytes, folder: Path) -> None:
     again = control_file.parse("".join(f"{name}: {value}\n" for name, value in written.items()), "status")
     assert control_file.written(again) == written
     for name in control_file.RELATIONS:
-        dpkg.relation(written.get(name, ""))
+        control_file.relations(written.get(name, ""), "x.deb", name)
 
 
 def _triggers(data: bytes, folder: Path) -> None:

@@ -11,6 +11,7 @@ from tools.sysimage.core.tree import Inode, Kind, Tree, directory, file
 from tools.sysimage.debian import trigger_lines
 from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.formats import control_file
+from tools.sysimage.formats.control_file import Related
 from tools.sysimage.formats.deb import Deb, open_deb
 
 ADMIN = "var/lib/dpkg"
@@ -34,41 +35,12 @@ STATUS_FIELDS = [
     "Conffiles",
     "Description",
 ]
-# As the lock's reader has it.
-_RELATION = re.compile(
-    r"([a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?"
-    r"(?:\s*\(\s*(<<|<=|=|>=|>>|<|>)\s*([A-Za-z0-9][^\s)]*)\s*\))?"
-)
 # Files of control.tar that go elsewhere: "control" into status, "md5sums" is written after unpacking.
 _SPACES = " \t\n\v\f\r"  # isspace(3)
 _TO_ROOT = re.compile(r"^/(?:\./|/)*")
 _NOT_INFO = frozenset(["control", "md5sums"])
 _SCRIPTS = frozenset(["preinst", "postinst", "prerm", "postrm", "config"])
 _FNV_BASIS, _FNV_PRIME, _BINS = 2166136261, 16777619, 262139
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """One alternative of a relation: "libc6 (>= 2.38)" is ("libc6", ">=", "2.38")."""
-
-    name: str
-    operator: str = ""
-    version: str = ""
-
-    def accepts(self, version: str) -> bool:
-        """Whether a version fits; an unversioned relation accepts any."""
-        if not self.operator:
-            return True
-        order = compare(version, self.version)
-        return {
-            "<<": order < 0,
-            "<=": order <= 0,
-            "<": order <= 0,
-            "=": order == 0,
-            ">=": order >= 0,
-            ">": order >= 0,
-            ">>": order > 0,
-        }[self.operator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +106,23 @@ class Package:
             found.append((flag, "/" + _TO_ROOT.sub("", path)))
         return found
 
-    def relation(self, name: str) -> list[list[Alternative]]:
+    def relation(self, name: str) -> list[list[Related]]:
         """A relation field: a list of alternatives, of which one has to hold."""
-        return relation(self.deb.fields.get(name, ""), f"{self.deb.path}: {name}")
+        return control_file.relations(self.deb.fields.get(name, ""), f"{self.deb.path}: {name}", name)
 
-    def replaces(self, other: Package) -> bool:
-        """Whether Replaces lets this package take over files of the other one."""
-        provided = {alternative.name for group in other.relation("Provides") for alternative in group}
+    def replaces(self, other: Package, native: str = "") -> bool:
+        """Whether Replaces lets this package take over files of the other one.
+
+        `native` is the architecture of the image, which a package for all counts as one of. What the other
+        one provides is of no account here (Debian policy 7.6.1).
+        """
+        own = native if other.architecture == "all" else other.architecture
+        architectures = ("", "any", "all", own)
         return any(
-            (alternative.name == other.name and alternative.accepts(other.version))
-            or (alternative.name in provided and not alternative.operator)
+            alternative.name == other.name and accepts(alternative, other.version)
             for group in self.relation("Replaces")
             for alternative in group
+            if alternative.architecture in architectures
         )
 
 
@@ -175,20 +152,18 @@ def load_all(items: Iterable[LockedPackage]) -> list[Package]:
     return [load(item.deb, item.name, item.version, item.sha256) for item in items]
 
 
-def relation(text: str, where: str = "relation") -> list[list[Alternative]]:
-    """Parses a relation field (deb-control(5)); architecture qualifiers are dropped.
-
-    Raises ToolError for what is none; `where` names the field in the message.
-    """
-    groups = [group for group in text.split(",") if group.strip()]
-    return [[_alternative(part.strip(), where) for part in group.split("|")] for group in groups]
-
-
-def _alternative(text: str, where: str) -> Alternative:
-    match = _RELATION.fullmatch(text)
-    if match is None:
-        raise ToolError(f"{where}: {text!r} is no relation to a package; build the package again")
-    return Alternative(match[1], match[2] or "", match[3] or "")
+def accepts(related: Related, version: str) -> bool:
+    """Whether a version fits; an unversioned relation accepts any."""
+    if not related.operator:
+        return True
+    order = compare(version, related.version)
+    return {
+        "<<": order < 0,
+        "<=": order <= 0,
+        "=": order == 0,
+        ">=": order >= 0,
+        ">>": order > 0,
+    }[related.operator]
 
 
 def compare(left: str, right: str) -> int:

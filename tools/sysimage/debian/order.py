@@ -174,11 +174,11 @@ def _by_score(have: PackageNames, names: Sequence[str]) -> list[str]:
 
 def _score(package: Package) -> int:
     """How early apt unpacks a package (its orderlist.cc), beside what it depends on."""
-    return 50 * ("Pre-Depends" in package.deb.fields) + _priority(package)
+    return 50 * bool(package.deb.fields.get("Pre-Depends")) + _priority(package)
 
 
 def _priority(package: Package) -> int:
-    return _PRIORITIES.get(package.deb.fields.get("Priority", ""), 0)
+    return _PRIORITIES.get(package.deb.fields.get("Priority", "").lower(), 0)
 
 
 def _closure(

@@ -38,6 +38,7 @@ class Unpacker:
     owners: dict[str, Package] = field(default_factory=dict)  # path → package, for all but directories
     diversions: dict[str, Diversion] = field(default_factory=dict)  # by path
     waiting: dict[str, list[str]] = field(default_factory=dict)  # package → conffiles that are not in place
+    architecture: str = ""  # of the image
 
     def unpack(self, package: Package, archive: BinaryIO) -> None:
         """Lays the entries of a package's data.tar, at the archive's position, into the tree.
@@ -154,9 +155,10 @@ class Unpacker:
                 return
         owner = self.owners.get(path)
         if old is not None and owner is not None and owner is not package:
-            if owner.replaces(package) and not package.replaces(owner):
+            takes = package.replaces(owner, self.architecture)
+            if owner.replaces(package, self.architecture) and not takes:
                 return
-            if not package.replaces(owner):
+            if not takes:
                 raise ToolError(
                     f"/{path} is in package {owner.name} {owner.version} and in {package.name}"
                     f" {package.version}, and neither replaces the other or diverts it; leave one of them out"

@@ -5,6 +5,7 @@ What dpkg takes is taken, and written as it does; what dpkg refuses is refused, 
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from tools.sysimage.core.errors import ToolError
 
@@ -48,6 +49,21 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
 _MOST = 2**31 - 1  # the largest epoch
 
 
+@dataclass(frozen=True, slots=True)
+class Related:
+    """One package of a relation, as dpkg understands it: `Libc6:any (2.38)` is libc6, any, "=" and 2.38."""
+
+    name: str
+    architecture: str = ""
+    operator: str = ""  # <<, <=, =, >= or >>; "" without a version
+    version: str = ""
+
+    def __str__(self) -> str:
+        architecture = f":{self.architecture}" if self.architecture else ""
+        version = f" ({self.operator} {self.version})" if self.operator else ""
+        return f"{self.name}{architecture}{version}"
+
+
 def parse(text: str, where: str) -> dict[str, str]:
     """The fields by their own names, in the order of the file, values as they are written.
 
@@ -76,6 +92,17 @@ def written(fields: Mapping[str, str]) -> dict[str, str]:
             upstream = f"{upstream}-{revision}"
         made["Version"] = _described(epoch, upstream, fields["Revision"])
     return made
+
+
+def relations(value: str, where: str, name: str = "") -> list[list[Related]]:
+    """The value of a relation field: groups of alternatives, one of which has to hold.
+
+    Raises ToolError for what dpkg refuses, in the field `name` if that is given; `where` is in the message.
+    """
+    try:
+        return _groups(name, value)
+    except _RefusedError as error:
+        raise ToolError(f"{where}: dpkg refuses its relations ({error}); build the package again") from error
 
 
 class _RefusedError(Exception):
@@ -213,10 +240,10 @@ def _check_relation(name: str, value: str) -> None:
     _groups(name, value)
 
 
-def _groups(name: str, value: str) -> list[list[str]]:
-    """The relations of a field: groups of alternatives, each as dpkg writes it."""
-    groups: list[list[str]] = []
-    alternatives: list[str] = []
+def _groups(name: str, value: str) -> list[list[Related]]:
+    """The relations of a field: groups of alternatives."""
+    groups: list[list[Related]] = []
+    alternatives: list[Related] = []
     at = 0
     while value:
         one, at = _relation(name, value, at)
@@ -241,15 +268,15 @@ _VERSIONED = re.compile(rf"\({_S}(<<|<=|>>|>=|<(?!>)|>(?!<)|=|(?![<>=])){_S}([^{
 _OPERATORS = {"<": "<=", ">": ">=", "": "="}
 
 
-def _relation(name: str, text: str, at: int) -> tuple[str, int]:
-    """The relation at a place of a text as dpkg writes it, and where it ends."""
+def _relation(name: str, text: str, at: int) -> tuple[Related, int]:
+    """The relation at a place of a text, and where it ends."""
     match = _match(_ALTERNATIVE, text, at)
     package, architecture, end = match[1], match[2] or "", match.end()
     if not _NAME.fullmatch(package):
         raise _RefusedError(f"the field {name!r} has {package!r}, which is no name of a package")
     if architecture and not re.fullmatch(r":[A-Za-z0-9][A-Za-z0-9-]*", architecture):
         raise _RefusedError(f"the field {name!r} has the architecture {architecture[1:]!r}")
-    said = package.lower() + architecture
+    operator = version = ""
     if text.startswith("(", end):
         versioned = _VERSIONED.match(text, end)
         if not versioned:
@@ -259,11 +286,11 @@ def _relation(name: str, text: str, at: int) -> tuple[str, int]:
         operator = _OPERATORS.get(versioned[1], versioned[1])
         if name == "Provides" and operator != "=":
             raise _RefusedError(f"the field {name!r} has a version of {package} that is not exact")
-        said += f" ({operator} {_described(*_version(versioned[2]))})"
+        version = _described(*_version(versioned[2]))
         end = versioned.end()
     if end < len(text) and text[end] not in ",|":
         raise _RefusedError(f"the field {name!r} has {text[end:]!r} after the relation to {package}")
-    return said, end
+    return Related(package.lower(), architecture[1:], operator, version), end
 
 
 def _match(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str]:
@@ -290,7 +317,7 @@ def _write_multi_arch(value: str) -> str:
 
 
 def _write_relations(value: str) -> str:
-    return ", ".join(" | ".join(group) for group in _groups("", value))
+    return ", ".join(" | ".join(map(str, group)) for group in _groups("", value))
 
 
 _CHECKS: Mapping[str, Callable[[str, str], None]] = {

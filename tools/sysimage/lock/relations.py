@@ -10,10 +10,13 @@ from typing import Any
 from debian.debian_support import NativeVersion
 
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats import control_file
 
+# As Debian's indexes have nearly all of them; the rest is read by the reader of packages, which takes longer.
 _RELATION = re.compile(
-    r"(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"
-    r"(?:\s*\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[A-Za-z0-9][^\s)]*)\s*\))?"
+    r"(?P<name>[a-z0-9][a-z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"
+    r"(?:\s*\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*"
+    r"(?P<version>(?:[0-9]{1,9}:)?[0-9][A-Za-z0-9.+~]*(?:-[A-Za-z0-9.+~]+)?)\s*\))?"
 )
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<<": operator.lt,
@@ -87,9 +90,17 @@ def parse_relations(field: str, where: str) -> tuple[AlternativeRelations, ...]:
 def _relation(text: str, where: str) -> Relation:
     match = _RELATION.fullmatch(text)
     if not match:
-        raise ToolError(f"{where}: '{text}' is not a relation to a package; the index is damaged")
+        return _as_dpkg(text, where)
     sign = match["operator"]
     return Relation(match["name"], match["qualifier"], _OBSOLETE.get(sign, sign), match["version"])
+
+
+def _as_dpkg(text: str, where: str) -> Relation:
+    try:
+        [[one]] = control_file.relations(text, where)
+    except (ToolError, ValueError) as error:
+        raise ToolError(f"{where}: '{text}' is not a relation to a package; the index is damaged") from error
+    return Relation(one.name, one.architecture or None, one.operator or None, one.version or None)
 
 
 def format_alternatives(alternatives: AlternativeRelations) -> str:

@@ -142,7 +142,7 @@ def install(
     `after_base` does. Scripts that fail are in `failures`; what comes after them may be wrong. The tree's
     files are spans of unnamed files in `scratch`, which stay open.
     """
-    unpacker = Unpacker(Tree())
+    unpacker = Unpacker(Tree(), architecture=architecture)
     root = Root(unpacker.tree, architecture, unpacker, excluded=excluded)
     world = World(root, answers, told=book.commands, traced=frozenset(traced))
     made = Installation(world, book)
