@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from tests.commands import judge
+from tests.debian import fast_dpkg
+from tests.systemd import differential
 from tests.systemd.differential import Case, Kind, Outcome
 from tests.testing.debs import Deb
 from tools.sysimage.core.errors import ToolError
@@ -142,7 +144,7 @@ def _deb(dice: random.Random, at: int) -> bytes:
     # Each has its own files, so that none is in another's way.
     paths = {name.replace("/", f"/{at}/", 1): text for name, text in _FILES.items()}
     control = {name: re.sub("/etc/(x|a b)", rf"/etc/{at}/\1", text) for name, text in control.items()}
-    return Deb(f"p{at}", paths, control=control, md5sums=False).build()
+    return Deb(f"p{at}", paths, control=control, md5sums=False, compressed=False).build()
 
 
 def _lines(dice: random.Random, lines: Sequence[str]) -> str:
@@ -153,8 +155,11 @@ def _lines(dice: random.Random, lines: Sequence[str]) -> str:
 
 
 @cache
-def _path() -> str:
-    return str(judge.programs())
+def _started() -> tuple[list[str], dict[str, str]]:
+    """What starts dpkg, and variables by which it finds its programs."""
+    if preload := os.environ.get(differential.SERVED):
+        return fast_dpkg.start(Path(preload).parent)
+    return judge.argv("usr/bin/dpkg"), {"PATH": str(judge.programs())}
 
 
 @cache
@@ -168,16 +173,18 @@ def _is_root() -> bool:
     return True
 
 
-def _real(root: Path, case: Case) -> Outcome:
+def installed(root: Path, case: Case) -> Outcome:
+    """What dpkg records where it installs the packages into `root`/target."""
     target = root / "target"
     for name in ("updates", "info", "triggers", "alternatives"):
         (target / dpkg.ADMIN / name).mkdir(parents=True)
     (target / dpkg.ADMIN / "status").touch()
+    words, variables = _started()
     done = subprocess.run(
         [
             # dpkg gives files to root: who is not root is root of a namespace.
             *([] if _is_root() else [*judge.argv("usr/bin/unshare"), "--map-root-user", "--"]),
-            *judge.argv("usr/bin/dpkg"),
+            *words,
             *(
                 f"--root={target}",
                 "--force-not-root,bad-path,depends,unsafe-io,script-chrootless",
@@ -188,7 +195,7 @@ def _real(root: Path, case: Case) -> Outcome:
         ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        env={"PATH": _path(), **judge.locale(), "HOME": "/nonexistent", "DPKG_ROOT": ""},
+        env={**variables, **judge.locale(), "HOME": "/nonexistent", "DPKG_ROOT": ""},
         timeout=_SECONDS,
         check=False,
         umask=0o022,
@@ -230,17 +237,23 @@ def _records(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: text for name, text in made.items() if text}
 
 
+def folder() -> Path:
+    """A folder of this process."""
+    made = Path(os.environ.get("TEST_TMPDIR", "/tmp")) / f"packages{os.getpid()}"
+    made.mkdir(exist_ok=True)
+    return made
+
+
 def _ours(case: Case) -> Outcome:
     made, packages = dict[str, str](), list[dpkg.Package]()
-    folder = Path(os.environ.get("TEST_TMPDIR", "/tmp")) / f"packages{os.getpid()}"
-    folder.mkdir(exist_ok=True)
+    place = folder()
     for name, data in sorted(case.files.items()):
         assert isinstance(data, bytes)
-        path = folder / name
+        path = place / name
         path.write_bytes(data)
         try:
             package = dpkg.load(path)
-            archive, position = spool([package], folder)[package.name]
+            archive, position = spool([package], place)[package.name]
             archive.seek(position)
             Unpacker(Tree()).unpack(package, archive)
             dpkg.write_database(Tree(), [package], "amd64", [], {})
@@ -263,4 +276,4 @@ def _excepted(case: Case, theirs: Outcome, ours: Outcome) -> str:
     return "" if theirs.good else "dpkg ends by a signal"
 
 
-KIND = Kind(_case, _real, _ours, _excepted, each=_EACH)
+KIND = Kind(_case, installed, _ours, _excepted, each=_EACH)

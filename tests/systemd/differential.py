@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.commands import judge
+from tests.systemd import fork_server
 from tests.testing.debs import Folder, Link, Node
 from tests.testing.roots import inode
 from tools.sysimage.core import tree as trees
@@ -28,12 +29,14 @@ KINDS = {
     "alternatives": "tests.commands.alternatives",
     "exec_lines": "tests.systemd.exec_lines",
     "packages": "tests.debian.packages",
+    "relations": "tests.debian.relations",
     "sysusers_lines": "tests.systemd.sysusers_lines",
     "tmpfiles_lines": "tests.systemd.tmpfiles_lines",
     "units": "tests.systemd.units",
 }
 _SECONDS = 30
 _CHUNK = 50  # cases that a process takes at a time
+SERVED = "FORK_SERVER"  # the library that makes a program a server; unset, each case starts it anew
 _FAST = "/dev/shm"  # where making and removing a folder takes no disk
 
 
@@ -95,22 +98,26 @@ def call(
     """Runs a program of vanilla's systemd with the option --root; with `environment`, without."""
     option = [f"--root={root}"] if environment is None else []
     loader, path_option, libraries, *rest = judge.argv(program)
+    argv = (loader, path_option, f"{libraries}:{libraries}/systemd", *rest)
+    variables = {
+        "PATH": os.defpath,
+        **judge.locale(),
+        "SOURCE_DATE_EPOCH": "0",
+        "HOME": str(root),
+        "XDG_RUNTIME_DIR": str(root.parent),
+        "SYSTEMD_LOG_LEVEL": "warning",
+        "SYSTEMD_LOG_COLOR": "0",
+        **(environment or {}),
+    }
+    if preload := os.environ.get(SERVED):
+        return fork_server.start(argv, preload).run([*option, *words], variables)
     return subprocess.run(
-        [loader, path_option, f"{libraries}:{libraries}/systemd", *rest, *option, *words],
+        [*argv, *option, *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        env={
-            "PATH": os.defpath,
-            **judge.locale(),
-            "SOURCE_DATE_EPOCH": "0",
-            "HOME": str(root),
-            "XDG_RUNTIME_DIR": str(root.parent),
-            "SYSTEMD_LOG_LEVEL": "warning",
-            "SYSTEMD_LOG_COLOR": "0",
-            **(environment or {}),
-        },
+        env=variables,
         timeout=_SECONDS,
         check=False,
         umask=0o022,
@@ -245,6 +252,7 @@ def main(argv: Sequence[str]) -> int:
     """Compares many cases of a kind; 1 if some differ."""
     name, count, seed = argv[0], int(argv[1]), int(argv[2]) if len(argv) > 2 else 0
     kind: Kind = import_module(KINDS[name]).KIND
+    os.environ[SERVED] = fork_server.prepare()
     tally = compare(kind, count, seed)
     for text in tally.differences[:20]:
         print(text)

@@ -259,14 +259,23 @@ def ours(made: Case) -> Outcome:
 
 def excepted(made: Case, theirs: Outcome, mine: Outcome) -> str:
     """The reason why a difference is meant."""
-    del theirs, mine
     if any(text.lstrip()[:1] in ("b", "c") for text in made.given):
         return "device nodes are the boot's"
     if any(re.search(_MACHINE, text) for text in made.given):
         return "a specifier of the machine that runs"
     if any(re.match(_ORDER, text) for text in made.given):
         return "the order in which a pattern finds paths, of which one becomes a user's"
+    links = {_target(text) for text in theirs.paths.values()}
+    paths = {*theirs.paths, *mine.paths}
+    differing = {path for path in paths if theirs.paths.get(path) != mine.paths.get(path)}
+    if any(text.lstrip()[:1] == "w" for text in made.given) and differing and differing <= links:
+        return "w follows an absolute link on the machine that runs it, not below --root"
     return ""
+
+
+def _target(text: str) -> str:
+    """What an absolute link leads to."""
+    return text.removeprefix("link /").partition(" ")[0] if text.startswith("link /") else ""
 
 
 KIND = Kind(case, real, ours, excepted)

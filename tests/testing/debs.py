@@ -56,6 +56,7 @@ class Deb:
     version: str = "1.0-1"
     architecture: str = "amd64"
     md5sums: bool = True
+    compressed: bool = True  # control.tar
 
     def data(self) -> bytes:
         """data.tar, uncompressed; paths as they are given, with their folders before them."""
@@ -95,10 +96,17 @@ class Deb:
             )
         control |= self.control
         out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w:xz", format=tarfile.GNU_FORMAT) as archive:
+        ending = ".xz" if self.compressed else ""
+        with tarfile.open(
+            fileobj=out, mode="w:xz" if self.compressed else "w", format=tarfile.GNU_FORMAT
+        ) as archive:
             for name, text in control.items():
                 _add(archive, f"./{name}", File(text))
-        members = [("debian-binary", b"2.0\n"), ("control.tar.xz", out.getvalue()), ("data.tar", self.data())]
+        members = [
+            ("debian-binary", b"2.0\n"),
+            (f"control.tar{ending}", out.getvalue()),
+            ("data.tar", self.data()),
+        ]
         return b"!<arch>\n" + b"".join(_member(name, data) for name, data in members)
 
     def write(self, folder: Path) -> Path:
