@@ -362,3 +362,28 @@ def test_what_is_not_modelled_would_pass(call: str) -> None:
     made.root.tree["bin/sh"].mode = 0o755
     with pytest.raises(ToolError):
         run(made, call.encode())
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "yes | head -n 100000 | wc",
+        "yes 'a b' | head -c 100001 | tail -c 5",
+        "{ echo x; yes \"$(printf 'a\\nb')\"; } | head -n 4",
+        "yes | while read -r line; do echo $line; break; done",
+        "yes | true; echo $?",
+        "yes n | { read -r one; read -r two; echo $one$two; }",
+        "{ yes; echo never; } | head -n 2",
+    ],
+)
+def test_what_yes_writes_would_be_cut_off(case: str) -> None:
+    _compare({}, [case])
+
+
+@pytest.mark.parametrize(
+    "script", ["yes | head -n 1000000000", "yes | wc -l", "yes >f", "x=$(yes)", "yes | sed 3q >f", "yes"]
+)
+def test_who_reads_yes_to_its_end_would_get_a_part_of_it_without_a_word(script: str) -> None:
+    with pytest.raises(ToolError, match=r"has no end|bytes of output|nobody ends it") as error:
+        interpret(script.encode())
+    assert "\n" not in str(error.value)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.core.architecture import ARCHITECTURES
+from tools.sysimage.scripts.streams import Sink
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _VERSION = "#1 SMP PREEMPT_DYNAMIC Debian"
@@ -22,7 +23,7 @@ _CONFIGURATION = {
 }
 _NUMBER = re.compile(r"[-+]?(\d+)(?:\.(\d+))?")
 _MOST = 1 << 20  # numbers that seq writes
-_YES = 1 << 16  # bytes that yes writes: no reader here ends it
+_BROKEN_PIPE = 128 + 13  # of a program that SIGPIPE ends
 
 
 def uname(call: Call) -> int:
@@ -200,13 +201,16 @@ def shuf(call: Call) -> int:
 
 
 def yes(call: Call) -> int:
-    """yes(1): as many lines as any reader needs."""
+    """yes(1), whose lines have no end: what the next stage of a pipeline reads of them is all that is made."""
     words = [word for at, word in enumerate(call.arguments) if word != "--" or at]
     if words and words[0].startswith("-") and len(words[0]) > 1:
         call.refuse(f"yes: the option {words[0]} is not modelled")
     line = (" ".join(words) if words else "y").encode("utf-8", "surrogateescape") + b"\n"
-    call.out(line * max(1, _YES // len(line)))
-    return 0
+    stream = call.machine.stream(1)
+    if not isinstance(stream, Sink) or not stream.piped:
+        call.refuse("yes: nobody ends it, as it writes into no pipeline")
+    stream.endless = stream.endless or line
+    return _BROKEN_PIPE
 
 
 COMMANDS: Mapping[str, Command] = {

@@ -8,7 +8,7 @@ from tools.sysimage.commands.call import Call, Command
 from tools.sysimage.commands.coreutils_words import numbered
 from tools.sysimage.commands.options import Given
 from tools.sysimage.core.tree import Kind
-from tools.sysimage.scripts.streams import OpenFile
+from tools.sysimage.scripts.streams import Endless, OpenFile
 
 _LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _OLD = re.compile(r"-(\d+)([bkmlcqvz]*)|\+(\d+)([lc]?)")
@@ -174,6 +174,8 @@ def _banner(call: Call, given: Given, name: str, first: bool) -> bool:
 def _part(call: Call, name: str, count: _Count, end: bytes) -> bytes:
     if call.name == "head" and name == "-" and count.sign != "-":
         stream = call.machine.stream(0)
+        if isinstance(stream, Endless) and end == b"\n":
+            return stream.read(count.number) if count.kind == "bytes" else stream.lines(count.number)
         if isinstance(stream, OpenFile):
             # What is not asked for stays for the next command that reads the file.
             if count.kind == "bytes":

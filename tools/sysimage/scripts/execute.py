@@ -7,7 +7,7 @@ from tools.sysimage.scripts import bash_test, redirect, simple
 from tools.sysimage.scripts.failures import ShellError, ShellExit
 from tools.sysimage.scripts.machine import PROCESS, Machine
 from tools.sysimage.scripts.patterns import cost, matches
-from tools.sysimage.scripts.streams import Null, Sink, Source
+from tools.sysimage.scripts.streams import Null, Sink, Stream
 from tools.sysimage.scripts.syntax import (
     AndOr,
     Background,
@@ -209,17 +209,17 @@ def _background(machine: Machine, node: Background, _tested: bool) -> int:
 def _pipeline(machine: Machine, node: Pipeline, tested: bool) -> int:
     """Runs the stages one after the other; each reads what the one before has written."""
     status = 0
-    source = None
+    source: Stream | None = None
     for index, stage in enumerate(node.stages):
         child = machine.subshell()
         if source is not None:
             child.descriptors[0] = source
-        sink = Sink(machine.meter)
+        sink = Sink(machine.meter, piped=True)
         if index + 1 < len(node.stages):
             child.descriptors[1] = sink
         result = child.run(stage, tested=tested)
         status = result or (status if "pipefail" in machine.options else 0)
-        source = Source(sink.getvalue())
+        source = sink.source()
     return status
 
 

@@ -1,7 +1,7 @@
 """Open file descriptions (XBD 3.256): what descriptors refer to, with the offset that they share."""
 
 import errno
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from tools.sysimage.scripts.files import OpenContent
 from tools.sysimage.scripts.limits import Meter
@@ -23,7 +23,9 @@ class Stream(Protocol):
 
 
 def read_all(stream: Stream) -> bytes:
-    """Reads all that is left."""
+    """Reads all that is left. Raises Refused where that has no end."""
+    if isinstance(stream, Endless):
+        stream.refuse()
     parts = []
     while part := stream.read(1 << 16):
         parts.append(part)
@@ -95,12 +97,77 @@ class Source:
         raise OSError(errno.EBADF, "Bad file descriptor")
 
 
-class Sink:
-    """Collects what is written."""
+class Endless:
+    """What a pipeline's stage before has written, and then one text for ever.
 
-    def __init__(self, meter: Meter) -> None:
+    What is read counts as written. Who would read it to its end is refused.
+    """
+
+    def __init__(self, data: bytes, text: bytes, meter: Meter) -> None:
+        self._data = data
+        self._text = text
+        self._meter = meter
+        self._offset = 0
+
+    def read(self, size: int) -> bytes:
+        """Reads from the offset on."""
+        self._meter.write(size)
+        return self._read(size)
+
+    def _read(self, size: int) -> bytes:
+        data = self._data[self._offset : self._offset + size]
+        self._offset += len(data)
+        if rest := size - len(data):
+            start = (self._offset - len(self._data)) % len(self._text)
+            data += (self._text * (rest // len(self._text) + 2))[start : start + rest]
+            self._offset += rest
+        return data
+
+    def readline(self) -> bytes:
+        """Reads up to a newline, and with it."""
+        near = self._data[self._offset :]
+        start = max(0, self._offset - len(self._data)) % len(self._text)
+        end = (near + (self._text * 2)[start:]).find(b"\n") + 1
+        return self.read(end)
+
+    def lines(self, count: int) -> bytes:
+        """Reads so many lines."""
+        parts = list[bytes]()
+        while count and self._offset < len(self._data):
+            parts.append(self.readline())
+            count -= 1
+        each = self._text.count(b"\n")
+        if count >= each:
+            # Whole texts at once, from a place where one begins.
+            start = (self._offset - len(self._data)) % len(self._text)
+            if not start:
+                parts.append(self.read(count // each * len(self._text)))
+                count %= each
+        return b"".join([*parts, *(self.readline() for _ in range(count))])
+
+    def refuse(self) -> NoReturn:
+        """Refuses to read to the end."""
+        raise self._meter.refused("its input has no end", "say by an entry what it does")
+
+    def write(self, data: bytes) -> None:  # noqa: ARG002 - of Stream
+        """Refuses."""
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+
+class Sink:
+    """Collects what is written; `endless` is a text that comes after it for ever, if a pipeline goes on."""
+
+    def __init__(self, meter: Meter, *, piped: bool = False) -> None:
         self._meter = meter
         self._data = bytearray()
+        self.piped = piped
+        self.endless = b""
+
+    def source(self) -> Stream:
+        """What the next stage of a pipeline reads."""
+        if self.endless:
+            return Endless(bytes(self._data), self.endless, self._meter)
+        return Source(bytes(self._data))
 
     def read(self, size: int) -> bytes:  # noqa: ARG002 - of Stream
         """Refuses."""
@@ -111,7 +178,9 @@ class Sink:
         raise OSError(errno.EBADF, "Bad file descriptor")
 
     def write(self, data: bytes) -> None:
-        """Appends."""
+        """Appends; nothing comes after what has no end."""
+        if self.endless:
+            return
         self._meter.write(len(data))
         self._data += data
 
