@@ -13,6 +13,7 @@ _DEVICES: dict[str, type[Null]] = {"/dev/null": Null, "/dev/full": Full}
 UUID = "/proc/sys/kernel/random/uuid"
 RANDOM = ("/dev/random", "/dev/urandom", UUID)
 """Files of which nothing in an image may come: all guests would share it."""
+_DESCRIPTORS = 10  # those that a script can name
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _MESSAGES = {errno.ENOENT: "No such file", errno.ENOTDIR: "No such file"}
 _CREATE_MESSAGES = {errno.ENOENT: "Directory nonexistent", errno.ENOTDIR: "Directory nonexistent"}
@@ -65,7 +66,14 @@ def keep(machine: Machine) -> None:
 def _document(machine: Machine, document: HereDocument) -> str:
     if document.quoted:
         return "".join(part for part in document.body if isinstance(part, str))
-    return machine.expander.document(document.body)
+    try:
+        return machine.expander.document(document.body)
+    except ShellError:
+        # dash leaves the pipe open that it has made before: both ends, where descriptors are free.
+        free = [number for number in range(_DESCRIPTORS) if number not in machine.descriptors]
+        if not machine.bash:
+            machine.descriptors |= dict(zip(free, (Source(), Null()), strict=False))
+        raise
 
 
 def _duplicate(machine: Machine, text: str) -> Stream | None:
