@@ -63,7 +63,9 @@ def programs() -> Path:
             started = f'exec {" ".join(words)} "$@"\n'
             if path.name == "nice":
                 # It tells the niceness beside that of the test, which may be started by nice itself.
-                started = f'if [ $# = 0 ]; then echo $(($({" ".join(words)}) - {os.nice(0)})); exit; fi\n{started}'
+                started = (
+                    f"if [ $# = 0 ]; then echo $(($({' '.join(words)}) - {os.nice(0)})); exit; fi\n{started}"
+                )
             (folder / path.name).write_text(f"#!/bin/sh\n{started}")
             (folder / path.name).chmod(0o755)
     return folder

@@ -201,7 +201,7 @@ def shuf(call: Call) -> int:
 
 
 def yes(call: Call) -> int:
-    """yes(1), whose lines have no end: what the next stage of a pipeline reads of them is all that is made."""
+    """yes(1), whose lines have no end: those are made that the next stage of a pipeline reads."""
     words = [word for at, word in enumerate(call.arguments) if word != "--" or at]
     if words and words[0].startswith("-") and len(words[0]) > 1:
         call.refuse(f"yes: the option {words[0]} is not modelled")

@@ -19,6 +19,7 @@ from tools.sysimage.scripts.glob import Glob
 from tools.sysimage.scripts.limits import Meter
 from tools.sysimage.scripts.marked import MARK, is_quoted, plain, quote
 from tools.sysimage.scripts.patterns import cost, pattern, trim
+from tools.sysimage.scripts.skipped import left_by_tilde
 from tools.sysimage.scripts.syntax import Arithmetic, Command, Node, Parameter, Word
 
 # How a word is expanded.
@@ -184,11 +185,18 @@ class _Buffer:
                 pass
             elif isinstance(part, Parameter):
                 self._parameter(part, flags | quoted)
+                left = None if self._shell.bash else left_by_tilde(part)
+                if left is not None and self._skips(part, flags | quoted):
+                    word, index = left, 0
             elif isinstance(part, Command):
                 self._command(part, flags | quoted)
             else:
                 self._arithmetic(part, flags | quoted)
             tilde = 0
+
+    def _skips(self, part: Parameter, flags: int) -> bool:
+        value = self._value(part, flags)
+        return (value is None or (part.colon and not value)) == (part.operator == "+")
 
     def _literal(self, text: str, flags: int, *, breaks: bool, tilde: bool, equals: bool, ends: bool) -> bool:
         """Adds text of the program. Returns whether an assignment's `=` is still to come."""
