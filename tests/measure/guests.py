@@ -1,8 +1,9 @@
-"""Guests with a TPM that tell what was measured: QEMU with OVMF, and swtpm, all of the lock."""
+"""Guests with a TPM that tell what was measured: QEMU with OVMF or AAVMF, and swtpm, all of the lock."""
 
 import base64
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -13,10 +14,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.testing.programs import argv
 from tools.sysimage.core.tree import Tree, file
 from tools.sysimage.formats import cpio
+from tools.sysimage.measure import measurements, tpm
 
 _ALGORITHMS = {0x000B: "sha256", 0x000C: "sha384"}  # TPM_ALG_ID
 _NO_ACTION = 3  # EV_NO_ACTION: in the log, in no register
@@ -28,7 +31,9 @@ _INIT = """\
 b=/bin/busybox
 $b mkdir -p /proc /sys /dev
 $b mount -t devtmpfs dev /dev
-exec >/dev/ttyS0 2>&1
+for console in ttyS0 ttyAMA0; do
+  [ ! -c /dev/$console ] || exec >/dev/$console 2>&1
+done
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
 $b mount -t securityfs sec /sys/kernel/security
@@ -42,6 +47,21 @@ $b base64 /sys/kernel/security/tpm0/binary_bios_measurements
 echo "@end"
 $b poweroff -f
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A kind of machine, as options of QEMU's."""
+
+    options: tuple[str, ...]
+    tpm: str
+    flash: int = 0  # bytes that a part of the firmware has to have; 0: as many as it has
+
+
+Q35 = Machine(("-machine", "q35", "-cpu", "max"), "tpm-crb")
+VIRT = Machine(
+    ("-machine", "virt,gic-version=max", "-cpu", "max,pauth-impdef=on"), "tpm-tis-device", 64 << 20
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +98,25 @@ def initramfs(stage1: Path) -> bytes:
     return stage1.read_bytes() + stream.getvalue()
 
 
-def boot(options: Sequence[str], firmware: Path, variables: Path | None = None) -> Told:
+def boot(
+    options: Sequence[str], firmware: Path, variables: Path | None = None, machine: Machine = Q35
+) -> Told:
     """Boots a machine with these options of QEMU's, and asks it.
 
-    `firmware` is the whole of it, or the code, to which the variables belong, for a machine with SMM.
+    `firmware` is the whole of it, or the code, to which the variables belong, for a q35 with SMM.
     """
     # Paths of sockets are short.
     with tempfile.TemporaryDirectory(prefix="tpm", dir="/tmp") as name:
         folder = Path(name)
         for unit, path in enumerate((firmware, variables) if variables else (firmware,)):
             shutil.copyfile(path, folder / f"flash{unit}")
+            if machine.flash:
+                os.truncate(folder / f"flash{unit}", machine.flash)
         (folder / "state").mkdir()
-        tpm = argv(Path(os.environ["SWTPM"]), share=True)
+        program = argv(Path(os.environ["SWTPM"]), share=True)
         with subprocess.Popen(
             [
-                *(*tpm, "socket", "--tpm2", "--flags", "startup-clear", "--terminate"),
+                *(*program, "socket", "--tpm2", "--flags", "startup-clear", "--terminate"),
                 *("--tpmstate", f"dir={folder}/state", "--ctrl", f"type=unixio,path={folder}/tpm"),
             ]
         ) as emulator:
@@ -100,25 +124,25 @@ def boot(options: Sequence[str], firmware: Path, variables: Path | None = None) 
                 while not (folder / "tpm").exists():
                     assert emulator.poll() is None, "swtpm has ended"
                     time.sleep(0.1)
-                _run(options, folder)
+                _run(options, folder, machine)
             finally:
                 emulator.kill()
         return read((folder / "console").read_text("utf-8", "replace"))
 
 
-def _run(options: Sequence[str], folder: Path) -> None:
+def _run(options: Sequence[str], folder: Path, machine: Machine) -> None:
     qemu = Path(os.environ["QEMU"])
-    flash = ["-machine", "q35"]
+    flash = [*machine.options]
     for unit, path in enumerate(sorted(folder.glob("flash*"))):
         flash += ["-drive", f"if=pflash,format=raw,unit={unit},file={path}"]
-        if unit:
+        if unit and machine is Q35:
             flash += ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"]
     command = [
         *(*argv(qemu), "-L", str(qemu / "share"), "-nodefaults", "-no-user-config", "-display", "none"),
-        *("-accel", "tcg", "-cpu", "max", "-m", "512", "-no-reboot", "-serial", f"file:{folder}/console"),
+        *("-accel", "tcg", "-m", "512", "-no-reboot", "-serial", f"file:{folder}/console"),
         *flash,
         *("-chardev", f"socket,id=tpm,path={folder}/tpm"),
-        *("-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm"),
+        *("-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", f"{machine.tpm},tpmdev=tpm"),
         *options,
     ]
     subprocess.run(command, check=True, timeout=_SECONDS)
@@ -154,3 +178,29 @@ def _events(log: bytes) -> Iterator[Logged]:
         [length] = struct.unpack_from("<I", log, at)
         at += 4 + length
         yield Logged(register, kind, digests)
+
+
+def foretold(folder: Path, fields: dict[str, Any], firmware: Path) -> dict[str, Any]:
+    """What is foretold of boots with a TPM: how it is booted → registers and events."""
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({"cmdline": [], "firmware": {"tpm": str(firmware)}} | fields))
+    assert measurements.main(["--manifest", str(manifest), "--output", str(folder / "measured")]) == 0
+    return dict(json.loads((folder / "measured").read_bytes()))["tpm"]["boots"]
+
+
+def compare(foretold: dict[str, Any], told: Told) -> None:
+    """Fails unless each register and each event is as foretold, and the log says the same."""
+    compared = 0
+    for number in tpm.REGISTERS:
+        for bank in tpm.BANKS:
+            ours = foretold["pcrs"][str(number)][bank]
+            assert ours == told.registers[bank, number], f"PCR {number}, {bank}"
+            assert ours == told.replayed(bank, number), f"PCR {number}, {bank}, by the log"
+            compared += 1
+    assert compared == 12
+    events = [(event["register"], event["sha256"], event["sha384"]) for event in foretold["events"]]
+    assert events == [
+        (event.register, event.digests["sha256"], event.digests["sha384"])
+        for event in told.log
+        if event.register in tpm.REGISTERS
+    ]

@@ -143,6 +143,9 @@ def load(path: Path, architecture: str = "amd64") -> facts.Facts:
             return collect.of_tree(tree, collect.Known(), facts.Image(path.name))
     if path.suffix == ".json":
         return facts.load(path)
+    with path.open("rb") as stream:
+        if stream.read(520).endswith(b"EFI PART"):
+            raise ToolError(f"{path}: is a disk; name the image that it was made of, or its facts")
     beside = path.with_name(f"{path.name.partition('.tar')[0]}_facts.json")
     if beside.exists() and beside.stat().st_mtime >= path.stat().st_mtime:
         found = facts.load(beside)

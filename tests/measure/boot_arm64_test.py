@@ -1,0 +1,19 @@
+"""A boot with AAVMF and a TPM: what is foretold of arm64 is what is measured."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.measure import guests
+
+
+@pytest.mark.parametrize("cmdline", ["console=ttyAMA0 quiet", ""])
+def test_direct_boot(tmp_path: Path, cmdline: str) -> None:
+    firmware, kernel = Path(os.environ["AAVMF"]), Path(os.environ["KERNEL"])
+    initrd = tmp_path / "initrd"
+    initrd.write_bytes(guests.initramfs(Path(os.environ["STAGE1"])))
+    fields = {"kernel": str(kernel), "initrd": str(initrd), "cmdline": [cmdline], "oak": False}
+    foretold = guests.foretold(tmp_path, fields, firmware)
+    options = ["-kernel", str(kernel), "-initrd", str(initrd), "-append", cmdline]
+    guests.compare(foretold["direct"], guests.boot(options, firmware, machine=guests.VIRT))
