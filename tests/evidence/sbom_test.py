@@ -3,6 +3,7 @@
 Programs of others judge them in judges_check.py.
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def make(folder: Path, name: str = "a", supplier: str = "Example", **changes: No
     path = small_image.write(folder, small_image.make(small_image.tree(**changes)))
     outputs = {form: folder / f"{form}.json" for form in ("spdx2", "spdx3", "cyclonedx")}
     options = [word for form, output in outputs.items() for word in (f"--{form}", str(output))]
+    (folder / "vmlinuz").write_bytes(b"kernel")
+    options += ["--beside", "//:kernel", str(folder / "vmlinuz")]
     assert sbom.main(["--facts", str(path), "--supplier", supplier, *options]) == 0
     return {form: json.loads(output.read_bytes()) for form, output in outputs.items()}
 
@@ -59,6 +62,26 @@ def test_what_is_no_package_has_its_label_and_its_digest(tmp_path: Path) -> None
     assert built["components"][0]["hashes"] == [{"alg": "SHA-256", "content": digest}]
     names = [element.get("name") for element in documents["spdx3"]["@graph"]]
     assert "//app:orchestrator" in names
+
+
+def test_what_is_beside_the_image_has_its_label_its_digest_and_what_relates_it(tmp_path: Path) -> None:
+    documents = make(tmp_path)
+    digest = hashlib.sha256(b"kernel").hexdigest()
+    [kernel] = [one for one in documents["spdx2"]["packages"] if one["name"] == "//:kernel"]
+    assert kernel["checksums"] == [{"algorithm": "SHA256", "checksumValue": digest}]
+    assert {
+        "spdxElementId": kernel["SPDXID"],
+        "relationshipType": "RUNTIME_DEPENDENCY_OF",
+        "relatedSpdxElement": "SPDXRef-Image",
+    } in documents["spdx2"]["relationships"]
+    [kernel] = [one for one in documents["cyclonedx"]["components"] if one["name"] == "//:kernel"]
+    assert kernel["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    [image] = [one for one in documents["cyclonedx"]["dependencies"] if one["ref"] == "Image"]
+    assert kernel["bom-ref"] in image["dependsOn"]
+    graph = documents["spdx3"]["@graph"]
+    [kernel] = [one for one in graph if one.get("name") == "//:kernel"]
+    assert kernel["verifiedUsing"][0]["hashValue"] == digest
+    assert [one for one in graph if one.get("to") == [kernel["spdxId"]] and one["from"].endswith("#Image")]
 
 
 def test_every_file_of_the_image_is_in_every_form_once(tmp_path: Path) -> None:

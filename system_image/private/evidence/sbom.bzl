@@ -12,13 +12,19 @@ def _sbom_impl(ctx):
     args = ctx.actions.args()
     args.add("--facts", info.facts)
     args.add("--supplier", ctx.attr.supplier)
+    for target in ctx.attr.beside:
+        files = target[DefaultInfo].files.to_list()
+        for file in files:
+            label = str(target.label).removeprefix("@@")
+            args.add("--beside", label if len(files) == 1 else "{} {}".format(label, file.basename))
+            args.add(file)
     args.add("--spdx2", spdx2)
     args.add("--spdx3", spdx3)
     args.add("--cyclonedx", cyclonedx)
     ctx.actions.run(
         executable = ctx.executable._sbom,
         arguments = [target_args(ctx), args],
-        inputs = [info.facts],
+        inputs = [info.facts] + ctx.files.beside,
         outputs = [spdx2, spdx3, cyclonedx],
         mnemonic = "SystemImageSbom",
         progress_message = "Writing the bill of materials %{label}",
@@ -37,13 +43,14 @@ _sbom = rule(
     implementation = _sbom_impl,
     doc = "See the macro `image_sbom`.",
     attrs = {
+        "beside": attr.label_list(doc = "What belongs to the image and is not in it.", allow_files = True),
         "facts": FACTS,
         "supplier": attr.string(doc = "Who is responsible for the image."),
         "_sbom": tool_attr(Label("//tools/sysimage/evidence:sbom")),
     },
 )
 
-def image_sbom(*, name, image, supplier = "", **kwargs):
+def image_sbom(*, name, image, supplier = "", beside = [], **kwargs):
     """Makes `NAME.spdx.json` (SPDX 2.3), `NAME.spdx3.json` (SPDX 3.0.1) and `NAME.cdx.json` (CycloneDX 1.6).
 
     Each names every package with version, architecture, purl, source package, SHA-256 of the .deb, maintainer, licence
@@ -55,10 +62,13 @@ def image_sbom(*, name, image, supplier = "", **kwargs):
       name: name of the target.
       image: label of the `system_image`.
       supplier: who is responsible for the image, such as "Example Ltd"; NTIA's minimum elements ask for it.
+      beside: list of labels of what belongs to the image and is not in it, such as its kernel, initramfs and firmware: each
+        is named by its label, with its digest.
       **kwargs: attributes that every rule has.
     """
     _sbom(
         name = name,
+        beside = beside,
         facts = facts_of(image),
         supplier = supplier,
         **kwargs

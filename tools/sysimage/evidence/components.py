@@ -14,11 +14,25 @@ _REF = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A file that belongs to an image and is not in it, such as the kernel that boots it."""
+
+    label: str
+    sha256: str
+
+    @property
+    def identifier(self) -> str:
+        """Letters, digits, dots and dashes."""
+        return "Beside-" + plain(self.label)
+
+
+@dataclass(frozen=True, slots=True)
 class Sbom:
     """What an SBOM is made of; `supplier` is who is responsible for the image, "" if nobody is named."""
 
     facts: Facts
     supplier: str = ""
+    beside: tuple[Beside, ...] = ()
 
     @property
     def image(self) -> Image:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from tools.sysimage.evidence.components import DEBIAN, TOOL, Sbom, name_of, person, purl, source_purl
+from tools.sysimage.evidence.components import DEBIAN, TOOL, Beside, Sbom, name_of, person, purl, source_purl
 from tools.sysimage.evidence.facts import Node, Package
 
 type Json = dict[str, Any]
@@ -27,6 +27,7 @@ def document(sbom: Sbom) -> Json:
     dependencies = {"Image": [], **sbom.dependencies()}
     components = [_package(sbom, name, package, files) for name, package, files in sbom.packages()]
     components += [_built(sbom, name, label, files) for name, label, files in sbom.built()]
+    components += [_beside(sbom, one) for one in sbom.beside]
     for name, (source, version, packages) in sbom.linked().items():
         components.append(_linked(sbom, name, source, version))
         for package in packages:
@@ -99,6 +100,18 @@ def _built(sbom: Sbom, name: str, label: str, files: Sequence[tuple[str, Node]])
         "name": label,
         **({"supplier": {"name": sbom.supplier}} if sbom.supplier else {}),
         "components": [_file(path, node) for path, node in files],
+    }
+
+
+def _beside(sbom: Sbom, one: Beside) -> Json:
+    return {
+        "type": "application",
+        "bom-ref": one.identifier,
+        "name": one.label,
+        "version": f"sha256:{one.sha256}",
+        "scope": "required",
+        **({"supplier": {"name": sbom.supplier}} if sbom.supplier else {}),
+        "hashes": _hashes(one.sha256),
     }
 
 

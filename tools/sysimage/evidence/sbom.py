@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import run, warn
+from tools.sysimage.core.span import External, sha256
 from tools.sysimage.evidence import cyclonedx, facts, spdx2, spdx3
-from tools.sysimage.evidence.components import Sbom
+from tools.sysimage.evidence.components import Beside, Sbom
 
 
 def main(argv: Sequence[str]) -> int:
@@ -20,11 +21,23 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="sbom", description=__doc__)
     parser.add_argument("--facts", type=Path, required=True, help="facts of the image")
     parser.add_argument("--supplier", default="", help="who is responsible for the image")
+    parser.add_argument(
+        "--beside",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("LABEL", "FILE"),
+        help="what belongs to the image and is not in it, such as its kernel",
+    )
     parser.add_argument("--spdx2", type=Path, required=True, help="SPDX 2.3 JSON to write")
     parser.add_argument("--spdx3", type=Path, required=True, help="SPDX 3.0.1 JSON-LD to write")
     parser.add_argument("--cyclonedx", type=Path, required=True, help="CycloneDX 1.6 JSON to write")
     options = parser.parse_args(argv)
-    sbom = Sbom(facts.load(options.facts), options.supplier)
+    beside = tuple(
+        Beside(label, sha256(External(Path(file), Path(file).stat().st_size)))
+        for label, file in options.beside
+    )
+    sbom = Sbom(facts.load(options.facts), options.supplier, beside)
     unlocked = [package.name for package in sbom.facts.packages if not package.deb_sha256]
     if unlocked:
         warn(
@@ -35,6 +48,10 @@ def main(argv: Sequence[str]) -> int:
         for module, stream in zip((spdx2, spdx3, cyclonedx), streams, strict=True):
             _write(module.document(sbom), stream)
     return 0
+
+
+def _digest(path: Path) -> str:
+    return sha256(External(path, path.stat().st_size))
 
 
 def _write(document: dict[str, Any], out: BinaryIO) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from tools.sysimage.evidence.components import (
     DEBIAN,
     TOOL,
+    Beside,
     Sbom,
     name_of,
     person,
@@ -45,6 +46,7 @@ def document(sbom: Sbom) -> Json:
         "packages": [_image(sbom)]
         + [_package(sbom, name, package, files) for name, package, files in sbom.packages()]
         + [_built(sbom, name, label, files) for name, label, files in sbom.built()]
+        + [_beside(sbom, one) for one in sbom.beside]
         + [_linked(sbom, name, source, version) for name, (source, version, _) in sbom.linked().items()],
         "files": [_file(path, node) for path, node in sbom.facts.files()],
         "hasExtractedLicensingInfos": [
@@ -111,6 +113,20 @@ def _built(sbom: Sbom, name: str, label: str, files: Sequence[tuple[str, Node]])
     }
 
 
+def _beside(sbom: Sbom, one: Beside) -> Json:
+    return {
+        "SPDXID": f"SPDXRef-{one.identifier}",
+        "name": one.label,
+        "versionInfo": f"sha256:{one.sha256}",
+        "supplier": f"Organization: {sbom.supplier}" if sbom.supplier else _NONE,
+        "downloadLocation": _NONE,
+        "checksums": _checksums(one.sha256),
+        "filesAnalyzed": False,
+        "licenseDeclared": _NONE,
+        **_UNKNOWN,
+    }
+
+
 def _linked(sbom: Sbom, name: str, source: str, version: str) -> Json:
     return {
         "SPDXID": f"SPDXRef-{name}",
@@ -166,6 +182,8 @@ def _relationships(sbom: Sbom) -> Iterator[Json]:
     for name, needed in sbom.dependencies().items():
         for other in needed:
             yield _relationship(name, "DEPENDS_ON", f"SPDXRef-{other}")
+    for one in sbom.beside:
+        yield _relationship(one.identifier, "RUNTIME_DEPENDENCY_OF", "SPDXRef-Image")
     for name, (_, _, packages) in sbom.linked().items():
         for package in packages:
             yield _relationship(package, "GENERATED_FROM", f"SPDXRef-{name}")

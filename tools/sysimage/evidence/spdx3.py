@@ -89,6 +89,18 @@ class _Elements:
             more = {"suppliedBy": self._base + "Supplier"} if sbom.supplier else {}
             version = f"sha256:{summary(files)}"
             yield self._element("software_Package", name, name=label, software_packageVersion=version, **more)
+        for one in sbom.beside:
+            more = {"suppliedBy": self._base + "Supplier"} if sbom.supplier else {}
+            yield self._element(
+                "software_Package",
+                one.identifier,
+                name=one.label,
+                software_packageVersion=f"sha256:{one.sha256}",
+                verifiedUsing=[_hash(one.sha256)],
+                **more,
+            )
+        if sbom.beside:
+            yield self._relation("Image", "dependsOn", [self._base + one.identifier for one in sbom.beside])
         for name, (source, version, packages) in sbom.linked().items():
             yield self._element(
                 "software_Package",
