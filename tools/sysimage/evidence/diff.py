@@ -79,11 +79,12 @@ def main(argv: Sequence[str]) -> int:
 def _at_commits(options: argparse.Namespace) -> Iterator[facts.Facts]:
     checkout = Checkout(shlex.split(options.bazel), options.bazel_option)
     revisions = [*options.rev, "HEAD"][:2]
-    for revision in revisions:
-        checkout.commit(revision)  # nothing is built for one that is misspelt
+    # All before anything is built: one may be misspelt, and HEAD may move.
+    commits = [checkout.commit(revision) for revision in revisions]
     with tempfile.TemporaryDirectory() as scratch:
-        for number, revision in enumerate(revisions):
-            built = checkout.build(revision, options.old, options.measured, Path(scratch) / str(number))
+        for number, (commit, revision) in enumerate(zip(commits, revisions, strict=True)):
+            folder = Path(scratch) / str(number)
+            built = checkout.build(commit, revision, options.old, options.measured, folder)
             found = load(built.image, options.architecture)
             name = f"{options.old} at {revision}"
             image = replace(found.image, name=name, target=name if found.image.target else "")

@@ -52,12 +52,11 @@ class Checkout:
         argv = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
         return _said(argv, self._workspace, f"--rev {revision}: is no commit of this checkout")
 
-    def build(self, revision: str, target: str, measured: str, folder: Path) -> Built:
+    def build(self, commit: str, revision: str, target: str, measured: str, folder: Path) -> Built:
         """Builds an image, and its measurements if `measured` names them, and copies them into a new folder.
 
-        Raises ToolError, after Bazel's own messages, if one of them can't be built.
+        Raises ToolError, with the commit's name, after Bazel's own messages, if one of them can't be built.
         """
-        commit = self.commit(revision)
         folder.mkdir()
         with self._worktree(commit) as workspace:
             facts = _facts(target)
