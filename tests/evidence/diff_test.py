@@ -110,6 +110,12 @@ def test_a_fix_that_the_old_changelog_has_is_not_told_again_if_its_version_is_an
     assert fixed({"security": tuple(fixes[1:])}, *fixes) == ["5.2-4"]
 
 
+def test_what_an_older_list_of_fixes_has_been_cut_off_is_no_fix_that_came() -> None:
+    # As after going back by a version: each list has the newest three.
+    fixes = [{"version": f"5.2-{number}", "suite": "trixie", "cves": []} for number in (9, 8, 7, 6)]
+    assert fixed({"security": tuple(fixes[:3])}, *fixes[1:]) == []
+
+
 def test_content_of_the_same_size_differs_too() -> None:
     new = small_image.make(small_image.tree(**{"etc/made": "by a SCRIPT"}))
     found = difference.compare(small_image.make(), new)

@@ -169,9 +169,13 @@ def _security(old: Facts, new: Facts) -> Iterable[Security]:
         if previous is None or previous.version == package.version:
             continue
         known = {fix["version"] for fix in previous.security}
-        for fix in package.security:
-            if fix["version"] == previous.source_version:
-                break
+        versions = [fix["version"] for fix in package.security]
+        # What is older than all that both have was cut off in the old list, which has the newest alone.
+        both = [at for at, version in enumerate(versions) if version in known]
+        end = max(both, default=len(versions))
+        if previous.source_version in versions:
+            end = versions.index(previous.source_version)
+        for fix in package.security[:end]:
             if fix["version"] not in known:
                 yield Security(package.name, fix["version"], fix["suite"], tuple(fix["cves"]))
 
