@@ -3,19 +3,17 @@
 load("@rules_python//python:py_test.bzl", "py_test")
 load("//system_image:defs.bzl", "boot_test")
 
-def boot_failure_test(name, image, message, args = [], **kwargs):
+def boot_failure_test(name, message, args = [], **kwargs):
     """Boots an image as boot_test does; passes if that fails in time, with a message.
 
     Args:
       name: name of the target.
-      image: label of a `system_image`.
       message: regular expression that the message has to match.
       args: list of options of failure_test.py, which make a good image a bad one.
-      **kwargs: attributes of boot_test.
+      **kwargs: attributes of boot_test, `image` or `disk` among them.
     """
     boot_test(
         name = name + "_subject",
-        image = image,
         status = 0,
         tags = ["manual"],
         **kwargs

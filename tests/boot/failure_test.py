@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tools.sysimage.boot import check, machine
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats import gpt
 
 LIMIT = 240  # seconds, of the 300 that the test has
 
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument(
         "--damage", action="store_true", help="a byte in the middle of the image is another one"
     )
+    parser.add_argument("--flip", action="store_true", help="a byte of the disk's file system is another one")
     parser.add_argument("--digest", action="store_true", help="stage1 is to insist on another digest")
     options = parser.parse_args()
     vm = machine.read(options.vm).machine()
@@ -35,6 +37,14 @@ def main() -> int:
             image = Path(scratch) / "image.tar.xz"
             image.write_bytes(data[:-1024] if options.cut else data * 2 if options.twice else data)
             vm = dataclasses.replace(vm, image=image, digest="")
+        if options.flip:
+            with vm.image.open("rb") as stream:
+                root = gpt.read(stream, str(vm.image)).partitions[1]
+            data = bytearray(vm.image.read_bytes())
+            data[root.first * gpt.SECTOR + 1100] ^= 1
+            image = Path(scratch) / "disk.raw"
+            image.write_bytes(data)
+            vm = dataclasses.replace(vm, image=image)
         if options.digest:
             vm = dataclasses.replace(vm, digest="0" * 64)
         try:

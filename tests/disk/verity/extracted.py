@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.testing.programs import argv
 
 LIMIT = 40  # seconds
-ROOT = os.geteuid() == 0
+# The root of a sandbox can give files to nobody but itself.
+ROOT = os.geteuid() == 0 and Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
 _OWNERS = re.compile(r"Uid: (\d+) +Gid: (\d+) +Access: (\d+)/")
 _KINDS = {
     stat.S_IFREG: "file",
