@@ -54,7 +54,7 @@ def sample() -> bytes:
         symlink("absolute", "/usr/su"),
         symlink("dangling", "target/" * 200),
         entry(f"usr/{long}", b"long"),
-        entry("usr/ein Umlaut ü\n\\#", b"odd"),
+        entry("usr/an odd\n\\#", b"odd"),
         entry("usr/many", b"x", pax={f"SCHILY.xattr.user.{n}": "v" * n for n in range(1, 40)}),
         entry(
             "usr/tagged",
@@ -103,6 +103,14 @@ def test_a_path_would_be_another_one_in_the_guest(tmp_path: Path, compression: s
         if "\n" not in path:
             assert extracted.owner(erofs, path, DUMP) == (inode.uid, inode.gid, inode.mode & 0o777), path
     assert verified(erofs, tree, root)
+
+
+def test_a_name_that_is_not_ascii_would_be_another_one(tmp_path: Path) -> None:
+    # Not extracted: Bazel crashes where such a name is left in a test's folder.
+    erofs, _, _ = made(tmp_path, image(entry("Főtanúsítvány", b"root of trust")))
+    command = [*argv(DUMP), "--cat", "--path=/Főtanúsítvány", str(erofs)]
+    done = subprocess.run(command, capture_output=True, timeout=LIMIT, check=True)
+    assert done.stdout == b"root of trust"
 
 
 def test_devices_would_be_missing(tmp_path: Path) -> None:
