@@ -5,7 +5,7 @@ from tools.sysimage.scripts.syntax import Parameter, Word
 
 
 def left_by_tilde(part: Parameter) -> Word | None:
-    """What dash takes out of `${unset+~${x-y}word}`, which it skips: the tilde's name ends with the inner one.
+    """What dash takes out of `${unset+~${x-y}word}`, which it skips: the inner one ends the tilde's name.
 
     What comes after that stands in the parameter's place, and ends the whole word. None without that.
     """
