@@ -1,6 +1,7 @@
 """What the rules tell each other, and rules of yours that build on them."""
 
 load("//system_image/providers:compressed_base_info.bzl", _CompressedBaseInfo = "CompressedBaseInfo")
+load("//system_image/providers:cut_base_info.bzl", _CutBaseInfo = "CutBaseInfo")
 load("//system_image/providers:debian_package_info.bzl", _DebianPackageInfo = "DebianPackageInfo")
 load("//system_image/providers:debian_packages_info.bzl", _DebianPackagesInfo = "DebianPackagesInfo")
 load("//system_image/providers:disk_info.bzl", _DiskInfo = "DiskInfo")
@@ -18,6 +19,7 @@ DebianPackagesInfo = _DebianPackagesInfo
 LockedProgramInfo = _LockedProgramInfo
 RootfsInfo = _RootfsInfo
 CompressedBaseInfo = _CompressedBaseInfo
+CutBaseInfo = _CutBaseInfo
 SystemImageInfo = _SystemImageInfo
 SysrootInfo = _SysrootInfo
 KernelInfo = _KernelInfo

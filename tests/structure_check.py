@@ -26,6 +26,7 @@ LONGEST = 400  # lines of a module of the tools
 PHASES = {
     "SystemImageRootfs": {"commands", "core", "debian", "effects", "formats", "rootfs", "scripts", "systemd"},
     "SystemImageFlatten": {"core", "formats", "image"},
+    "SystemImageCut": {"core", "formats", "image"},
     "SystemImageCompress": {"core", "formats", "image"},
     "SystemImageSysroot": {"core", "formats", "toolchain"},
     "SystemImageKernelModule": {"core", "debian", "formats", "kernel", "toolchain"},

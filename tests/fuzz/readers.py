@@ -25,7 +25,7 @@ from tools.sysimage.debian import dpkg, installed, lock_shape, trigger_lines
 from tools.sysimage.effects import accounts, ledger_entries, tmpfiles
 from tools.sysimage.formats import blob, control_file, deb822, elf, kmod, layer, oci_layout, pe
 from tools.sysimage.formats import tar as sysimage_tar
-from tools.sysimage.image import base_index, compress, inject
+from tools.sysimage.image import base_index, compress, cut, inject
 from tools.sysimage.image.codec import CODECS, CompressionCommand
 from tools.sysimage.lock import manifest
 from tools.sysimage.measure import firmware_image, oak, tdx, tpm
@@ -191,14 +191,15 @@ def _index(data: bytes, folder: Path) -> None:
     path = folder / "index"
     path.write_bytes(data)
     with flat.open("rb") as one, packed.open("rb") as other:
-        base_index.load(path, one, other, "none")
+        base_index.load(path, one, [other], "none")
 
 
 def _base(folder: Path) -> tuple[Path, Path]:
     flat, packed, index = folder / "flat", folder / "packed", folder / "known"
     if not flat.exists():
         flat.write_bytes(tar(entry("./"), entry("a", b"x" * 700), hardlink("b", "a"), symlink("c", "a")))
-        compress.compress(flat, CompressionCommand(CODECS["none"]), packed, index)
+        cut.cut(flat, [folder / "cut"], index)
+        compress.compress(folder / "cut", CompressionCommand(CODECS["none"]), packed)
     return flat, packed
 
 

@@ -5,27 +5,32 @@ load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 # buildifier: disable=bzl-visibility
 load("//system_image/private/toolchain:sysroot.bzl", "SYSROOT_PROGRAMS")
 
+# How many files a base is cut into, if nothing is said.
+_SLOTS = 24
+
 def _action_impl(ctx):
     env = analysistest.begin(ctx)
     actions = [action for action in analysistest.target_actions(env) if action.mnemonic == ctx.attr.mnemonic]
-    asserts.equals(env, 1, len(actions), "actions called " + ctx.attr.mnemonic)
+    asserts.equals(env, ctx.attr.count, len(actions), "actions called " + ctx.attr.mnemonic)
     if actions:
-        asserts.equals(env, {}, actions[0].env, "the environment that reaches the tool")
-        asserts.true(
-            env,
-            "--target" in actions[0].argv or "--manifest" in actions[0].argv,
-            "the tool is told the target, with which its messages begin",
-        )
         asserts.equals(
             env,
             sorted(ctx.attr.outputs),
-            sorted([output.basename for output in actions[0].outputs.to_list()]),
+            sorted([output.basename for action in actions for output in action.outputs.to_list()]),
+        )
+    for action in actions:
+        asserts.equals(env, {}, action.env, "the environment that reaches the tool")
+        asserts.true(
+            env,
+            "--target" in action.argv or "--manifest" in action.argv,
+            "the tool is told the target, with which its messages begin",
         )
     return analysistest.end(env)
 
 _action_test = analysistest.make(
     _action_impl,
     attrs = {
+        "count": attr.int(default = 1),
         "mnemonic": attr.string(mandatory = True),
         "outputs": attr.string_list(mandatory = True),
     },
@@ -34,6 +39,7 @@ _action_test = analysistest.make(
 _uncompressed_action_test = analysistest.make(
     _action_impl,
     attrs = {
+        "count": attr.int(default = 1),
         "mnemonic": attr.string(mandatory = True),
         "outputs": attr.string_list(mandatory = True),
     },
@@ -74,7 +80,14 @@ def actions_test_suite(name):
         "Bundle": ("//tests/boot:app", ["app.tar"]),
         "Busybox": ("//system_image/tools:guest_busybox", ["busybox"]),
         "Cdi": ("//system_image:cdi_nvidia", ["cdi_nvidia.tar"]),
-        "Compress": ("//system_image:vanilla_compressed", ["vanilla_compressed.index.json", "vanilla_compressed.tar.xz"]),
+        "Compress": (
+            "//system_image:vanilla_compressed",
+            ["vanilla_compressed.{}.blocks.xz".format(number) for number in range(_SLOTS)],
+        ),
+        "Cut": (
+            "//system_image:vanilla_cut",
+            ["vanilla_cut.index.json"] + ["vanilla_cut.{}.blocks".format(number) for number in range(_SLOTS)],
+        ),
         "Disk": ("//tests/disk:disk", ["disk.raw", "disk.raw.sha256"]),
         "DiskGcp": ("//tests/disk:disk", ["disk.tar.gz", "disk.tar.gz.sha256"]),
         "DiskQcow2": ("//tests/disk:disk", ["disk.qcow2", "disk.qcow2.sha256"]),
@@ -124,6 +137,8 @@ def actions_test_suite(name):
         _action_test(
             name = "{}_{}_test".format(name, stage.lower()),
             size = "small",
+            # Each block is compressed by an action of its own; any other stage is one action.
+            count = len(outputs) if stage == "Compress" else 1,
             mnemonic = "SystemImage" + stage,
             outputs = outputs,
             target_under_test = target,

@@ -35,9 +35,9 @@ def _emit_impl(ctx):
                 compressed.compression,
                 compression,
             ))
-        args.add("--compressed", compressed.compressed)
         args.add("--index", compressed.index)
-        inputs.extend([compressed.compressed, compressed.index])
+        args.add_all("--compressed", compressed.slots)
+        inputs.extend(compressed.slots + [compressed.index])
     ctx.actions.run(
         env = build_environment(ctx),
         executable = ctx.executable._emit,

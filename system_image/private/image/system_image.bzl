@@ -1,10 +1,11 @@
-"""The macro that composes flatten, compress, inject and emit."""
+"""The macro that composes flatten, cut, compress, inject and emit."""
 
 load("//system_image/private/core:arguments.bzl", "check_arguments")
 load("//system_image/private/evidence:image_facts.bzl", "image_facts")
 load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load(":compress.bzl", "compress")
+load(":cut.bzl", "cut")
 load(":emit.bzl", "emit")
 load(":flatten.bzl", "flatten")
 load(":inject.bzl", "inject")
@@ -32,6 +33,7 @@ def system_image(
         compression = "xz",
         losses = "warn",
         limit = None,
+        slots = None,
         guest_toolchains = GUEST_TOOLCHAINS,
         **kwargs):
     """Makes a system image, `NAME.tar.xz`, of a base image and what is built to run in it.
@@ -72,6 +74,8 @@ def system_image(
         extended attributes such as file capabilities; owners; setuid and setgid bits. Which
         loader unpacks the image is not known here, hence the warning.
       limit: MiB that the base may unpack to, if more than `flatten` has as its default.
+      slots: how many actions compress the base, if not as many as `cut` has as its default: one for each 4 MB of it is
+        good, so that a changed file costs little.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
         those of this module's sysroot.
       **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and
@@ -117,9 +121,15 @@ def system_image(
         unmask = unmask,
         **parts
     )
+    cut(
+        name = name + "_cut",
+        base = name + "_flat",
+        slots = slots,
+        **parts
+    )
     compress(
         name = name + "_compressed",
-        base = name + "_flat",
+        base = name + "_cut",
         compression = compression,
         **parts
     )

@@ -7,6 +7,7 @@ import re
 import sys
 import tarfile
 from compression import zstd
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.formats import mtree
-from tools.sysimage.image import base_index, blocks, compress, emit, packed
+from tools.sysimage.image import base_index, blocks, compress, cut, emit, packed, slots
 from tools.sysimage.image.codec import CODECS, CompressionCommand
 
 # Python's encoder in the locked xz's place; each run leaves a line in the file that is named first.
@@ -50,25 +51,33 @@ OVERLAYS: dict[str, tuple[Entry, ...]] = {
 }
 
 
+# A thousandth of the real ones. A file of more than 5 KiB is cut into parts.
+SIZES = blocks.Sizes(1500, 5000, 3500, 5120)
+
+
 class Bench:
     """A folder with a base that is compressed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "log"
-        self.base, self.image, self.index = folder / "base.tar", folder / "base.tar.xz", folder / "index.json"
+        self.base, self.index = folder / "base.tar", folder / "index.json"
+        self.cut = [folder / f"{number}.blocks" for number in range(4)]
+        self.slots = tuple(folder / f"{number}.blocks.xz" for number in range(4))
         self.base.write_bytes(tar(*BASE))
         self.program = CompressionCommand(CODECS["xz"], (sys.executable, "-c", _XZ, str(self.log)), 2)
 
     def compress(self) -> None:
-        """Runs the stage."""
-        compress.compress(self.base, self.program, self.image, self.index)
+        """Runs cut, and the stage for each slot."""
+        cut.cut(self.base, self.cut, self.index)
+        for blocks_file, made in zip(self.cut, self.slots, strict=True):
+            compress.compress(blocks_file, self.program, made)
 
     def emit(self, overlay: tuple[Entry, ...], *, spliced: bool) -> tuple[bytes, list[bytes], list[int]]:
         """Image, the files beside it, and how many bytes each run of the compressor was given."""
         (self.folder / "overlay.tar").write_bytes(tar(*overlay))
         self.log.write_text("")
         out = [self.folder / name for name in ("image", "sha256", "sha384", "mtree", "contents")]
-        compressed = emit.Compressed(self.image, self.index) if spliced else None
+        compressed = emit.Compressed(self.slots, self.index) if spliced else None
         emit.emit(self.base, self.folder / "overlay.tar", self.program, emit.Outputs(*out), compressed)
         image, *others = [path.read_bytes() for path in out]
         return image, others, [int(line) for line in self.log.read_text().split()]
@@ -76,7 +85,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(blocks, "SIZE", 4096)
+    monkeypatch.setattr(blocks, "SIZES", SIZES)
     made = Bench(tmp_path)
     made.compress()
     return made
@@ -90,7 +99,7 @@ def test_a_spliced_image_is_byte_for_byte_the_one_from_scratch(bench: Bench, nam
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("nothing", 0), ("added", 7000), ("replaced", 6000), ("removed", 4096)]
+    ("name", "most"), [("nothing", 0), ("added", 7000), ("replaced", 10000), ("removed", 8000)]
 )
 def test_only_what_changed_is_compressed(bench: Bench, name: str, most: int) -> None:
     _, _, runs = bench.emit(OVERLAYS[name], spliced=True)
@@ -99,11 +108,50 @@ def test_only_what_changed_is_compressed(bench: Bench, name: str, most: int) -> 
 
 def test_a_large_file_that_has_lost_its_first_name_is_cut_into_parts_too(bench: Bench) -> None:
     _, _, runs = bench.emit(OVERLAYS["first name of a large file removed"], spliced=True)
-    assert max(runs) <= blocks.SIZE + 512
+    assert max(runs) <= SIZES.part + 512
 
 
-def test_the_compressed_base_is_an_image_itself(bench: Bench) -> None:
-    assert bench.image.read_bytes() == bench.emit((), spliced=False)[0]
+def test_blocks_that_did_not_change_would_be_other_inputs_of_their_actions(bench: Bench) -> None:
+    before = [path.read_bytes() for path in bench.cut]
+    bench.base.write_bytes(tar(*BASE[:-1], entry("large", bytes(10240))))
+    bench.compress()
+    changed = [old != path.read_bytes() for old, path in zip(before, bench.cut, strict=True)]
+    assert any(changed)
+    assert not all(changed)
+    assert bench.emit((), spliced=True)[:2] == bench.emit((), spliced=False)[:2]
+
+
+def test_slots_of_another_base_would_be_mixed_in(bench: Bench) -> None:
+    whole = [path.read_bytes() for path in bench.slots]
+    bench.base.write_bytes(tar(*BASE[:-1], entry("large", bytes(10240))))
+    cut.cut(bench.base, bench.cut, bench.index)
+    assert [path.read_bytes() for path in bench.slots] == whole
+    with pytest.raises(ToolError, match=r"blocks\.xz: does not match the index .*; run compress again"):
+        bench.emit((), spliced=True)
+
+
+@pytest.mark.parametrize("change", ["swapped", "none", "doubled", "empty", "garbage"])
+def test_slots_that_are_not_those_of_the_index_would_be_taken(bench: Bench, change: str) -> None:
+    full = [path for path in bench.slots if path.stat().st_size]
+    one, other = full[0].read_bytes(), full[1].read_bytes()
+    if change == "swapped":
+        full[0].write_bytes(other)
+        full[1].write_bytes(one)
+    elif change == "none":
+        bench.slots = bench.slots[:1]
+    elif change == "doubled":
+        full[0].write_bytes(one * 2)
+    else:
+        full[0].write_bytes(b"x" * 99 if change == "garbage" else b"")
+    with pytest.raises(ToolError, match=r"does not match the index .*; run compress again"):
+        bench.emit((), spliced=True)
+
+
+def test_slot_of_another_compression_would_be_spliced(bench: Bench) -> None:
+    with next(path for path in bench.slots if path.stat().st_size).open("rb") as stream:
+        assert list(slots.payloads(stream, "xz"))
+        with pytest.raises(ValueError, match="another compression"):
+            list(slots.payloads(stream, "zstd"))
 
 
 def test_an_index_of_a_base_with_another_mode_is_refused(bench: Bench) -> None:
@@ -146,7 +194,9 @@ def test_all_that_an_entry_can_have_is_in_the_index(bench: Bench) -> None:
     )
     bench.base.write_bytes(tar(*whole))
     bench.compress()
-    with bench.base.open("rb") as flat, bench.image.open("rb") as compressed:
+    with ExitStack() as files:
+        flat = files.enter_context(bench.base.open("rb"))
+        compressed = [files.enter_context(path.open("rb")) for path in bench.slots]
         known = base_index.load(bench.index, flat, compressed, "xz")
         flat.seek(0)
         read = base_index.uncompressed(flat, "base")
@@ -159,14 +209,15 @@ def test_all_that_an_entry_can_have_is_in_the_index(bench: Bench) -> None:
         ]
 
 
-def test_a_compressed_base_that_is_cut_off_is_refused(bench: Bench) -> None:
-    bench.image.write_bytes(bench.image.read_bytes()[:-4])
-    with pytest.raises(ToolError, match=r"index\.json: is the index of another base"):
+def test_a_slot_that_is_cut_off_is_refused(bench: Bench) -> None:
+    path = next(path for path in bench.slots if path.stat().st_size)
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(ToolError, match=r"does not match the index of the compressed base"):
         bench.emit((), spliced=True)
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 1}, {"compression": "zstd"}, {"blocks": [[]]}, {"entries": [["x", "y"]]}]
+    "change", [{"version": 1}, {"base": "x"}, {"blocks": [[]]}, {"entries": [["x", "y"]]}]
 )
 def test_an_index_of_another_shape_is_refused(bench: Bench, change: dict[str, object]) -> None:
     bench.index.write_text(json.dumps({**json.loads(bench.index.read_text()), **change}))
@@ -180,17 +231,24 @@ def test_the_index_does_not_change_from_run_to_run(bench: Bench) -> None:
     assert bench.index.read_bytes() == before
 
 
-def test_flipped_byte_of_the_compressed_base_would_be_in_the_image(bench: Bench) -> None:
-    """The bytes of blocks; what is around them, emit makes anew."""
-    whole = bench.image.read_bytes()
+def test_flipped_byte_of_a_slot_would_be_in_the_image(bench: Bench) -> None:
+    right = bench.emit((), spliced=True)[0]
     refused = 0
-    for place in range(0, len(whole), len(whole) // 40):
-        bench.image.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
-        try:
-            assert bench.emit((), spliced=True)[0] == whole
-        except ToolError as error:
-            assert re.search("compressed base does not match its index.*; run compress again", str(error))
-            refused += 1
+    for path in bench.slots:
+        whole = path.read_bytes()
+        for place in range(0, len(whole), max(1, len(whole) // 12)):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+            try:
+                assert bench.emit((), spliced=True)[0] == right
+            except ToolError as error:
+                found = re.search(
+                    "match the index of the compressed base|compressed base does not match its index",
+                    str(error),
+                )
+                assert found
+                assert str(error).endswith("run compress again")
+                refused += 1
+        path.write_bytes(whole)
     assert refused > 30
 
 
@@ -223,8 +281,9 @@ def test_compressor_that_ends_early_with_status_0_would_leave_a_broken_image(
     base, out = tmp_path / "base.tar", tmp_path / "out"
     base.write_bytes(tar(*BASE))
     command = (sys.executable, "-c", EARLY[name], str(tmp_path / "log"))
+    cut.cut(base, [tmp_path / "blocks"], tmp_path / "index")
     with pytest.raises(ToolError, match="xz ended with status 0, but what it wrote is not whole"):
-        compress.compress(base, CompressionCommand(CODECS["xz"], command, 1), out, tmp_path / "index")
+        compress.compress(tmp_path / "blocks", CompressionCommand(CODECS["xz"], command, 1), out)
     assert not out.exists()
 
 
@@ -235,13 +294,13 @@ def test_whole_frame_of_zstd_would_be_refused_or_a_part_of_one_taken(
 ) -> None:
     data = (b"abc" * size)[: size // 2] + os.urandom(size - size // 2)
     made = zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: checksum})
-    for cut in (0, 1, 2, len(made) // 2, len(made) - 3):
+    for missing in (0, 1, 2, len(made) // 2, len(made) - 3):
         path = tmp_path / "frame"
-        path.write_bytes(made[: len(made) - cut])
+        path.write_bytes(made[: len(made) - missing])
         with path.open("rb") as stream:
-            if cut:
+            if missing:
                 with pytest.raises(packed.CutOffError):
-                    packed.check_zstd(stream, len(made) - cut, size)
+                    packed.check_zstd(stream, len(made) - missing, size)
             else:
                 packed.check_zstd(stream, len(made), size)
 
@@ -251,15 +310,18 @@ def test_the_command_line(tmp_path: Path) -> None:
     base.write_bytes(tar(*BASE))
     overlay.write_bytes(tar(*OVERLAYS["added"]))
     more = ["--compression", "none"]
-    made = [str(tmp_path / "base.out"), str(tmp_path / "base.json")]
-    assert compress.main(["--base", str(base), "--output", made[0], "--index", made[1], *more]) == 0
+    made = [str(tmp_path / name) for name in ("base.0", "base.1")]
+    assert cut.main(["--base", str(base), "--index", str(tmp_path / "index"), "--slots", *made]) == 0
+    for name in made:
+        assert compress.main(["--slot", name, "--output", name + ".out", *more]) == 0
     outputs = [f"--{name}={tmp_path / name}" for name in ("output", "sha256", "sha384", "mtree", "contents")]
     emit.main(
         [
             f"--base={base}",
             f"--overlay={overlay}",
-            f"--compressed={made[0]}",
-            f"--index={made[1]}",
+            "--compressed",
+            *(name + ".out" for name in made),
+            f"--index={tmp_path / 'index'}",
             *outputs,
             *more,
         ]

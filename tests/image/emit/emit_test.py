@@ -53,7 +53,7 @@ OVERLAY = (
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "SIZE", 2048)
+    monkeypatch.setattr(blocks, "SIZES", blocks.Sizes(512, 2048, 1536, 2048))
 
 
 class Run:
@@ -304,7 +304,9 @@ def test_a_compressor_that_is_killed(run: Run) -> None:
 
 
 def test_a_compressor_that_stops_reading(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "SIZE", 8 << 20)  # more than a pipe holds
+    monkeypatch.setattr(
+        blocks, "SIZES", blocks.Sizes(1 << 20, 8 << 20, 7 << 20, 8 << 20)
+    )  # more than a pipe holds
     base = (entry("big", bytes(4 << 20)),)
     refused(run, "xz ended with status 3", base=base, script="raise SystemExit(3)")
 

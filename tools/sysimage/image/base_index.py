@@ -1,11 +1,10 @@
-"""The index of a compressed base: its entries, and which of its blocks they are in.
+"""The index of a base that is cut: its entries, and which of its blocks they are in.
 
 With the index, emit splices an image out of the base without reading the flat tar's headers, which would take
 longer than all the rest. JSON:
 
-    {"version": 2, "compression": …, "size": bytes of the compressed base,
-     "base": SHA-256 of the flat one without the contents of its files,
-     "blocks": [[offset, compressed, uncompressed, crc32, entries, [start, end] or null], …],
+    {"version": 4, "base": SHA-256 of the flat one without the contents of its files,
+     "blocks": [[slot, size, crc32, entries, [start, end] or null], …],
      "entries": [[path, type, …], …]}
 
 A block holds the next `entries` entries; or a part of one large file, its bytes from `start` to `end`. The
@@ -25,12 +24,21 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.span import Inline, Span
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import tar
-from tools.sysimage.image import blocks
-from tools.sysimage.image.codec import Payload, WrittenFile, stored_crc32
+from tools.sysimage.image import blocks, slots
+from tools.sysimage.image.codec import Payload
 
-_VERSION = 3
+_VERSION = 4
 _HARD = "hard"
 _KINDS = {kind.value: kind for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Where a block is: the number of its slot; its size in bytes and CRC32."""
+
+    slot: int
+    size: int
+    crc32: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +56,24 @@ def uncompressed(stream: BinaryIO, where: str) -> Base:
     """The base in a flat tar, nothing of it compressed yet. Raises ToolError as `tar.load` does."""
     tree = tar.load(stream, where)
     entries = blocks.items(tree.walk())
-    return Base(tree, entries, [(block, None) for block in blocks.split(entries, blocks.SIZE)], None, {})
+    return Base(tree, entries, [(block, None) for block in blocks.cut(entries, blocks.SIZES)], None, {})
 
 
-def dump(base: Base, flat: BinaryIO, compressed: BinaryIO, compression: str, written: WrittenFile) -> bytes:
-    """The index of a base that is open as `flat`, once its blocks and the end marker are in `compressed`.
+def dump(base: Base, flat: BinaryIO, rows: Sequence[Row]) -> bytes:
+    """The index of a base that is open as `flat`, with a row for each block and for the end marker.
 
     Raises ToolError for an entry that flatten would not write.
     """
-    rows = [
-        [*fields, stored_crc32(Span(compressed, *fields[:2])), len(block.items), block.part]
-        for fields, block in zip(
-            written.blocks, [*(block for block, _ in base.payloads), blocks.Block(())], strict=True
-        )
-    ]
-    entries = [_row(item, base.digests) for item in base.entries]
-    value = {"version": _VERSION, "compression": compression, "size": written.size}
-    value |= {"base": _headers(flat, base.entries), "blocks": rows, "entries": entries}
+    ends = [*(block for block, _ in base.payloads), blocks.Block(())]
+    value = {
+        "version": _VERSION,
+        "base": _headers(flat, base.entries),
+        "blocks": [
+            [row.slot, row.size, row.crc32, len(block.items), block.part]
+            for row, block in zip(rows, ends, strict=True)
+        ],
+        "entries": [_row(item, base.digests) for item in base.entries],
+    }
     # Numbers without spaces: a third less to read.
     text = json.dumps(value, separators=(",", ":"))
     return _sealed(text.encode()) + b"\n"
@@ -93,11 +102,11 @@ def _row(item: blocks.BlockEntry, digests: blocks.Digests) -> list[Any]:
     return row
 
 
-def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> Base:
-    """Reads the index of the base that is open as `flat` and as `compressed`.
+def load(path: Path, flat: BinaryIO, compressed: Sequence[BinaryIO], compression: str) -> Base:
+    """Reads the index of the base that is open as `flat`; `compressed` are its slots.
 
-    Raises ToolError if the file is no index, or the index of another base or compression. Changed contents of
-    files are found later, when a block is made of them.
+    Raises ToolError if the file is no index, or the index of another base, or the slots are others. Changed
+    contents of files are found later, when a block is made of them.
     """
     try:
         data = path.read_bytes().rstrip(b"\n")
@@ -109,13 +118,38 @@ def load(path: Path, flat: BinaryIO, compressed: BinaryIO, compression: str) -> 
             raise ValueError("its own digest is another")
         tree, digests = Tree(), dict[Inode, str]()
         entries = [_item(row, tree, flat, digests) for row in value["entries"]]
-        *made, (_, end) = _blocks(value["blocks"], entries, compressed)
-        known = (value["compression"], value["base"], value["size"])
+        rows = [Row(*row[:3]) for row in value["blocks"]]
+        cut = list(_blocks(value["blocks"], entries))
+        known = value["base"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ToolError(f"{path}: is no index of a compressed base ({error}); run compress again") from error
-    if known != (compression, _headers(flat, entries), compressed.seek(0, 2)):
-        raise ToolError(f"{path}: is the index of another base or compression; run compress again")
-    return Base(tree, entries, made, end, digests)
+        raise ToolError(f"{path}: is no index of a base that is cut ({error}); run cut again") from error
+    if known != _headers(flat, entries):
+        raise ToolError(f"{path}: is the index of another base; run cut again")
+    *payloads, end = _payloads(rows, compressed, compression)
+    return Base(tree, entries, list(zip(cut, payloads, strict=True)), end, digests)
+
+
+def _payloads(rows: Sequence[Row], compressed: Sequence[BinaryIO], compression: str) -> list[Payload]:
+    """The blocks' payloads, each from its slot. Raises ToolError for slots of another base."""
+    found = []
+    where = ""
+    try:
+        left = [slots.payloads(stream, compression) for stream in compressed]
+        for row in rows:
+            where = compressed[row.slot].name
+            payload = next(left[row.slot], None)
+            if payload is None or (payload.uncompressed, payload.crc32) != (row.size, row.crc32):
+                raise ValueError("it has other blocks")
+            found.append(payload)
+        for stream, rest in zip(compressed, left, strict=True):
+            where = stream.name
+            if next(rest, None):
+                raise ValueError("it has more blocks")
+    except (ValueError, IndexError) as error:
+        raise ToolError(
+            f"{where}: does not match the index of the compressed base ({error}); run compress again"
+        ) from error
+    return found
 
 
 def _headers(flat: BinaryIO, entries: Sequence[blocks.BlockEntry]) -> str:
@@ -154,16 +188,15 @@ def _item(row: list[Any], tree: Tree, flat: BinaryIO, digests: blocks.Digests) -
     return blocks.BlockEntry(path, inode, link)
 
 
-def _blocks(
-    rows: Iterable[list[Any]], entries: Sequence[blocks.BlockEntry], compressed: BinaryIO
-) -> Iterator[tuple[blocks.Block, Payload]]:
+def _blocks(rows: Iterable[list[Any]], entries: Sequence[blocks.BlockEntry]) -> Iterator[blocks.Block]:
+    """The blocks, without the end marker."""
     at = 0
-    for offset, size, uncompressed, crc32, stored, count, part in rows:
+    *made, (_, _, _, last, _) = rows
+    for _, _, _, count, part in made:
         start, end = part or (0, 0)
         if start:
             at -= 1  # one more part of the same file
-        block = blocks.Block(tuple(entries[at : at + count]), (start, end) if part else None)
-        yield block, Payload(Span(compressed, offset, size), uncompressed, crc32, stored)
+        yield blocks.Block(tuple(entries[at : at + count]), (start, end) if part else None)
         at += count
-    if at != len(entries):
+    if (at, last) != (len(entries), 0):
         raise ValueError("not all entries are in a block")

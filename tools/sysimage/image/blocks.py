@@ -1,8 +1,11 @@
-"""Splits a tar into blocks that are compressed independently, at the same places for the same base.
+"""Cuts a tar into blocks that are compressed independently, at the same places for the same base.
 
 The tar of an image has the entries of its base, in the base's order and without those that the overlay
 removes or replaces, and then the entries that the overlay adds. The base alone decides where blocks end. So
 a block that keeps all its entries has the same bytes in every image on the base.
+
+Where blocks end follows from paths and sizes of the entries near by, never from how many there are before: a
+file more or less moves the boundaries beside it, and no others.
 """
 
 import hashlib
@@ -15,7 +18,22 @@ from tools.sysimage.core.tree import Inode, Kind
 from tools.sysimage.formats import tar
 from tools.sysimage.formats.tarformat import BLOCK
 
-SIZE = 16 << 20  # bytes of tar in a block, if entries allow; an image gets 2.5 % larger, 7 % with 4 MiB
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes of tar. `least` + `alone` ≤ `most` ≤ `part`."""
+
+    least: int  # in a block
+    most: int  # in a block
+    alone: int  # a file that is larger is a block by itself
+    part: int  # one that is larger is cut into parts, all of about the same length
+
+
+# Of vanilla, blocks of 16 MiB are 1.0 % larger than one of all, these 2.4 %, such of 2 to 6 MiB 3.3 %.
+SIZES = Sizes(4 << 20, 10 << 20, 6 << 20, 16 << 20)
+
+# Configuration and records come before and after these, and change more often.
+_PROGRAMS = "usr"
 
 type Digests = dict[Inode, str]  # of each file: SHA-256, in hex
 
@@ -71,6 +89,56 @@ def items(
     return found
 
 
+def cut(entries: Sequence[BlockEntry], sizes: Sizes) -> list[Block]:
+    """Cuts a base into blocks, at boundaries of its entries; a large file is one by itself, or several."""
+    blocks: list[Block] = []
+    run: list[tuple[BlockEntry, int]] = []
+    programs = False
+    for entry in entries:
+        size = entry.size()
+        before, programs = programs, entry.path.partition("/")[0] == _PROGRAMS
+        if size > sizes.alone or before != programs:
+            blocks += _windows(run, sizes)
+            run = []
+        if size > sizes.alone:
+            blocks += _parts(entry, size, sizes.part)
+        else:
+            run.append((entry, size))
+    return [*blocks, *_windows(run, sizes)]
+
+
+def _windows(run: Sequence[tuple[BlockEntry, int]], sizes: Sizes) -> Iterator[Block]:
+    """Cuts entries, each with its size: of the boundaries where a block can end, at the one of best rank."""
+    start = 0
+    while start < len(run):
+        candidates, length = [], 0
+        for place in range(start, len(run)):
+            if length >= sizes.least:
+                candidates.append(place)
+            length += run[place][1]
+            if length > sizes.most:
+                end = min(candidates, key=lambda place: _rank(run[place][0].path))
+                break
+        else:
+            end = len(run)
+        yield Block(tuple(entry for entry, _ in run[start:end]))
+        start = end
+
+
+def _rank(path: str) -> tuple[int, bytes]:
+    """Between folders rather than in them; there, by chance, which is the same for the same path."""
+    return path.count("/"), hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
+
+
+def _parts(entry: BlockEntry, size: int, most: int) -> list[Block]:
+    if size <= most or not entry.data or not isinstance(entry.inode.content, Span):
+        return [Block((entry,))]
+    content = entry.inode.content.size
+    count = -(-content // most)
+    step = -(-content // count)
+    return [Block((entry,), (start, min(start + step, content))) for start in range(0, content, step)]
+
+
 def split(entries: Sequence[BlockEntry], size: int) -> list[Block]:
     """Splits entries into blocks of at most about `size` bytes, at their boundaries.
 
@@ -84,13 +152,8 @@ def split(entries: Sequence[BlockEntry], size: int) -> list[Block]:
         if open_block and length + entry_size > size:
             blocks.append(Block(tuple(open_block)))
             open_block, length = [], 0
-        if entry_size > size and entry.data and isinstance(entry.inode.content, Span):
-            content = entry.inode.content.size
-            count = -(-content // size)
-            step = -(-content // count)
-            blocks += [
-                Block((entry,), (start, min(start + step, content))) for start in range(0, content, step)
-            ]
+        if entry_size > size:
+            blocks += _parts(entry, entry_size, size)
         else:
             open_block.append(entry)
             length += entry_size
@@ -105,7 +168,7 @@ def split_overlay(entries: Sequence[BlockEntry]) -> list[Block]:
     So an orchestrator of a few MB keeps several cores busy. For a large overlay, the size counts more.
     """
     total = sum(entry.size() for entry in entries)
-    return split(entries, min(SIZE, max(SIZE // 16, total // 8)))
+    return split(entries, min(SIZES.part, max(SIZES.part // 16, total // 8)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,10 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="emit", description=__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--base", type=Path, required=True, help="flat tar of the base, from flatten")
     parser.add_argument("--overlay", type=Path, required=True, help="overlay tar, from inject")
-    parser.add_argument("--compressed", type=Path, help="the base as compress made it; needs --index")
-    parser.add_argument("--index", type=Path, help="the index that compress made with it")
+    parser.add_argument(
+        "--compressed", type=Path, nargs="+", help="the base's slots, from compress; needs --index"
+    )
+    parser.add_argument("--index", type=Path, help="the index of the base, from cut")
     parser.add_argument("--compression", choices=sorted(CODECS), default="xz")
     parser.add_argument("--tool", type=Path, help='JSON {"argv": […]}: how the compressor is started')
     parser.add_argument("--output", type=Path, required=True, help="image to write")
@@ -63,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         options.overlay,
         CompressionCommand(CODECS[options.compression], tool_argv(options.tool), options.jobs),
         Outputs(options.output, options.sha256, options.sha384, options.mtree, options.contents),
-        Compressed(options.compressed, options.index) if options.compressed and options.index else None,
+        Compressed(tuple(options.compressed), options.index) if options.index else None,
         options.losses,
     )
     return 0
@@ -71,9 +73,9 @@ def main(argv: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Compressed:
-    """What compress made of the base."""
+    """What compress made of the base's slots, and the index that cut made."""
 
-    image: Path
+    slots: tuple[Path, ...]
     index: Path
 
 
@@ -107,8 +109,8 @@ def emit(
         base_file = files.enter_context(base.open("rb"))
         overlay_file = files.enter_context(overlay.open("rb"))
         if compressed:
-            image = files.enter_context(compressed.image.open("rb"))
-            parts = base_index.load(compressed.index, base_file, image, program.codec.name)
+            made = [files.enter_context(path.open("rb")) for path in compressed.slots]
+            parts = base_index.load(compressed.index, base_file, made, program.codec.name)
         else:
             parts = base_index.uncompressed(base_file, str(base))
         layer.apply(parts.tree, tar.read(overlay_file, str(overlay)), str(overlay))
@@ -237,7 +239,7 @@ def _pieces(
             pieces = [blocks.BlockPiece(blocks.Block(left, block.part), base.digests)]
         else:
             # The first name of a large file may be gone, and its next name has the content now.
-            pieces = [blocks.BlockPiece(part, base.digests) for part in blocks.split(left, blocks.SIZE)]
+            pieces = [blocks.BlockPiece(part, base.digests) for part in blocks.split(left, blocks.SIZES.part)]
         size += sum(_size(piece) for piece in pieces)
         yield from pieces
     overlay = [

@@ -1,0 +1,90 @@
+"""The files in which blocks of a base go from cut to compress, and from there to emit.
+
+Bazel has to know the names of files before there are any. So a base has a fixed number of files, its slots,
+and a block goes to the slot that the path of its first entry leads to: after a change of the base, the blocks
+that did not change are in the same slots as before, and these are not compressed again. Slots may be empty.
+
+A slot holds records, in the order of the tar. Of cut: the size of the block in bytes, then the block. Of
+compress: name of the compression, sizes of the payload and of the block, CRC32 of both, then the payload.
+All numbers are little-endian.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.span import Span, copy
+from tools.sysimage.image.codec import Payload, stored_crc32
+
+_CUT = struct.Struct("<8sQ")
+_CUT_MAGIC = b"SysImgB1"
+_PACKED = struct.Struct("<8s8sQQII")
+_PACKED_MAGIC = b"SysImgP1"
+
+
+def assign(names: Sequence[str], count: int) -> list[int]:
+    """The slot, of `count`, of each block; a name is what tells a block from others.
+
+    No slot has more blocks than it must: a block whose own is full goes to the next that is not.
+    """
+    most = -(-len(names) // count)
+    taken = [0] * count
+    found = []
+    for name in names:
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+        slot = int.from_bytes(digest[:8]) % count
+        while taken[slot] == most:
+            slot = (slot + 1) % count
+        taken[slot] += 1
+        found.append(slot)
+    return found
+
+
+def cut_head(size: int) -> bytes:
+    """What is before a block of `size` bytes in a slot of cut."""
+    return _CUT.pack(_CUT_MAGIC, size)
+
+
+def blocks(stream: BinaryIO, where: str) -> Iterator[Span]:
+    """The blocks in a slot of cut. Raises ToolError for a file that is none."""
+    end, at = stream.seek(0, 2), 0
+    while at < end:
+        stream.seek(at)
+        head = stream.read(_CUT.size)
+        magic, size = _CUT.unpack(head) if len(head) == _CUT.size else (b"", 0)
+        at += _CUT.size
+        if magic != _CUT_MAGIC or size > end - at:
+            raise ToolError(f"{where}: is no slot of a base that is cut into blocks; run cut again")
+        yield Span(stream, at, size)
+        at += size
+
+
+def write(stream: BinaryIO, compression: str, payloads: Iterable[Payload]) -> None:
+    """Writes the payloads of a slot's blocks."""
+    for payload in payloads:
+        stored = stored_crc32(payload.data)
+        # Without compression, the payload is the block.
+        crc32 = stored if compression == "none" else payload.crc32
+        sizes = (payload.data.size, payload.uncompressed, crc32, stored)
+        stream.write(_PACKED.pack(_PACKED_MAGIC, compression.encode(), *sizes))
+        copy(payload.data, stream)
+
+
+def payloads(stream: BinaryIO, compression: str) -> Iterator[Payload]:
+    """The payloads in a slot of compress. Raises ValueError for what is none, or of another compression."""
+    end, at = stream.seek(0, 2), 0
+    while at < end:
+        stream.seek(at)
+        head = stream.read(_PACKED.size)
+        if len(head) < _PACKED.size:
+            raise ValueError(f"it is cut off at byte {at}")
+        magic, name, size, uncompressed, crc32, stored = _PACKED.unpack(head)
+        at += _PACKED.size
+        if magic != _PACKED_MAGIC or size > end - at:
+            raise ValueError(f"at byte {at - _PACKED.size} is no payload")
+        if name.rstrip(b"\0") != compression.encode():
+            raise ValueError("another compression")
+        yield Payload(Span(stream, at, size), uncompressed, crc32, stored)
+        at += size
