@@ -24,7 +24,17 @@ LONGEST = 400  # lines of a module of the tools
 
 # Mnemonic of actions that take long, or that all images need → the phases whose modules may be among their inputs.
 PHASES = {
-    "SystemImageRootfs": {"commands", "core", "debian", "effects", "formats", "rootfs", "scripts", "systemd"},
+    "SystemImageInstall": {
+        "commands",
+        "core",
+        "debian",
+        "effects",
+        "formats",
+        "rootfs",
+        "scripts",
+        "systemd",
+    },
+    "SystemImageRootfs": {"core", "debian", "effects", "formats", "rootfs", "systemd"},
     "SystemImageFlatten": {"core", "formats", "image"},
     "SystemImageCut": {"core", "formats", "image"},
     "SystemImageCompress": {"core", "formats", "image"},

@@ -1,4 +1,4 @@
-"""Measures how time and memory of the stage rootfs grow with the number of packages.
+"""Measures how time and memory of the stages install and rootfs grow with the number of packages.
 
     tools/bazel run //tests/bench:growth -- [NUMBER…]        (default: 75 150 300 600)
 
@@ -56,9 +56,9 @@ def package(number: int, chance: random.Random) -> Deb:
 
 
 def cost(manifest: Path) -> Cost:
-    """What the stage costs, in a process of its own."""
+    """What the stages cost, in a process of their own."""
     out = Path(f"{manifest}.tar")
-    words = [sys.executable, "-m", "tools.sysimage.rootfs.rootfs"]
+    words = [sys.executable, "-m", "tests.testing.filesystems"]
     words += ["--manifest", str(manifest), "--output", str(out)]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     found = measure(words, environ=environ)

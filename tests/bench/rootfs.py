@@ -1,19 +1,19 @@
-"""Runs the stage rootfs once and prints its wall time in seconds and its peak memory in MiB.
+"""Runs the stages install and rootfs once and prints its wall time in seconds and its peak memory in MiB.
 
-tests/bench/rootfs_vs_mmdebstrap.sh runs it; the arguments are those of the stage.
+tests/bench/rootfs_vs_mmdebstrap.sh runs it; the arguments are those of tests/testing/filesystems.py.
 """
 
 import resource
 import time
 
+from tests.testing import filesystems
 from tools.sysimage.core import errors
-from tools.sysimage.rootfs import rootfs
 
 
 def main(argv: list[str]) -> int:
-    """Runs the stage."""
+    """Runs the stages."""
     start = time.monotonic()
-    status = rootfs.main(argv)
+    status = filesystems.main(argv)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"rootfs {time.monotonic() - start:.2f} s, {memory:.0f} MiB")
     return status

@@ -5,7 +5,7 @@ import pytest
 from tests.testing.roots import GROUP, PASSWD, make
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.effects import accounts
-from tools.sysimage.rootfs import configure
+from tools.sysimage.rootfs import users
 
 
 def test_numbers_go_down_from_999_groups_before_users() -> None:
@@ -88,7 +88,7 @@ def test_no_number_left_is_one_line_and_no_loop() -> None:
 def test_a_users_line_that_systemd_sysusers_refuses_would_break_etc_passwd(line: str, reason: str) -> None:
     root = make({})
     with pytest.raises(ToolError, match=rf"^users: .*{reason}") as caught:
-        configure.users(root, [line])
+        users.users(root, [line])
     assert "\n" not in str(caught.value)
     assert (root.text("etc/passwd"), root.text("etc/group")) == (PASSWD, GROUP)
 
@@ -96,11 +96,11 @@ def test_a_users_line_that_systemd_sysusers_refuses_would_break_etc_passwd(line:
 def test_user_would_get_another_number_than_its_line_says() -> None:
     # Groups are made first, so the user's own group can't have the number, and the user neither.
     with pytest.raises(ToolError, match=r"^users: 'u app 800': the user number 800 of app is used already; "):
-        configure.users(make({}), ["u app 800", "g web 800"])
+        users.users(make({}), ["u app 800", "g web 800"])
 
 
 def test_numbers_would_not_be_from_the_range_from_its_end() -> None:
     root = make({})
-    configure.users(root, ["r - 500-600", "u dyn -", "u next -"])
+    users.users(root, ["r - 500-600", "u dyn -", "u next -"])
     assert "dyn:x:600:600:" in root.text("etc/passwd")
     assert "next:x:599:599:" in root.text("etc/passwd")

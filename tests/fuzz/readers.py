@@ -12,7 +12,7 @@ from compression import zstd
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.seeds import CONTROL, INJECT, LEDGER, ROOTFS, SHA, TOML, UNITS
+from tests.fuzz.seeds import CONTROL, INJECT, INSTALL, LEDGER, ROOTFS, SHA, TOML, UNITS
 from tests.testing import elfs, firmwares, modules
 from tests.testing.debs import Deb, File, Folder, Hard, Link
 from tests.testing.roots import make
@@ -30,7 +30,7 @@ from tools.sysimage.image.codec import CODECS, CompressionCommand
 from tools.sysimage.lock import manifest
 from tools.sysimage.measure import firmware_image, oak, tdx, tpm
 from tools.sysimage.measure.snp import SnpGuest, SnpLaunch
-from tools.sysimage.rootfs import rootfs
+from tools.sysimage.rootfs import install, rootfs
 from tools.sysimage.systemd import unit_programs, units
 
 _UNIT = "usr/lib/systemd/system"
@@ -99,8 +99,7 @@ def _lock(data: bytes, folder: Path) -> None:
 def _rootfs(data: bytes, folder: Path) -> None:
     path = folder / "x.json"
     path.write_bytes(data)
-    given = rootfs.parse(path)
-    PathSelection.of(given.exclude, given.include)
+    given = json_manifest.read(rootfs.RootfsInput, path)
     root = make({f"{_UNIT}/a.service": "[Service]\nExecStart=/bin/a\n[Install]\nWantedBy=x.target\n"})
     for item in given.files:
         item.bits("x")
@@ -109,6 +108,13 @@ def _rootfs(data: bytes, folder: Path) -> None:
     for one in given.directories:
         one.inode(root, "x")
     units.set_states(root, given.services)
+
+
+def _install(data: bytes, folder: Path) -> None:
+    path = folder / "x.json"
+    path.write_bytes(data)
+    given = install.parse(path)
+    PathSelection.of(given.exclude, given.include)
 
 
 def _inject(data: bytes, folder: Path) -> None:
@@ -324,6 +330,7 @@ READERS: Mapping[str, Reader] = {
     "lock": Reader((_lock_seed(),), _lock),
     "debian.toml": Reader((TOML,), lambda data, _: manifest.parse(data.decode("utf-8", "replace"), "x")),
     "ledger": Reader((LEDGER,), lambda data, _: ledger_entries.read(data, "x")),
+    "install manifest": Reader((json.dumps(INSTALL, indent=1).encode(),), _install),
     "rootfs manifest": Reader((json.dumps(ROOTFS, indent=1).encode(),), _rootfs),
     "inject manifest": Reader((json.dumps(INJECT, indent=1).encode(),), _inject),
     "units": Reader(UNITS, _units),

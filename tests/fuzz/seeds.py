@@ -34,18 +34,24 @@ output = "x"
 effects = [{{ do = "sysusers", names = ["a"] }}]
 reason = "seen"
 """.encode()
-ROOTFS: Mapping[str, Any] = {
+INSTALL: Mapping[str, Any] = {
     "architecture": "amd64",
     "packages": [{"deb": "x.deb", "name": "x", "version": "1", "sha256": SHA}],
+    "exclude": ["usr/share/doc/**", "**/*.[ao]"],
+    "debconf": {"a/b": "c"},
+    "dpkg_database": "status",
+    "target": "//:x",
+}
+ROOTFS: Mapping[str, Any] = {
+    "architecture": "amd64",
+    "installed": "x.tar",
+    "owners": "x.json",
     "files": [
         {"path": "etc/x", "source": "/dev/null", "mode": "0644", "owner": "root:root", "replace": True}
     ],
     "symlinks": [{"path": "etc/y", "target": "x"}],
     "directories": [{"path": "var/x", "says": "0750 root:root"}],
     "services": {"enable": ["a.service"], "disable": [], "mask": [], "unmask": []},
-    "exclude": ["usr/share/doc/**", "**/*.[ao]"],
-    "debconf": {"a/b": "c"},
-    "dpkg_database": "status",
     "target": "//:x",
 }
 INJECT: Mapping[str, Any] = {

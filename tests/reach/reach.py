@@ -27,7 +27,7 @@ from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.debian import download
 from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.lock import main as locker
-from tools.sysimage.rootfs import rootfs
+from tools.sysimage.rootfs import install
 
 HERE = Path(__file__).parent
 SETS = HERE.parent / "rootfs/sets.toml"
@@ -50,7 +50,7 @@ def build(name: str, packages: Sequence[LockedPackage], architecture: str, scrat
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed), tempfile.TemporaryDirectory(dir=scratch) as folder:
-            rootfs.build(rootfs.RootfsInput(architecture, tuple(packages)), Path(folder))
+            install.build(install.InstallInput(architecture, tuple(packages)), Path(folder))
     except ToolError as error:
         # Below each failure is, indented, the entry to add.
         lines = (line for line in printed.getvalue().splitlines() if line and not line.startswith(" "))

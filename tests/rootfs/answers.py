@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tools.sysimage.core import errors
 from tools.sysimage.formats import tar
-from tools.sysimage.rootfs import rootfs
+from tools.sysimage.rootfs import install
 
 COMMANDS = (
     "dpkg --audit",
@@ -73,8 +73,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         ours = folder / "ours.tar"
         with ours.open("wb") as stream:
-            manifest = rootfs.parse(arguments.work / "manifest.json")
-            tar.write(rootfs.build(manifest, folder).tree, stream)
+            manifest = install.parse(arguments.work / "manifest.json")
+            tar.write(install.build(manifest, folder).tree, stream)
         unpack(ours, folder / "ours")
         unpack(arguments.work / "real.tar", folder / "real")
         real, our = list(answers(folder / "real")), list(answers(folder / "ours"))

@@ -17,7 +17,7 @@ from pathlib import Path
 from tools.sysimage.core import errors
 from tools.sysimage.core.tree import Tree
 from tools.sysimage.formats import mtree
-from tools.sysimage.rootfs import rootfs
+from tools.sysimage.rootfs import install
 from tools.sysimage.rootfs.comparison import differences, explanations, load
 
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--set", default="vanilla", help="which entries of differences.toml count")
     parser.add_argument("--golden", type=Path, help="write what effects make, as the real one has it")
     arguments = parser.parse_args(argv)
-    our = rootfs.build(rootfs.parse(arguments.work / "manifest.json"), arguments.work).tree
+    our = install.build(install.parse(arguments.work / "manifest.json"), arguments.work).tree
     known = explanations(arguments.set)
     used = set()
     left = explained = 0

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.testing import filesystems
 from tests.testing.debs import Deb, File, Folder, Link
 from tests.testing.elfs import linked
 from tests.testing.small import BASE, INIT, content, names, run
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.rootfs import policy, rootfs
+from tools.sysimage.rootfs import policy
 
 _LIB = "usr/lib/x86_64-linux-gnu"
 SHELL = Deb(
@@ -119,7 +120,7 @@ def test_report_says_what_each_entry_has_brought(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "exclude_from": [str(path)]}))
     out, effects = tmp_path / "o.tar", tmp_path / "e.json"
-    rootfs.main(
+    filesystems.main(
         ["--manifest", str(tmp_path / "manifest.json"), "--output", str(out), "--effects", str(effects)]
     )
     said = [

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.testing import filesystems
 from tests.testing.debs import Deb, File, Link
 from tests.testing.small import BASE, content, names, run
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.rootfs import rootfs
 
 # Programs of which the commands stand for; `sh` is the shell.
 _PROGRAMS = "cat chmod dpkg dpkg-trigger mkdir mv rm sed sh ssh-keygen systemctl"
@@ -119,7 +119,7 @@ def test_what_scripts_change_would_not_be_told(tmp_path: Path) -> None:
         "--effects",
         str(effects),
     ]
-    assert path.exists() and rootfs.main(arguments) == 0
+    assert path.exists() and filesystems.main(arguments) == 0
     changes = [change for change in json.loads(effects.read_text())["changes"] if change["package"] == "mine"]
     assert [(c["path"], c["what"], c["line"]) for c in changes] == [
         ("made", "made", 3),

@@ -97,6 +97,10 @@ def actions_test_suite(name):
         "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),
         "ImageFacts": ("//system_image:vanilla_facts", ["vanilla_facts.json"]),
         "Inject": ("//system_image:vanilla_overlay", ["vanilla_overlay.tar"]),
+        "Install": (
+            "//system_image:built_vanilla_rootfs",
+            ["built_vanilla_rootfs.effects.json", "built_vanilla_rootfs_installed.owners.json", "built_vanilla_rootfs_installed.tar"],
+        ),
         "Kernel": ("//system_image:kernel", ["kernel"]),
         "KernelConfig": ("//system_image:kernel", ["kernel.config"]),
         "KernelModule": ("//tests/kernel/kernel_module:tiny", ["Module.symvers", "tiny.ko", "tiny_user.ko"]),
@@ -121,7 +125,7 @@ def actions_test_suite(name):
             ],
         ),
         "Report": ("//system_image:vanilla_report", ["vanilla_report.html"]),
-        "Rootfs": ("//system_image:built_vanilla_rootfs", ["built_vanilla_rootfs.effects.json", "built_vanilla_rootfs.mtree", "built_vanilla_rootfs.tar"]),
+        "Rootfs": ("//system_image:built_vanilla_rootfs", ["built_vanilla_rootfs.mtree", "built_vanilla_rootfs.tar"]),
         "Sbom": ("//system_image:vanilla_sbom", ["vanilla_sbom.cdx.json", "vanilla_sbom.spdx.json", "vanilla_sbom.spdx3.json"]),
         "Stage1": ("//system_image:stage1", ["stage1.cpio"]),
         "Sysroot": (

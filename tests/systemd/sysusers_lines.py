@@ -11,7 +11,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.debian.unpack import Unpacker
 from tools.sysimage.effects import accounts
 from tools.sysimage.effects.root import Root
-from tools.sysimage.rootfs import configure
+from tools.sysimage.rootfs import users
 
 _NAMES = (
     *("app", "bob", "al", "dyn", "web", "_x", "my_user", "a-b", "root", "mail", "nobody"),
@@ -227,7 +227,7 @@ def _attribute(made: Case, good: bool, paths: dict[str, str]) -> str:
     tree = differential.tree(made.files)
     try:
         lines = [line for line in made.given if not line.lstrip().startswith("#")]
-        configure.users(Root(tree, "amd64", Unpacker(tree)), lines)
+        users.users(Root(tree, "amd64", Unpacker(tree)), lines)
     except ToolError as error:
         reason = str(error)
         return "" if not good or any(text in reason for text in _STRICTER) else f"users refuses: {reason}"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.testing import filesystems
 from tests.testing.debs import Deb, File, Folder, Link
-from tools.sysimage.rootfs import rootfs
 
 UNIT = "usr/lib/systemd/system"
 BASE = Deb(
@@ -55,7 +55,7 @@ def run(folder: Path, debs: Sequence[Deb], **more: Any) -> Path:
     out = folder / "out"
     out.mkdir(exist_ok=True)
     output, listing = out / "rootfs.tar", out / "rootfs.mtree"
-    status = rootfs.main(["--manifest", str(manifest), "--output", str(output), "--mtree", str(listing)])
+    status = filesystems.main(["--manifest", str(manifest), "--output", str(output), "--mtree", str(listing)])
     assert status == 0
     return output
 

@@ -1,34 +1,51 @@
-"""Stage rootfs: a package set becomes a root filesystem, without running any of its scripts."""
+"""Stage rootfs: what the user adds is laid over a package set, and with `install` makes a root filesystem of it."""
 
 load("//system_image/private/core:arguments.bzl", "check_arguments")
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:content.bzl", "content_attributes")
-load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
+load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:rootfs_info.bzl", "RootfsInfo")
+load(":install.bzl", "INSTALL_ATTRS", "install")
 
 def _rootfs_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
     base = ctx.attr.base[RootfsInfo] if ctx.attr.base else None
-    fields, inputs = _fields(ctx)
+    own = _fields(ctx)
+    fields, inputs, policies = own.fields, depset(own.inputs), depset(own.policies)
     if base:
         fields = _extended(base, fields)
-    inputs = depset(inputs, transitive = [base.inputs] if base else [])
-    made = _make(ctx, packages, fields, inputs, ctx.label.name + ("_whole" if base else ""))
+        inputs = depset(transitive = [base.inputs, inputs])
+        policies = depset(transitive = [base.policies, policies])
+    installed = install(ctx, packages, fields, policies.to_list())
+    of_packages = dict(
+        installed.rest,
+        architecture = packages.architecture,
+        installed = installed.tar.path,
+        owners = installed.owners.path,
+    )
+    needed = depset([installed.tar, installed.owners], transitive = [inputs])
+    made = _make(ctx, of_packages, needed, ctx.label.name + ("_whole" if base else ""))
     whole = made.tar
     if base:
         # Of the two, Bazel makes what is asked for.
-        fields_of_layer = dict(fields, base = base.whole.path)
-        made = _make(ctx, packages, fields_of_layer, depset([base.whole], transitive = [inputs]), ctx.label.name)
+        fields_of_layer = dict(of_packages, base = base.whole.path)
+        made = _make(ctx, fields_of_layer, depset([base.whole], transitive = [needed]), ctx.label.name)
     return [
         DefaultInfo(files = depset([made.tar])),
         OutputGroupInfo(
-            effects = depset([made.effects]),
+            effects = depset([installed.effects]),
             mtree = depset([made.mtree]),
             whole = depset([whole]),
         ),
-        RootfsInfo(fields = fields, inputs = inputs, packages = packages, whole = whole),
+        RootfsInfo(
+            fields = fields,
+            inputs = inputs,
+            packages = packages,
+            policies = policies,
+            whole = whole,
+        ),
     ]
 
 def _fields(ctx):
@@ -37,7 +54,7 @@ def _fields(ctx):
     for path in ctx.attr.owners:
         if path not in paths:
             fail("owners: {} is not among the paths of this target's files".format(repr(path)))
-    return dict(
+    fields = dict(
         fields,
         base_packages = [],
         base_services = [],
@@ -53,7 +70,8 @@ def _fields(ctx):
         kernel_modules = ctx.attr.kernel_modules,
         ledger = [file.path for file in ctx.files.ledger],
         users = ctx.attr.users,
-    ), inputs + ctx.files.ledger + ctx.files.exclude_from
+    )
+    return struct(fields = fields, inputs = inputs, policies = ctx.files.ledger + ctx.files.exclude_from)
 
 def _extended(base, own):
     """The fields of a root filesystem that extends another one: the base's too, and its own first."""
@@ -76,35 +94,33 @@ def _extended(base, own):
         fields[name] = own[name] or base.fields[name]
     return fields
 
-def _make(ctx, packages, fields, inputs, name):
+def _make(ctx, fields, inputs, name):
     """Declares the action that makes a tree, or a layer if the fields have a base; returns its outputs."""
-    manifest = packages_manifest(ctx, packages, fields, name)
+    manifest = write_manifest(ctx, fields, name)
     tar = ctx.actions.declare_file(name + ".tar")
     mtree = ctx.actions.declare_file(name + ".mtree")
-    effects = ctx.actions.declare_file(name + ".effects.json")
     args = ctx.actions.args()
-    args.add("--manifest", manifest.file)
+    args.add("--manifest", manifest)
     args.add("--output", tar)
     args.add("--mtree", mtree)
-    args.add("--effects", effects)
     ctx.actions.run(
         env = build_environment(ctx),
         executable = ctx.executable._rootfs,
         arguments = [args],
-        inputs = depset(manifest.inputs, transitive = [inputs]),
-        outputs = [tar, mtree, effects],
+        inputs = depset([manifest], transitive = [inputs]),
+        outputs = [tar, mtree],
         mnemonic = "SystemImageRootfs",
         progress_message = "Making the root filesystem %{label}",
         toolchain = None,
     )
-    return struct(effects = effects, mtree = mtree, tar = tar)
+    return struct(mtree = mtree, tar = tar)
 
 _rootfs = rule(
     implementation = _rootfs_impl,
     doc = "See the macro `rootfs`.",
     provides = [RootfsInfo],
     attrs = dict(
-        BUILD_ATTRS | CONTENT_ATTRS,
+        BUILD_ATTRS | CONTENT_ATTRS | INSTALL_ATTRS,
         base = attr.label(
             doc = "Another `rootfs`, for what it does not have alone.",
             providers = [RootfsInfo],

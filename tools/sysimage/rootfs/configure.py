@@ -1,4 +1,4 @@
-"""What the user adds to a root filesystem: accounts, files, links, states of units, host name, modules."""
+"""What the user adds to a root filesystem, beside accounts: files, states of units, host name, modules."""
 
 import difflib
 import os
@@ -17,7 +17,6 @@ from tools.sysimage.core.content import (
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.span import Span
 from tools.sysimage.core.tree import Inode, Kind, canonical, symlink
-from tools.sysimage.effects import accounts
 from tools.sysimage.effects.root import Root
 from tools.sysimage.formats import kmod
 from tools.sysimage.systemd import units
@@ -31,43 +30,6 @@ class OwnedFile(FileInput):
     """A file whose owner may be given by name."""
 
     owner: str = ""  # "USER:GROUP", or a user with the group of that name; "": `uid` and `gid`
-
-
-def users(root: Root, lines: Sequence[str]) -> None:
-    """Makes accounts, from lines of sysusers.d(5).
-
-    Raises ToolError for a name or a number that is there already, and for a member that is nobody.
-    """
-    items = [accounts.parse(root, line, f"users: {line!r}") for line in lines]
-    for item in items:
-        tables = {"u": ("etc/passwd", "etc/group"), "g": ("etc/group",)}.get(item.kind, ())
-        for path in tables:
-            if item.name in accounts.Table(root, path, 0).names():
-                raise ToolError(f"users: {item.name} is in /{path} already; choose another name")
-        if item.number.isdigit() and item.kind in "ug":
-            for path in tables:
-                taken = accounts.Table(root, path, 0).names_of(int(item.number))
-                if taken:
-                    who = ", ".join(sorted(taken))
-                    raise ToolError(
-                        f"users: {item.name}: {who} in /{path} has the number {item.number}; choose another"
-                    )
-    numbers = [(item.kind, item.number) for item in items if item.kind in "ug" and item.number]
-    doubled = sorted({number for kind, number in numbers if numbers.count((kind, number)) > 1})
-    names = [(item.kind, item.name) for item in items if item.kind in "ug"]
-    doubled += sorted({name for kind, name in names if names.count((kind, name)) > 1})
-    if doubled:
-        raise ToolError(f"users: {', '.join(doubled)} is given twice; keep one")
-    made = {name for kind, name in names if kind == "u"}
-    for item in items:
-        # systemd-sysusers would make such a user; here it is a slip.
-        if item.kind == "m" and item.name not in made and root.uid(item.name) is None:
-            raise ToolError(
-                f"users: there is no user {item.name} to be in the group {item.number}; add a line"
-            )
-    if notes := accounts.apply(root, "users", items):
-        # systemd-sysusers goes on, with other numbers than those that are asked for.
-        raise ToolError(f"{notes[0]}; correct the lines")
 
 
 def hostname(root: Root, name: str) -> None:
@@ -133,18 +95,18 @@ def services(root: Root, states: Sequence[ServicesInput], default_target: str) -
         units.set_default(root, "default_target", target=default_target)
 
 
-def symlinks(root: Root, items: Sequence[SymlinkInput]) -> None:
-    """Makes symbolic links."""
+def symlinks(root: Root, items: Sequence[SymlinkInput], owners: Mapping[str, str]) -> None:
+    """Makes symbolic links. `owners`: path → package, for messages."""
     for item in items:
         item.check("symlinks")
-        path = _free(root, item.path, "symlinks", replace=item.replace)
+        path = _free(root, item.path, "symlinks", owners, replace=item.replace)
         root.tree.add(path, symlink(item.target, "symlinks"))
 
 
-def files(root: Root, items: Sequence[OwnedFile]) -> None:
-    """Lays files into the tree."""
+def files(root: Root, items: Sequence[OwnedFile], owners: Mapping[str, str]) -> None:
+    """Lays files into the tree. `owners`: path → package, for messages."""
     for item in items:
-        path = _free(root, item.path, "files", replace=item.replace)
+        path = _free(root, item.path, "files", owners, replace=item.replace)
         if item.source.is_dir():
             raise ToolError(f"files: /{path}: {item.source} is no file; name a target that is one file")
         stream = item.source.open("rb")
@@ -174,7 +136,7 @@ def directories(root: Root, items: Sequence[DirectoryInput]) -> None:
         item.lay(root.tree, path, item.inode(root, "directories"), "directories")
 
 
-def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
+def _free(root: Root, name: str, attribute: str, owners: Mapping[str, str], *, replace: bool) -> str:
     """The canonical path for a file of the user's. What is there is in the way, unless it may be replaced.
 
     That holds for a conffile of a package, too: a newer package can bring one to a path where
@@ -196,8 +158,9 @@ def _free(root: Root, name: str, attribute: str, *, replace: bool) -> str:
             raise ToolError(f"{attribute}: /{path} is an empty directory in the image; name it in replace")
         root.tree.remove(path)
         return path
-    package = root.unpacker.owners.get(path)
     if not replace:
-        whose = f"is in the package {package.name}" if package else "is there, made by a package's script"
+        whose = (
+            f"is in the package {owners[path]}" if path in owners else "is there, made by a package's script"
+        )
         raise ToolError(f"{attribute}: /{path} {whose}; name it in replace to put yours in its place")
     return path
