@@ -48,12 +48,12 @@ def main(argv: Sequence[str]) -> int:
         (folder / "overlay.tar").write_bytes(tar(entry("usr/bin/orchestrator", program, mode=0o755)))
         (folder / "tool.json").write_text(json.dumps({"argv": programs.argv(_XZ.resolve())}))
         base: list[str | Path] = ["--base", folder / "base.tar", "--tool", folder / "tool.json"]
-        made = [folder / "base.tar.xz", folder / "index.json"]
-        whole = measure(
-            [*PYTHON, "tools.sysimage.image.compress", *base, "--output", made[0], "--index", made[1]],
-            environ=ENVIRON,
-        )
-        print(f"compressing the base: {whole.wall:.1f} s, {made[0].stat().st_size >> 20} MiB", flush=True)
+        index, cut, made = folder / "index.json", folder / "base.blocks", folder / "base.blocks.xz"
+        words = [*base[:2], "--index", index, "--slots", cut]
+        measure([*PYTHON, "tools.sysimage.image.cut", *words], environ=ENVIRON)
+        words = [*base[2:], "--slot", cut, "--output", made]
+        whole = measure([*PYTHON, "tools.sysimage.image.compress", *words], environ=ENVIRON)
+        print(f"compressing the base: {whole.wall:.1f} s, {made.stat().st_size >> 20} MiB", flush=True)
         command: list[str | Path] = [
             *PYTHON,
             "tools.sysimage.image.emit",
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
             "--overlay",
             folder / "overlay.tar",
         ]
-        command += ["--compressed", made[0], "--index", made[1]]
+        command += ["--compressed", made, "--index", index]
         outputs = {name: folder / f"image.{name}" for name in _OUTPUTS}
         for option, path in outputs.items():
             command += [f"--{option}", path]
