@@ -30,6 +30,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -164,6 +165,10 @@ void MakeRun(const std::string& root_hash) {
   Mount("run", "/system/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=20%");
   const auto options = fs::copy_options::recursive | fs::copy_options::copy_symlinks;
   if (fs::exists("/run")) fs::copy("/run", "/system/run", options);
+  // systemd would mount further partitions of this disk, which nobody has measured: /home, /srv, swap.
+  const std::string generators = "/system/run/systemd/system-generators";
+  fs::create_directories(generators);
+  fs::create_symlink("/dev/null", generators + "/systemd-gpt-auto-generator");
   const std::string own = "/system/run/system-image";
   fs::create_directories(own);
   WriteLine(own + "/roothash", root_hash);
@@ -198,7 +203,8 @@ void SwitchRoot() {
 void Start() {
   Mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC);
   Mount("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC);
-  const std::string root_hash = stage1::RootHash(ReadLine("/proc/cmdline"));
+  std::ifstream cmdline("/proc/cmdline");
+  const std::string root_hash = stage1::RootHash(std::string(std::istreambuf_iterator<char>(cmdline), {}));
   LoadModules("/modules/order", false);
   LoadModules("/modules/optional", true);
   const Found found = WaitForDisk();

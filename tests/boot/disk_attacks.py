@@ -6,6 +6,7 @@ guest reads all of its root. What concerns the disk as a whole is refused before
 
 import argparse
 import dataclasses
+import hashlib
 import random
 import re
 import sys
@@ -22,6 +23,12 @@ from tools.sysimage.formats import gpt
 LIMIT = 600  # seconds; emulation on a busy host takes its time
 BLOCK = 4096
 READ_ALL = "cat /dev/dm-0 >/dev/null"
+# Types, modes, owners, targets and contents of all paths, those below the overlays, too.
+LIST = (
+    "mkdir /run/whole && mount --bind / /run/whole && cd /run/whole && "
+    "{ find . -printf '%y %m %U %G %p %l\\n'; find . -type f -exec sha256sum {} +; } | "
+    "LC_ALL=C sort | sha256sum"
+)
 PANIC = "Kernel panic - not syncing: dm-verity device corrupted"
 STARTED = "stage1: starting /sbin/init"
 
@@ -145,17 +152,51 @@ def attempt(attack: Attack, folder: Path) -> str:
     return ""
 
 
-def sound(vm: VirtualMachine, folder: Path) -> str:
-    """Boots the disk as it is: else all others would prove nothing."""
-    boot = check.watch(vm, Expectations(commands=(READ_ALL,), expect=("orchestrator: ready",)), folder, LIMIT)
+def listed(mtree: str) -> tuple[str, int]:
+    """What LIST says in a guest whose root has what this manifest says, and the number of its paths."""
+    lines, count = [], 0
+    for line in mtree.splitlines():
+        if line.startswith("#"):
+            continue
+        count += 1
+        quoted, *words = line.split()
+        known = dict(word.split("=", 1) for word in words)
+        path, link = unquoted(quoted), unquoted(known.get("link", ""))
+        mode = f"{int(known['mode'], 8):o}"
+        lines.append(f"{known['type'][0]} {mode} {known['uid']} {known['gid']} {path} {link}\n")
+        if digest := known.get("sha256digest"):
+            # As sha256sum(1) writes it: a backslash before the line says that those in the name are doubled.
+            mark, name = ("\\", path.replace("\\", "\\\\")) if "\\" in path else ("", path)
+            lines.append(f"{mark}{digest}  {name}\n")
+    text = b"".join(sorted(line.encode("utf-8", "surrogateescape") for line in lines))
+    return hashlib.sha256(text).hexdigest(), count
+
+
+def unquoted(text: str) -> str:
+    """A word of mtree(5), without its octal escapes."""
+    data = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), text.encode())
+    return data.decode("utf-8", "surrogateescape")
+
+
+def sound(vm: VirtualMachine, folder: Path, mtree: str = "") -> str:
+    """Boots the disk as it is, else all others would prove nothing; compares what the guest sees with `mtree`."""
+    commands = (READ_ALL, LIST)
+    boot = check.watch(vm, Expectations(commands=commands, expect=("orchestrator: ready",)), folder, LIMIT)
     read = [section for section in boot.sections("command") if section.value.split()[1] == "0"]
-    return "" if read and boot.status == 0 else "the disk does not boot as it is:\n" + "\n".join(boot.console)
+    if len(read) != len(commands) or boot.status != 0:
+        return "the disk does not boot as it is:\n" + "\n".join(boot.console)
+    digest, count = listed(mtree)
+    if mtree and not read[1].lines[-1].startswith(digest):
+        return f"the guest sees other paths than the image's {count}, or other contents"
+    print(f"booted as it is; the guest sees {count} paths as the manifest has them", flush=True)
+    return ""
 
 
 def main(argv: Sequence[str]) -> int:
     """Returns 0 if all was refused."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vm", type=Path, required=True, help="a machine with a disk")
+    parser.add_argument("--mtree", type=Path, required=True, help="what the guest has to see on the disk")
     parser.add_argument("--count", type=int, default=12, help="bytes to change, one a boot")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
@@ -166,7 +207,7 @@ def main(argv: Sequence[str]) -> int:
     failed, attacks = 0, 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if why := sound(vm, folder):
+        if why := sound(vm, folder, options.mtree.read_text("utf-8")):
             print(why, file=sys.stderr)
             return 1
         seed = random.Random(options.seed)

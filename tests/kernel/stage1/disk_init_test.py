@@ -70,6 +70,7 @@ GOOD = "0123456789abcdef" * 4
 @pytest.mark.parametrize(
     "line",
     [
+        *(f"stage1.roothash={GOOD}\nstage1.roothash={GOOD}", f"stage1.roothash={GOOD}\tstage1.x"),
         *("", "quiet", "stage1.roothash=", "stage1.roothash", f"roothash={GOOD}"),
         *(f"stage1.roothash={GOOD[:-1]}", f"stage1.roothash={GOOD}0", f"stage1.roothash={GOOD.upper()}"),
         *(f"stage1.roothash={GOOD} stage1.roothash={GOOD}", f"stage1.roothash= stage1.roothash={GOOD}"),
