@@ -179,7 +179,7 @@ def unquoted(text: str) -> str:
 
 
 def sound(vm: VirtualMachine, folder: Path, mtree: str = "") -> str:
-    """Boots the disk as it is, else all others would prove nothing; compares what the guest sees with `mtree`."""
+    """Boots the disk as it is, or all else proves nothing; compares what the guest sees with `mtree`."""
     commands = (READ_ALL, LIST)
     boot = check.watch(vm, Expectations(commands=commands, expect=("orchestrator: ready",)), folder, LIMIT)
     read = [section for section in boot.sections("command") if section.value.split()[1] == "0"]
