@@ -50,6 +50,7 @@ def main() -> int:
     problems = [
         *four_places(),
         *actions_are_tested(),
+        *actions_run_on_linux(),
         *stages_are_independent(),
         *long_modules(),
         *needless_inputs(),
@@ -59,6 +60,14 @@ def main() -> int:
         print(f"structure: {problem}")
     print(f"structure: {len(mnemonics())} stages' actions, {len(problems)} problems")
     return 1 if problems else 0
+
+
+def actions_run_on_linux() -> Iterator[str]:
+    """Rules that let Bazel send their actions to a machine of another system."""
+    for path in sorted(set(mnemonics().values())):
+        text = path.read_text("utf-8")
+        if "= rule(" in text and "exec_compatible_with = EXECUTION" not in text:
+            yield f"{path.relative_to(HERE)}: its rule has no exec_compatible_with = EXECUTION, of core/tool.bzl"
 
 
 def mnemonics() -> dict[str, Path]:

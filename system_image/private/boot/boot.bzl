@@ -3,6 +3,7 @@
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "by_architecture")
 load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
+load("//system_image/private/core:tool.bzl", "EXECUTION")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
 load("//system_image/providers:disk_info.bzl", "DiskInfo")
 load("//system_image/providers:firmware_info.bzl", "FirmwareInfo")
@@ -74,6 +75,7 @@ def _machine_impl(ctx):
 
 _machine = rule(
     implementation = _machine_impl,
+    exec_compatible_with = EXECUTION,
     doc = "A machine, and what it boots: a manifest for vm.py and check.py, whose runfiles have it all.",
     attrs = {
         "bundle": attr.label(

@@ -1,7 +1,7 @@
 """Stage busybox: the shell and tools that a host lays into a guest, whatever the guest's image has."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 
 def _busybox_impl(ctx):
@@ -25,6 +25,7 @@ def _busybox_impl(ctx):
 
 busybox = rule(
     implementation = _busybox_impl,
+    exec_compatible_with = EXECUTION,
     doc = "Takes the static busybox, `NAME/busybox`, out of a package set.",
     attrs = {
         "packages": attr.label(

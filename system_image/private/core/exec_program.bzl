@@ -2,7 +2,7 @@
 
 load("@bazel_skylib//lib:shell.bzl", "shell")
 load(":runfiles.bzl", "tool_launcher")
-load(":tool.bzl", "tool_attr")
+load(":tool.bzl", "EXECUTION", "tool_attr")
 
 def _exec_program_impl(ctx):
     runfiles = ctx.runfiles(ctx.files.data + ctx.files.tools).merge_all([
@@ -27,6 +27,7 @@ def exec_program(program, doc, test = False):
     """
     return rule(
         implementation = _exec_program_impl,
+        exec_compatible_with = EXECUTION,
         doc = doc,
         attrs = {
             "data": attr.label_list(doc = "What `args` name.", allow_files = True),
@@ -40,7 +41,7 @@ def exec_program(program, doc, test = False):
         executable = True,
         test = test,
         # Without it, Bazel 9 runs a test where the target platform's programs run.
-        exec_groups = {"test": exec_group()} if test else {},
+        exec_groups = {"test": exec_group(exec_compatible_with = EXECUTION)} if test else {},
     )
 
 def argument(text):

@@ -1,7 +1,7 @@
 """Stage uki: a kernel, an initramfs and a command line in one EFI program."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/private/toolchain:program.bzl", "start_program")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
@@ -53,6 +53,7 @@ def _uki_impl(ctx):
 
 uki = rule(
     implementation = _uki_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Makes a unified kernel image (UKI), `NAME.efi`: systemd's stub with kernel, initramfs and command line.
 
     Firmware starts it from a disk, QEMU by `-kernel`; whoever measures it has measured all that is in it. Its sections are

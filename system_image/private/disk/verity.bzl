@@ -1,7 +1,7 @@
 """Stage verity: a system image becomes a file system of which every block can be checked."""
 
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/private/toolchain:program.bzl", "start_program")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 load("//system_image/providers:rootfs_info.bzl", "RootfsInfo")
@@ -46,6 +46,7 @@ def _verity_image_impl(ctx):
 
 verity_image = rule(
     implementation = _verity_image_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Makes the read-only file system of a measured disk: `NAME.erofs`, its hash tree and its root hash.
 
     The erofs has what the image's tar says, owners, attributes and hard links included. `NAME.verity` is the hash tree

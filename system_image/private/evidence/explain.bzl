@@ -1,7 +1,7 @@
 """The program that says where a path of an image is from."""
 
 load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
 
@@ -16,6 +16,7 @@ def _explain_impl(ctx):
 
 _explain = rule(
     implementation = _explain_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `image_explain`.",
     attrs = {
         "facts": FACTS,

@@ -1,7 +1,7 @@
 """Stage image_facts: all that is known of an image in one file, which everything else of this phase reads."""
 
 load("//system_image/private/core:manifest.bzl", "write_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load("//system_image/providers:image_origins_info.bzl", "ImageOriginsInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
@@ -53,6 +53,7 @@ def _image_facts_impl(ctx):
 
 image_facts = rule(
     implementation = _image_facts_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Collects what is known of a system image, `NAME.json`, from its tarball, its packages and its lock.
 
     `system_image` makes one, `NAME_facts`, of itself. One of an image that `emit` made has to be called so too, for

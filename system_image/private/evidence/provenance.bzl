@@ -2,7 +2,7 @@
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
 
@@ -43,6 +43,7 @@ def _provenance_impl(ctx):
 
 _provenance = rule(
     implementation = _provenance_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `image_provenance`.",
     attrs = {
         "beside": attr.label_list(doc = "What was made with the image.", allow_files = True),

@@ -1,6 +1,6 @@
 """Stage report: what is in an image, as a page to look at."""
 
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
 
@@ -26,6 +26,7 @@ def _report_impl(ctx):
 
 _report = rule(
     implementation = _report_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `image_report`.",
     attrs = {
         "facts": FACTS,

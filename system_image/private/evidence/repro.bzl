@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:build.bzl", "BASH_ENVIRONMENT", "OTHER_ENVIRONMENT")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:image_origins_info.bzl", "ImageOriginsInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 load(":origins.bzl", "origins_aspect")
@@ -61,6 +61,7 @@ def _stages(target):
 
 _repro_test = rule(
     implementation = _repro_test_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `image_repro_test`.",
     attrs = {
         "compression": attr.string(doc = "`none`: the image is not compressed."),
@@ -77,7 +78,7 @@ _repro_test = rule(
         "_program": tool_attr(Label("//tools/sysimage/evidence:repro")),
     },
     test = True,
-    exec_groups = {"test": exec_group()},
+    exec_groups = {"test": exec_group(exec_compatible_with = EXECUTION)},
 )
 
 def image_repro_test(*, name, image, compression = "none", size = "medium", **kwargs):

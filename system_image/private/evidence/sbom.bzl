@@ -1,6 +1,6 @@
 """Stage sbom: what an image is made of, for programs that look for licences and vulnerabilities."""
 
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
 
@@ -41,6 +41,7 @@ def _sbom_impl(ctx):
 
 _sbom = rule(
     implementation = _sbom_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `image_sbom`.",
     attrs = {
         "beside": attr.label_list(doc = "What belongs to the image and is not in it.", allow_files = True),

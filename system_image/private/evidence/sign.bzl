@@ -1,7 +1,7 @@
 """The program that signs an image and what is said about it."""
 
 load("//system_image/private/core:runfiles.bzl", "runfiles_argv", "runfiles_path", "tool_launcher")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 
@@ -29,6 +29,7 @@ def _sign_impl(ctx):
 
 _sign = rule(
     implementation = _sign_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `sign_image`.",
     attrs = dict(
         {

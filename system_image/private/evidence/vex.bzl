@@ -1,6 +1,6 @@
 """Stage vex: what is known of vulnerabilities of an image's packages, as OpenVEX."""
 
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
 
@@ -25,6 +25,7 @@ def _vex_impl(ctx):
 
 _vex = rule(
     implementation = _vex_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `image_vex`.",
     attrs = {
         "author": attr.string(doc = "Who says so.", mandatory = True),

@@ -3,7 +3,7 @@
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:arguments.bzl", "check_arguments")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
 load(":layout.bzl", "IMAGE", "image_layout")
@@ -42,6 +42,7 @@ def _bundle_impl(ctx):
 
 _bundle = rule(
     implementation = _bundle_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `app_bundle`.",
     attrs = dict(
         ARCHITECTURE_ATTRS,

@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 
 def _cdi_impl(ctx):
     tar = ctx.actions.declare_file(ctx.label.name + ".tar")
@@ -24,6 +24,7 @@ def _cdi_impl(ctx):
 
 cdi = rule(
     implementation = _cdi_impl,
+    exec_compatible_with = EXECUTION,
     doc = """A layer, `NAME.tar`, with /usr/share/nvidia/cdi.json: the part of a CDI specification that an image determines.
 
     The specification mounts each library of the driver into a container, under the names by which it is asked for.

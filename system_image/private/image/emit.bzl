@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 load(":compression.bzl", "COMPRESSION_ATTRS", "SUFFIXES", "compressor", compression_of = "compression")
@@ -69,6 +69,7 @@ def _emit_impl(ctx):
 
 emit = rule(
     implementation = _emit_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Writes the system image, `NAME.tar.xz`, and beside it what is known of it.
 
     That is `NAME.tar.xz.sha256` and `.sha384`, the manifest `NAME.mtree`, and `NAME.contents.json` with sizes and

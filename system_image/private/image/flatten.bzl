@@ -3,7 +3,7 @@
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load(":layout.bzl", "IMAGE", "image_layout")
 
 def _flatten_impl(ctx):
@@ -30,6 +30,7 @@ def _flatten_impl(ctx):
 
 flatten = rule(
     implementation = _flatten_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Applies the layers of an OCI image, `NAME.tar`.
 
     Of an image for many platforms it takes the one for the target platform. The tar is a function of what

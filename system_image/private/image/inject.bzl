@@ -3,7 +3,7 @@
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load(":flat_base.bzl", "FLAT_BASE")
 
 def _inject_impl(ctx):
@@ -28,6 +28,7 @@ def _inject_impl(ctx):
 
 _inject = rule(
     implementation = _inject_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `inject`.",
     attrs = dict(
         BUILD_ATTRS | CONTENT_ATTRS,

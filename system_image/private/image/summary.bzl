@@ -1,7 +1,7 @@
 """Stage summary: the program that says where an image is, how large it is, and its digests."""
 
 load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 
 def _summary_impl(ctx):
@@ -17,6 +17,7 @@ def _summary_impl(ctx):
 
 summary = rule(
     implementation = _summary_impl,
+    exec_compatible_with = EXECUTION,
     doc = "Makes a program that says where a system image is, how large it is, and its digests.",
     attrs = {
         "image": attr.label(doc = "The system image.", mandatory = True, providers = [SystemImageInfo]),

@@ -1,7 +1,7 @@
 """Stage kernel: the kernel of a package set, and the tree of its modules."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 load(":depmod.bzl", "DEPMOD_ATTRS", "depmod")
@@ -59,6 +59,7 @@ def _kernel_impl(ctx):
 
 kernel = rule(
     implementation = _kernel_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Takes the kernel image, `NAME`, out of a package set.
 
     The output group `config` is its configuration, `NAME.config`. The output group `modules` is a folder,

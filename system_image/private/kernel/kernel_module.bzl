@@ -6,7 +6,7 @@ load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment"
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "package_inputs", "write_manifest")
 load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_transition")
 load("//toolchains:variables.bzl", "program_variables")
@@ -82,6 +82,7 @@ def _kernel_module_impl(ctx):
 
 _kernel_module = rule(
     implementation = _kernel_module_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `kernel_module`.",
     attrs = BUILD_ATTRS | {
         "compiler": attr.label(

@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load(":depmod.bzl", "DEPMOD_ATTRS", "depmod", "is_of_kernel")
 
@@ -32,6 +32,7 @@ def _module_layer_impl(ctx):
 
 module_layer = rule(
     implementation = _module_layer_impl,
+    exec_compatible_with = EXECUTION,
     doc = """A layer, `NAME.tar`, with modules of a kernel, in usr/lib/modules/RELEASE.
 
     Of the kernel's own modules it has those that are named and what they depend on; others are in the folder updates,

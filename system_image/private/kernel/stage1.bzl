@@ -1,7 +1,7 @@
 """Stage stage1: the initramfs that measures a system image, unpacks it into memory and starts it."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 
@@ -73,6 +73,7 @@ def _stage1_impl(ctx):
 
 stage1 = rule(
     implementation = _stage1_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Makes a first-stage loader, the initramfs `NAME.cpio`, for a kernel.
 
     It copies the system image from the disk whose serial number is `system-image` into memory, measures it, unpacks

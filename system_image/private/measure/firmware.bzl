@@ -1,7 +1,7 @@
 """Stage firmware: the firmware of virtual machines, from a package set."""
 
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:firmware_info.bzl", "FirmwareInfo")
 
@@ -33,6 +33,7 @@ def _firmware_impl(ctx):
 
 firmware = rule(
     implementation = _firmware_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Takes the firmware of virtual machines, `NAME.fd`, out of a package set.
 
     The output group `description` is `NAME.json`: what its SEV and TDX metadata say, and what can be measured with it.

@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
 load("//system_image/providers:firmware_info.bzl", "FirmwareInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
@@ -96,6 +96,7 @@ def _measurements_impl(ctx):
 
 _measurements = rule(
     implementation = _measurements_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `measurements`.",
     attrs = {
         "cmdline": attr.string_list(doc = "Words of the kernel's command line."),

@@ -1,6 +1,6 @@
 """Stage reference_values: measurements in the forms that verifiers read."""
 
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:measurements_info.bzl", "MeasurementsInfo")
 
 # Form → how the name of its file ends.
@@ -34,6 +34,7 @@ def _reference_values_impl(ctx):
 
 reference_values = rule(
     implementation = _reference_values_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Writes measurements in the forms that verifiers read, a file each.
 
     `NAME.oak.textproto` is Oak's ReferenceValues; `NAME.rvps.json` a message for Trustee's RVPS, with the names that

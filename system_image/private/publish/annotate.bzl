@@ -1,7 +1,7 @@
 """Stage annotate: what an image or an artifact in a registry says about where it comes from."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 
 def _annotate_impl(ctx):
     annotations = ctx.actions.declare_file(ctx.label.name + ".txt")
@@ -32,6 +32,7 @@ def _annotate_impl(ctx):
 
 annotate = rule(
     implementation = _annotate_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Writes annotations, a `name=value` a line, as `oci_image` takes them.
 
     Revision and source come from the workspace status command, which prints `STABLE_GIT_COMMIT` and

@@ -1,7 +1,7 @@
 """Stage artifact: a system image and what belongs to it as one OCI artifact."""
 
 load("//system_image/private/core:manifest.bzl", "write_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:system_image_info.bzl", "SystemImageInfo")
 
 _TYPE = "application/vnd.system-image.v1"
@@ -56,6 +56,7 @@ def _item(file, media_type):
 
 artifact = rule(
     implementation = _artifact_impl,
+    exec_compatible_with = EXECUTION,
     doc = "An image layout with a system image as an artifact, and with its referrers.",
     attrs = {
         "annotations": attr.label(

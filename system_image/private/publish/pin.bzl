@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "registry_program")
 
 def _pin_impl(ctx):
@@ -21,6 +21,7 @@ def _pin_impl(ctx):
 
 _pin = rule(
     implementation = _pin_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `pin_program`.",
     attrs = dict(
         REGISTRY_PROGRAM_ATTRS,

@@ -3,7 +3,7 @@
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_push")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load(":annotate.bzl", "annotate")
 load(":artifact.bzl", "artifact")
 load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "registry_program")
@@ -23,6 +23,7 @@ def _push_impl(ctx):
 
 _push = rule(
     implementation = _push_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macros `push_image` and `push_system_image`.",
     attrs = dict(
         REGISTRY_PROGRAM_ATTRS,

@@ -5,6 +5,8 @@ load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment"
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
 load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "packages_manifest")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:rootfs_info.bzl", "RootfsInfo")
 load(":install.bzl", "INSTALL_ATTRS", "install")
@@ -117,6 +119,7 @@ def _make(ctx, fields, inputs, name):
 
 _rootfs = rule(
     implementation = _rootfs_impl,
+    exec_compatible_with = EXECUTION,
     doc = "See the macro `rootfs`.",
     provides = [RootfsInfo],
     attrs = dict(

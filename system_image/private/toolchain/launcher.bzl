@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
 load("//system_image/private/core:manifest.bzl", "packages_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 
 def _launcher_impl(ctx):
@@ -27,6 +27,7 @@ def _launcher_impl(ctx):
 
 launcher = rule(
     implementation = _launcher_impl,
+    exec_compatible_with = EXECUTION,
     doc = """The program that starts a sysroot's programs, for the target platform.
 
     It is made without a toolchain, since the toolchain is made of it.

@@ -2,7 +2,7 @@
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
 load("//system_image/private/core:manifest.bzl", "packages_manifest", "write_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 
@@ -60,6 +60,7 @@ def _locked_program_impl(ctx):
 
 locked_program = rule(
     implementation = _locked_program_impl,
+    exec_compatible_with = EXECUTION,
     doc = """A program of a package set, with the libraries that it needs.
 
     What decides bytes comes from the lock, so that the same commit gives the same image on every host.

@@ -1,7 +1,7 @@
 """Stage sysroot: what compiling for an image needs, extracted from the image."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "ARCHITECTURE_ATTRS", "target_architecture")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/private/image:layout.bzl", "IMAGE", "image_layout")
 load("//system_image/providers:sysroot_info.bzl", "SysrootInfo")
 
@@ -94,6 +94,7 @@ def _sysroot_impl(ctx):
 
 sysroot = rule(
     implementation = _sysroot_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Extracts headers, libraries, start files and compilers from an image, into the folder `NAME`.
 
     The image has gcc, g++ and binutils, of one version, and the development packages of what is linked
