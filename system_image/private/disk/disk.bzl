@@ -1,7 +1,7 @@
 """Stage disk: a disk that boots, and what clouds take of it."""
 
 load("//system_image/private/core:manifest.bzl", "write_manifest")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/private/toolchain:program.bzl", "start_program")
 load("//system_image/providers:disk_info.bzl", "DiskInfo")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
@@ -69,6 +69,7 @@ def _disk(ctx, kind, args, inputs, mnemonic):
 
 disk_image = rule(
     implementation = _disk_image_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Makes a disk that boots by EFI, `NAME.raw`: a partition with the UKI, and the file system with its hash tree.
 
     Partitions are those of the Discoverable Partitions Specification: the EFI system partition with EFI/BOOT/BOOTX64.EFI
