@@ -2,8 +2,6 @@
 
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:resource_set.bzl", "one_compressor_resource_set")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
-load("//system_image/private/core:resource_set.bzl", "two_cpu_resource_set")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:compressed_base_info.bzl", "CompressedBaseInfo")
 load("//system_image/providers:cut_base_info.bzl", "CutBaseInfo")
@@ -45,9 +43,8 @@ def _compress_impl(ctx):
 
 compress = rule(
     implementation = _compress_impl,
-    doc = """Compresses a base that is cut into blocks, for `emit` to splice images out of.
     exec_compatible_with = EXECUTION,
-    doc = """Compresses a flat base, `NAME.tar.xz`, for `emit` to splice images out of.
+    doc = """Compresses a base that is cut into blocks, for `emit` to splice images out of.
 
     All of it takes as long as compressing the whole image; after a change of what is injected it is not run again, and
     after a change of the base only for the blocks that changed.

@@ -1,7 +1,7 @@
 """Stage cut: a flat base is cut into blocks that are compressed independently."""
 
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
-load("//system_image/private/core:tool.bzl", "target_args", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:cut_base_info.bzl", "CutBaseInfo")
 load(":flat_base.bzl", "FLAT_BASE")
 
@@ -36,6 +36,7 @@ def _cut_impl(ctx):
 
 cut = rule(
     implementation = _cut_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Cuts a flat base into blocks, for `compress`.
 
     Blocks end between entries, at places that follow from the paths near by, so that a changed file changes its block,
