@@ -71,8 +71,8 @@ def arguments_problem(macro, name, kwargs, *, dicts = {}, lists = {}, others = [
     return ""
 
 def _nearest(word, words):
-    """The word of a list that is at most a third of its letters away from `word`; None if there is none."""
-    best, least = None, len(word) // 3 + 1
+    """The word of a list that differs from `word` in two letters, or a third of them, at most; None without one."""
+    best, least = None, max(2, len(word) // 3) + 1
     for other in words:
         distance = _distance(word, other)
         if distance < least:
