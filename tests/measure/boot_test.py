@@ -10,6 +10,7 @@ from tests.testing import fat, ukis
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.debian.package_set import load
+from tools.sysimage.disk import disk
 
 FIRMWARE = Path(os.environ["OVMF"])
 KERNEL = Path(os.environ["KERNEL"])
@@ -42,7 +43,7 @@ def test_firmware_with_secure_boot_that_is_off(tmp_path: Path) -> None:
     guests.compare(foretold["direct"], guests.boot(options, code, variables))
 
 
-@pytest.mark.parametrize("how", ["direct", "esp"])
+@pytest.mark.parametrize("how", ["direct", "esp", "disk"])
 def test_unified(tmp_path: Path, how: str) -> None:
     uki = tmp_path / "uki.efi"
     sections = {
@@ -54,12 +55,17 @@ def test_unified(tmp_path: Path, how: str) -> None:
         ".linux": KERNEL.read_bytes(),
     }
     uki.write_bytes(ukis.unify(_stub(tmp_path), sections))
-    foretold = guests.foretold(tmp_path, {"uki": str(uki)}, FIRMWARE)
+    fields = {"uki": str(uki)}
+    if how == "disk":
+        fields["disk"] = str(tmp_path / "disk")
+        with (tmp_path / "disk").open("w+b") as stream:
+            disk.write(disk.DiskInput(uki), stream)
+    foretold = guests.foretold(tmp_path, fields, FIRMWARE)
     if how == "direct":
         options = ["-kernel", str(uki)]
     else:
-        disk = tmp_path / "disk"
-        disk.write_bytes(fat.with_file("EFI/BOOT/BOOTX64.EFI", uki.read_bytes()))
-        options = ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={disk}"]
+        if how == "esp":
+            (tmp_path / "disk").write_bytes(fat.with_file("EFI/BOOT/BOOTX64.EFI", uki.read_bytes()))
+        options = ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={tmp_path / 'disk'}"]
         options += ["-device", "virtio-blk-pci,drive=disk"]
     guests.compare(foretold[how], guests.boot(options, FIRMWARE))

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 
 from tests.testing import firmwares
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats import gpt
+from tools.sysimage.formats.gpt import Partition
 from tools.sysimage.measure import firmware_image, measurements
 from tools.sysimage.measure.measurements_golden import differences, values
 from tools.sysimage.measure.snp import KernelHashes, SnpGuest, SnpLaunch
@@ -242,6 +245,56 @@ def test_a_changed_section_of_a_uki_moves_what_it_must_and_nothing_else(
     assert moved == {name for name in was if any(re.search(part, name) for part in (*_FILE, *expected))}
     for part in (*_FILE[1:], *expected):
         assert {"direct", "esp"} == {name.split()[2] for name in moved if re.search(part, name)}
+
+
+def _disk_inputs(folder: Path, name: str = "root") -> dict[str, Any]:
+    """The manifest's fields, for a disk with a UKI and a partition of this name."""
+    fields = _uki_inputs(folder, UKI)
+    kind, first = uuid.UUID(int=1), gpt.ALIGNMENT
+    parts = [
+        Partition(kind, uuid.UUID(int=2), "esp", first, 2 * first - 1),
+        Partition(kind, uuid.UUID(int=3), name, 2 * first, 3 * first - 1),
+    ]
+    with (folder / "disk").open("w+b") as stream:
+        gpt.table(uuid.UUID(int=4), parts, 4 * first).write(stream)
+    return fields | {"disk": str(folder / "disk")}
+
+
+def test_a_disk_s_partitions_move_pcr_5_and_rtmr1_and_nothing_else(tmp_path: Path) -> None:
+    found = [
+        dict(values(_measure(tmp_path / name, _disk_inputs(tmp_path / name, name)))) for name in ("a", "b")
+    ]
+    was, now = found
+    assert was.keys() == now.keys()
+    moved = {name for name in was if was[name] != now[name]}
+    assert moved == {name for name in was if re.search(r"EV_EFI_GPT_EVENT|disk pcrs 5 |disk rtmr1$", name)}
+    assert len(moved) == 6
+    assert all("disk" in was[name].of for name in moved)
+
+
+def test_the_event_of_a_disk_is_its_header_and_its_entries_in_use(tmp_path: Path) -> None:
+    events = _measure(tmp_path, _disk_inputs(tmp_path))["tpm"]["boots"]["disk"]["events"]
+    [event] = [one for one in events if one["kind"] == "EV_EFI_GPT_EVENT"]
+    disk = (tmp_path / "disk").read_bytes()
+    data = disk[512:604] + (2).to_bytes(8, "little") + disk[1024 : 1024 + 2 * 128]
+    assert event["sha256"] == hashlib.sha256(data).hexdigest()
+    # Before the first program that is started from it.
+    kinds = [one["kind"] for one in events]
+    assert kinds[kinds.index("EV_EFI_GPT_EVENT") + 1] == "EV_EFI_BOOT_SERVICES_APPLICATION"
+
+
+def test_a_launch_from_a_disk_is_that_of_the_firmware_alone(tmp_path: Path) -> None:
+    found = _measure(tmp_path, _disk_inputs(tmp_path))["sev_snp"]["launch_digests"]
+    assert {(one["kernel_hashes"], *one["of"]) for one in found} == {(False, "firmware:sev-snp")}
+
+
+def test_a_disk_that_can_not_be_measured_is_refused(tmp_path: Path) -> None:
+    fields = _disk_inputs(tmp_path)
+    with pytest.raises(ToolError, match="a disk is measured with the UKI that is on it"):
+        _measure(tmp_path, _inputs(tmp_path) | {"disk": fields["disk"]})
+    (tmp_path / "disk").write_bytes(bytes(4 << 20))
+    with pytest.raises(ToolError, match="disk: has no partition table"):
+        _measure(tmp_path, fields)
 
 
 @pytest.mark.parametrize(

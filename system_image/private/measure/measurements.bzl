@@ -4,6 +4,7 @@ load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exe
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
+load("//system_image/providers:disk_info.bzl", "DiskInfo")
 load("//system_image/providers:firmware_info.bzl", "FirmwareInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 load("//system_image/providers:measurements_info.bzl", "MeasurementsInfo")
@@ -59,6 +60,10 @@ def _fields(ctx, path):
         fields["initrd"] = name(ctx.file.initrd)
     if ctx.file.uki:
         fields["uki"] = name(ctx.file.uki)
+    if ctx.attr.disk:
+        disk = ctx.attr.disk[DiskInfo]
+        fields["disk"] = name(disk.raw)
+        fields["uki"] = name(disk.uki)
     if ctx.attr.image:
         image = ctx.attr.image[SystemImageInfo]
         fields["image"] = {
@@ -101,6 +106,7 @@ _measurements = rule(
     attrs = {
         "cmdline": attr.string_list(doc = "Words of the kernel's command line."),
         "cpu_types": attr.string_list(doc = "Processors under SEV-SNP."),
+        "disk": attr.label(doc = "A disk.", providers = [DiskInfo]),
         "family_id": attr.string(doc = "16 bytes of the ID block, in hexadecimal."),
         "guest_features": attr.int_list(doc = "SEV_FEATURES."),
         "guest_svn": attr.int(doc = "Version of the guest in the ID block."),
@@ -133,6 +139,7 @@ def measurements(
         kernel = None,
         stage1 = None,
         uki = None,
+        disk = None,
         cmdline = None,
         firmware = None,
         vcpus = [1, 2, 4, 8],
@@ -158,6 +165,8 @@ def measurements(
       stage1: label of the initramfs; without it, this module's `stage1`, or, of a `kernel` of your own, one is made.
       uki: label of a unified kernel image, in place of kernel, stage1 and cmdline: measured as it is booted by QEMU's
         `-kernel`, and from the path \\EFI\\BOOT of a disk without partitions.
+      disk: label of a `disk_image`, in place of these: measured as firmware boots it from its EFI system partition, raw or as
+        qcow2. The disk that Compute Engine takes is larger, and has another partition table, PCR 5 and RTMR1.
       cmdline: list of words of the kernel's command line; `{size}` and `{sha256}` stand for those of the image. Without it,
         that of `system_image_vm`.
       firmware: dict, `sev-snp`, `tdx` or `tpm` → label of a `firmware`. What is not in it is not measured. Without it,
@@ -173,13 +182,19 @@ def measurements(
       oak: whether Oak's layers are measured, for which the kernel has to be one for x86-64.
       **kwargs: attributes that every rule has.
     """
-    if uki and (kernel or stage1 or cmdline):
-        fail("uki: {} has its kernel, initramfs and command line in it; leave kernel, stage1 and cmdline out".format(uki))
+    if uki and disk:
+        fail("disk: {} has its UKI on it; leave uki out".format(disk))
+    unified = uki or disk
+    if unified and (kernel or stage1 or cmdline):
+        fail("{}: {} has its kernel, initramfs and command line in it; leave kernel, stage1 and cmdline out".format(
+            "uki" if uki else "disk",
+            unified,
+        ))
     firmware = {technology: default for technology, (_, default) in _FIRMWARE.items()} if firmware == None else firmware
     for technology in firmware:
         if technology not in _FIRMWARE:
             fail("firmware: {} is not one of {}".format(repr(technology), ", ".join(_FIRMWARE)))
-    if not uki and not stage1 and kernel:
+    if not unified and not stage1 and kernel:
         stage1 = name + "_stage1"
         _stage1(
             name = stage1,
@@ -191,15 +206,16 @@ def measurements(
         cmdline = [word for word in _CMDLINE if image or "{" not in word]
     _measurements(
         name = name,
-        cmdline = [] if uki else cmdline,
+        cmdline = [] if unified else cmdline,
         cpu_types = cpu_types,
+        disk = disk,
         family_id = family_id,
         guest_features = guest_features,
         guest_svn = guest_svn,
         image = image,
         image_id = image_id,
-        initrd = None if uki else stage1 or Label("//system_image:stage1"),
-        kernel = None if uki else kernel or _KERNEL,
+        initrd = None if unified else stage1 or Label("//system_image:stage1"),
+        kernel = None if unified else kernel or _KERNEL,
         kernel_hashes = kernel_hashes,
         oak = oak,
         policy = policy,

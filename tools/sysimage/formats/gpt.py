@@ -17,6 +17,8 @@ READ_ONLY = 1 << 60
 
 _HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
 _ROW = struct.Struct("<16s16sQQQ72s")
+ENTRY = _ROW.size
+"""Bytes of an entry."""
 _ROWS = 128
 _TABLE = _ROWS * _ROW.size // SECTOR  # sectors of the entries
 _REVISION = 0x10000

@@ -19,7 +19,8 @@ from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
-from tools.sysimage.formats import pe
+from tools.sysimage.formats import gpt, pe
+from tools.sysimage.formats.gpt import Table
 from tools.sysimage.measure import firmware_image, oak, tdx, tpm
 from tools.sysimage.measure.firmware_image import FirmwareImage
 from tools.sysimage.measure.snp import IdBlock, KernelHashes, SnpGuest, SnpLaunch
@@ -52,6 +53,8 @@ class MeasurementsInput:
     initrd: Path | None = None
     image: ImageInput | None = None
     uki: Path | None = None
+    disk: Path | None = None
+    """A raw disk, in whose EFI system partition the UKI is."""
     cpu_types: tuple[str, ...] = ()
     vcpus: tuple[int, ...] = ()
     guest_features: tuple[int, ...] = ()
@@ -85,6 +88,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--initrd", type=workspace_path, metavar="FILE", help="the initramfs")
     parser.add_argument(
         "--uki", type=workspace_path, metavar="FILE", help="a unified kernel image, instead of these"
+    )
+    parser.add_argument(
+        "--disk", type=workspace_path, metavar="FILE", help="the raw disk that has the unified kernel image"
     )
     parser.add_argument("--image", type=workspace_path, metavar="FILE", help="the system image")
     parser.add_argument(
@@ -123,7 +129,7 @@ def _changed(given: MeasurementsInput, options: argparse.Namespace) -> Measureme
     """The inputs, with what the command line says in place of the manifest's."""
     changed: dict[str, Any] = {
         name: value
-        for name in ("kernel", "initrd", "uki", "vcpus", "cpu_types", "guest_features")
+        for name in ("kernel", "initrd", "uki", "disk", "vcpus", "cpu_types", "guest_features")
         if (value := getattr(options, name)) is not None
     }
     if options.uki is not None:
@@ -168,6 +174,7 @@ class Measured:
             )
         self.program = self.kernel or self.uki or b""
         """What is booted: the kernel, or the UKI."""
+        self.partitions = self._disk(given.disk) if given.disk else None
         self.pe = pe.parse(self.program, str(given.kernel or given.uki))
         self.image = self._image(given.image) if given.image else {}
         self.cmdline = self._cmdline() if self.kernel is not None else ""
@@ -181,14 +188,23 @@ class Measured:
         }
         return data
 
+    def _disk(self, path: Path) -> Table:
+        if self.uki is None:
+            raise ToolError("measurements: a disk is measured with the UKI that is on it; give both")
+        with path.open("rb") as stream:
+            table = gpt.read(stream, str(path))
+        self.inputs["disk"] = {"size": path.stat().st_size} | {
+            bank: _digest(path, bank) for bank in tpm.BANKS
+        }
+        return table
+
     def _image(self, given: ImageInput) -> dict[str, Any]:
         facts: dict[str, Any] = {"size": given.image.stat().st_size}
         for bank, path in (("sha256", given.sha256), ("sha384", given.sha384)):
             if path is not None:
                 facts[bank] = path.read_text("utf-8").split()[0]
             else:
-                with given.image.open("rb") as stream:
-                    facts[bank] = hashlib.file_digest(stream, bank).hexdigest()
+                facts[bank] = _digest(given.image, bank)
         self.inputs["image"] = facts
         return facts
 
@@ -236,7 +252,7 @@ class Measured:
         if self.kernel is not None:
             boots = {"direct": tpm.direct_boot(firmware, self.pe, self.initrd, self.cmdline)}
         else:
-            boots = tpm.unified_boots(firmware, self.pe, str(self.given.uki))
+            boots = tpm.unified_boots(firmware, self.pe, str(self.given.uki), self.partitions)
         return {name: _named(events, technology) for name, events in boots.items()}
 
     def _snp(self, firmware: FirmwareImage) -> dict[str, Any]:
@@ -249,7 +265,8 @@ class Measured:
         )
         block.check()
         launches = [(SnpLaunch(firmware), False, of)]
-        if self.given.kernel_hashes:
+        # What is on a disk comes after the launch.
+        if self.given.kernel_hashes and not self.partitions:
             # A UKI by -kernel is a kernel without initramfs and command line.
             hashes = KernelHashes.of(self.program, self.initrd or b"", self.cmdline)
             launches.append((SnpLaunch(firmware, hashes), True, [*of, *self._booted()]))
@@ -337,6 +354,11 @@ class Measured:
         if self.image:
             found["system_image"] = {"value": self.image["sha256"], "of": ["image"]}
         return found
+
+
+def _digest(path: Path, bank: str) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, bank).hexdigest()
 
 
 def _sixteen(name: str, text: str) -> bytes:

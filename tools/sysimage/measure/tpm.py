@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.formats import pe
+from tools.sysimage.formats import gpt, pe
+from tools.sysimage.formats.gpt import Table
 from tools.sysimage.formats.pe import PeFile
 from tools.sysimage.measure import stub
 from tools.sysimage.measure.firmware_image import FirmwareImage
@@ -116,10 +117,13 @@ def load_options(firmware: FirmwareImage, cmdline: str, initrd: bool) -> bytes:
     return f"{words}\0".encode("utf-16-le") if words else b""
 
 
-def unified_boots(firmware: FirmwareImage, uki: PeFile, where: str) -> dict[str, list[Event]]:
+def unified_boots(
+    firmware: FirmwareImage, uki: PeFile, where: str, disk: Table | None = None
+) -> dict[str, list[Event]]:
     """The events of a UKI: `direct` of `-kernel`, `esp` of \\EFI\\BOOT on a disk without partitions.
 
-    Raises ToolError if it is none, or the kernel in it is not a PE file.
+    With the partitions of a disk, there is `disk` alone: of \\EFI\\BOOT in its EFI system partition. Raises
+    ToolError if the UKI is none, or the kernel in it is not a PE file.
     """
     found = stub.sections(uki, where)
     kernel = pe.parse(found[".linux"], f"{where}: .linux")
@@ -133,10 +137,19 @@ def unified_boots(firmware: FirmwareImage, uki: PeFile, where: str) -> dict[str,
         *_linux(f"{options}\0".encode("utf-16-le"), ("uki",), initrd or None, ("uki",)),
         *_leave(),
     ]
+    if disk:
+        return {"disk": [*start, *ready, _partitions(disk), program, *rest]}
     return {
         "direct": [*start, program, *ready, *rest],
         "esp": [*start, *ready, program, *rest],
     }
+
+
+def _partitions(disk: Table) -> Event:
+    """UEFI_GPT_DATA, before the first program of a disk is started: the header, and the entries in use."""
+    count = len(disk.partitions)
+    data = disk.header() + struct.pack("<Q", count) + disk.entries()[: count * gpt.ENTRY]
+    return _event(5, "EV_EFI_GPT_EVENT", "partitions", data, "disk")
 
 
 def _firmware_start(firmware: FirmwareImage) -> Iterator[Event]:
