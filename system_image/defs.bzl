@@ -29,6 +29,7 @@ load("//system_image/private/kernel:kernel_config_test.bzl", _kernel_config_test
 load("//system_image/private/kernel:kernel_module.bzl", _kernel_module = "kernel_module")
 load("//system_image/private/kernel:module_layer.bzl", _module_layer = "module_layer")
 load("//system_image/private/kernel:stage1.bzl", _stage1 = "stage1")
+load("//system_image/private/measure:dstack.bzl", _dstack_manifest = "dstack_manifest")
 load("//system_image/private/measure:firmware.bzl", _firmware = "firmware")
 load("//system_image/private/measure:measurements.bzl", _measure_program = "measure_program", _measurements = "measurements")
 load("//system_image/private/measure:measurements_golden_test.bzl", _measurements_golden_test = "measurements_golden_test")
@@ -84,3 +85,4 @@ measurements = _measurements
 measure_program = _measure_program
 measurements_golden_test = _measurements_golden_test
 reference_values = _reference_values
+dstack_manifest = _dstack_manifest

@@ -94,6 +94,7 @@ def actions_test_suite(name):
         "DiskGcp": ("//tests/disk:disk", ["disk.tar.gz", "disk.tar.gz.sha256"]),
         "DiskQcow2": ("//tests/disk:disk", ["disk.qcow2", "disk.qcow2.sha256"]),
         "DiskVhd": ("//tests/disk:disk", ["disk.vhd", "disk.vhd.sha256"]),
+        "Dstack": ("//system_image:vanilla_dstack", ["vanilla_dstack"]),
         "Emit": ("//system_image:vanilla", ["vanilla.contents.json", "vanilla.mtree", "vanilla.tar.xz", "vanilla.tar.xz.sha256", "vanilla.tar.xz.sha384"]),
         "Firmware": ("//system_image:ovmf", ["ovmf.fd", "ovmf.json"]),
         "Flatten": ("//system_image:vanilla_flat", ["vanilla_flat.tar"]),
