@@ -258,7 +258,9 @@ def test_a_name_is_a_registry_s_if_it_begins_with_a_host(name: str, registry: bo
 
 def test_what_is_no_image_is_an_error_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "disk.raw").write_bytes(bytes(512) + b"EFI PART" + bytes(512))
-    with pytest.raises(ToolError, match=r"disk.raw: is a disk; name the image that it was made of"):
+    with pytest.raises(ToolError, match=r"disk.raw: is a disk; start this with `bazel run`"):
         diff.load(tmp_path / "disk.raw")
+    with pytest.raises(ToolError, match=r"disk.raw: has no partition table as a disk_image has it"):
+        diff.load(tmp_path / "disk.raw", fsck=("false",))
     with pytest.raises(ToolError, match="is not there"):
         diff.load(tmp_path / "none.tar")

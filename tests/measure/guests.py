@@ -35,6 +35,8 @@ for console in ttyS0 ttyAMA0; do
   [ ! -c /dev/$console ] || exec >/dev/$console 2>&1
 done
 $b mount -t proc proc /proc
+# The kernel's messages would come in between, where the console is its own, too.
+echo 1 > /proc/sys/kernel/printk
 $b mount -t sysfs sys /sys
 $b mount -t securityfs sec /sys/kernel/security
 for bank in sha256 sha384; do

@@ -5,6 +5,7 @@ load(":golden.bzl", "golden_test")
 
 _TOOL = Label("//tools/sysimage/evidence:diff")
 
+_FSCK = str(Label("//system_image/tools:fsck_erofs"))
 _ORAS = str(Label("//system_image/tools:oras"))
 
 _diff = exec_program(_TOOL, doc = "See the macro `image_diff`.")
@@ -14,7 +15,7 @@ _diff_test = exec_program(_TOOL, doc = "See the macro `image_diff_test`.", test 
 def image_diff(*, name, **kwargs):
     """Makes a program, `bazel run NAME -- OLD NEW`, that says what differs between two images.
 
-    Each of the two is a tarball, compressed or not, a folder with an OCI image layout, what is in a registry,
+    Each of the two is a tarball, compressed or not, the raw disk of a `disk_image`, a folder with an OCI image layout, what is in a registry,
     `HOST/PATH@sha256:…` or `HOST/PATH:TAG`, be it an image or what `push_system_image` has pushed, or the facts of an image,
     `IMAGE_facts.json`, which `bazel build IMAGE_facts` makes: with these it knows security fixes and targets, too.
     `bazel run NAME -- --rev OLD --rev NEW IMAGE` builds an image at two commits and compares these, with `--measured
@@ -27,8 +28,8 @@ def image_diff(*, name, **kwargs):
     """
     _diff(
         name = name,
-        args = ["--oras", "$(rootpath {})".format(_ORAS)],
-        tools = [_ORAS],
+        args = ["--fsck", "$(rootpath {})".format(_FSCK), "--oras", "$(rootpath {})".format(_ORAS)],
+        tools = [_FSCK, _ORAS],
         **kwargs
     )
 

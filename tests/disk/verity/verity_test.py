@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.disk.verity import extracted
+from tests.testing import firmwares
 from tests.testing.programs import argv
 from tests.testing.tars import Entry, entry, hardlink, symlink, tar
 from tools.sysimage.core.errors import ToolError
-from tools.sysimage.disk import hash_tree, verity
-from tools.sysimage.formats import mtree
+from tools.sysimage.core.tree import Inode
+from tools.sysimage.disk import disk, hash_tree, verity
+from tools.sysimage.evidence import diff, difference
+from tools.sysimage.formats import erofs, mtree
 from tools.sysimage.formats import tar as tars
 
 MKFS, FSCK, DUMP, VERITYSETUP = (
@@ -88,6 +91,57 @@ def verified(erofs: Path, tree: Path, root: str) -> bool:
     """Whether veritysetup finds all of it sound."""
     command = [*argv(VERITYSETUP), "verify", str(erofs), str(tree), root]
     return subprocess.run(command, capture_output=True, timeout=LIMIT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("compression", sorted(verity.COMPRESSIONS))
+def test_what_is_read_of_an_erofs_would_be_another_tree_than_the_tar_s(
+    tmp_path: Path, compression: str
+) -> None:
+    image, _, _ = made(tmp_path, sample(), compression)
+    with image.open("rb") as stream:
+        found = dict(erofs.read(stream, "erofs"))
+    wanted = dict(tars.load(io.BytesIO(sample()), "sample").walk())
+    assert {path: facts(inode) for path, inode in found.items()} == {
+        path: facts(inode) for path, inode in wanted.items()
+    }
+    assert found["usr/again"] is found["usr/su"] is found["third"]
+
+
+def facts(inode: Inode) -> tuple[object, ...]:
+    return inode.kind, inode.mode, inode.uid, inode.gid, inode.target, inode.device, dict(inode.xattrs)
+
+
+def test_a_damaged_erofs_would_end_in_a_traceback(tmp_path: Path) -> None:
+    image, _, _ = made(tmp_path, sample())
+    data = image.read_bytes()
+    chance = random.Random(3)
+    refused = 0
+    for _ in range(400):
+        changed = bytearray(data)
+        # Where the metadata are: the superblock, and what follows it.
+        changed[chance.randrange(1024, 24_576)] ^= 1 << chance.randrange(8)
+        try:
+            for _ in erofs.read(io.BytesIO(changed[: chance.choice((len(data), 20_000))]), "erofs"):
+                pass
+        except ToolError:
+            refused += 1
+    assert refused > 20
+
+
+@pytest.mark.parametrize("compression", sorted(verity.COMPRESSIONS))
+def test_a_disk_would_differ_from_the_image_that_it_is_made_of(tmp_path: Path, compression: str) -> None:
+    data, tree, root = made(tmp_path, sample(), compression)
+    uki = tmp_path / "uki"
+    uki.write_bytes(firmwares.program({".text": b"x"}))
+    (tmp_path / "root").write_text(f"{root}\n")
+    with (tmp_path / "disk").open("w+b") as stream:
+        disk.write(disk.DiskInput(uki, disk.VerityInput(data, tree, tmp_path / "root")), stream)
+    (tmp_path / "sample.tar").write_bytes(sample())
+    found = diff.load(tmp_path / "disk", fsck=argv(FSCK))
+    wanted = diff.load(tmp_path / "sample.tar")
+    assert not difference.compare(wanted, found).files
+    assert len(found.paths) > 30
+    assert len([name for name in found.measurements if name.startswith("partition ")]) == 3
 
 
 @pytest.mark.parametrize("compression", sorted(verity.COMPRESSIONS))

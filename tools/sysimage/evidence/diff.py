@@ -1,9 +1,9 @@
 """diff: what differs between two images.
 
 OLD and NEW are references in a registry (HOST/PATH@sha256:… or HOST/PATH:TAG), facts of images
-(`NAME_facts.json`), tarballs, or folders with an OCI image layout. Beside a tarball of these rules lie its
-facts, if they were built: then its packages' security fixes and targets are known, too. With --rev, one
-TARGET is built at two commits.
+(`NAME_facts.json`), tarballs, raw disks, or folders with an OCI image layout. Beside a tarball of these
+rules lie its facts, if they were built: then its packages' security fixes and targets are known, too. With
+--rev, one TARGET is built at two commits.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 from tools.sysimage.core import atomic, span
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
-from tools.sysimage.evidence import collect, difference, facts, shown
+from tools.sysimage.evidence import collect, difference, disks, facts, shown
 from tools.sysimage.evidence.measured import with_measurements
 from tools.sysimage.evidence.revisions import Checkout
 from tools.sysimage.formats import oci, oci_image
@@ -51,6 +51,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--all", action="store_true", help="show all paths")
     parser.add_argument("--oras", type=Path, help="folder of the locked program oras, for references")
+    parser.add_argument("--fsck", type=Path, help="folder of the locked program fsck.erofs, for disks")
     parser.add_argument("--plain-http", action="store_true", help="registries have no TLS")
     parser.add_argument("--architecture", default="amd64", help="of an OCI image for many platforms")
     parser.add_argument("--facts", type=Path, help="facts of the image that is compared with --golden")
@@ -85,7 +86,7 @@ def _at_commits(options: argparse.Namespace) -> Iterator[facts.Facts]:
         for number, (commit, revision) in enumerate(zip(commits, revisions, strict=True)):
             folder = Path(scratch) / str(number)
             built = checkout.build(commit, revision, options.old, options.measured, folder)
-            found = load(built.image, options.architecture)
+            found = load(built.image, options.architecture, _fsck(options))
             name = f"{options.old} at {revision}"
             image = replace(found.image, name=name, target=name if found.image.target else "")
             yield with_measurements(replace(found, image=image), built.measurements)
@@ -93,7 +94,7 @@ def _at_commits(options: argparse.Namespace) -> Iterator[facts.Facts]:
 
 def _load(name: str, options: argparse.Namespace) -> facts.Facts:
     if not _REGISTRY.fullmatch(name) or workspace_path(name).exists():
-        return load(workspace_path(name), options.architecture)
+        return load(workspace_path(name), options.architecture, _fsck(options))
     if not options.oras:
         raise ToolError(f"{name}: is in a registry; start this with `bazel run`, which brings a client")
     client = Oras(_argv(options.oras), options.plain_http)
@@ -126,6 +127,10 @@ def fetched(reference: Reference, client: Oras, layout: Path, architecture: str)
     raise ToolError(f"{reference}: the artifact has no tarball; name a system image that was pushed")
 
 
+def _fsck(options: argparse.Namespace) -> tuple[str, ...]:
+    return _argv(options.fsck) if options.fsck else ()
+
+
 def _argv(folder: Path) -> tuple[str, ...]:
     """The command of a locked program, from its folder."""
     [loader] = folder.glob("lib/ld-linux-*.so.*")
@@ -133,7 +138,20 @@ def _argv(folder: Path) -> tuple[str, ...]:
     return str(loader), "--library-path", str(folder / "lib"), "--argv0", program.name, str(program)
 
 
-def load(path: Path, architecture: str = "amd64") -> facts.Facts:
+def _of_disk(path: Path, fsck: Sequence[str]) -> facts.Facts:
+    if not fsck:
+        raise ToolError(f"{path}: is a disk; start this with `bazel run`, which brings what reads it")
+    image = facts.Image(
+        path.name, path.stat().st_size, sha256=span.sha256(span.External(path, path.stat().st_size))
+    )
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        disks.opened(path, fsck, Path(scratch) / "disk") as (tree, partitions),
+    ):
+        return replace(collect.of_tree(tree, collect.Known(), image), measurements=partitions)
+
+
+def load(path: Path, architecture: str = "amd64", fsck: Sequence[str] = ()) -> facts.Facts:
     """The facts of what a path names. Raises ToolError if it names no image."""
     if not path.exists():
         raise ToolError(f"{path}: is not there; build it, or correct the path")
@@ -144,9 +162,8 @@ def load(path: Path, architecture: str = "amd64") -> facts.Facts:
             return collect.of_tree(tree, collect.Known(), facts.Image(path.name))
     if path.suffix == ".json":
         return facts.load(path)
-    with path.open("rb") as stream:
-        if stream.read(520).endswith(b"EFI PART"):
-            raise ToolError(f"{path}: is a disk; name the image that it was made of, or its facts")
+    if disks.is_disk(path):
+        return _of_disk(path, fsck)
     beside = path.with_name(f"{path.name.partition('.tar')[0]}_facts.json")
     if beside.exists() and beside.stat().st_mtime >= path.stat().st_mtime:
         found = facts.load(beside)
