@@ -20,9 +20,8 @@ from typing import Any
 
 # Programs that look into files: that a file differs is enough.
 _WITHOUT = ("readelf", "objdump", "nm", "strings")
-_LINE = re.compile(
-    r"[+-][-dlhbcp]\S{9}\s+\d+\s+\d+\s+\d+\s+\S+\s+\S+\s+(\S+)"
-)  # of an archive's list of files
+# Of an archive's list of files: mode, four numbers, date, time, path.
+_LINE = re.compile(r"[+-][-dlhbcp]\S{9}(?:\s+\d+){4}\s+\S+\s+\S+\s+(\S+)")
 
 
 def main(arguments: list[str]) -> int:

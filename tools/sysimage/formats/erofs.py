@@ -1,6 +1,7 @@
-"""Reads an erofs without the content of its files (Linux, fs/erofs/erofs_fs.h): paths, owners, modes, attributes, links.
+"""Reads an erofs without the content of its files: paths, owners, modes, attributes, links.
 
-The content may be compressed, and fsck.erofs of erofs-utils extracts it; the rest never is.
+The format is that of Linux, fs/erofs/erofs_fs.h. The content may be compressed, and fsck.erofs of erofs-utils
+extracts it; the rest never is.
 """
 
 import stat
@@ -14,9 +15,8 @@ from tools.sysimage.core.tree import Inode, Kind
 
 MAGIC = 0xE0F5E1E2
 SUPERBLOCK = 1024  # bytes from the start
-_SUPER = struct.Struct(
-    "<I8xB1xHQ12x4xII"
-)  # magic, bits of a block, root, inodes, blocks of metadata, attributes
+# Magic, bits of a block, root, inodes, blocks of metadata and of attributes.
+_SUPER = struct.Struct("<I8xB1xHQ12x4xII")
 _COMPACT = struct.Struct("<HHHHIIIIHHI")
 _EXTENDED = struct.Struct("<HHHHQIIIIQII16x")
 _SLOT = 32  # bytes; inodes are at multiples of it
@@ -77,7 +77,7 @@ class _Reader:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         stream.seek(SUPERBLOCK)
-        magic, bits, root, self._count, metadata, attributes = _SUPER.unpack(stream.read(_SUPER.size))
+        magic, bits, root, _, metadata, attributes = _SUPER.unpack(stream.read(_SUPER.size))
         if magic != MAGIC or not 9 <= bits <= 16:
             raise ValueError("no superblock")
         self._block = 1 << bits
@@ -92,7 +92,7 @@ class _Reader:
             known = inodes.get(number)
             if known and known.kind is Kind.DIRECTORY:
                 raise ValueError(f"/{path} is a directory that has another name")
-            inode = inodes[number] = known or self._inode(number, node)
+            inode = inodes[number] = known or self._inode(node)
             yield path, inode
             if inode.kind is Kind.DIRECTORY:
                 queue += [(f"{path}/{name}".lstrip("/"), below) for name, below in self._entries(node)]
@@ -116,7 +116,7 @@ class _Reader:
         attributes = _ATTRIBUTES_HEAD + 4 * (icount - 1) if icount else 0
         return _Node(form >> 1 & 7, mode, size, start, uid, gid, tail, attributes)
 
-    def _inode(self, number: int, node: _Node) -> Inode:
+    def _inode(self, node: _Node) -> Inode:
         kind = _KINDS[stat.S_IFMT(node.mode)]
         inode = Inode(kind, stat.S_IMODE(node.mode), node.uid, node.gid, xattrs=self._xattrs(node))
         if kind is Kind.SYMLINK:
