@@ -13,6 +13,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,9 @@ def main(argv: Sequence[str]) -> int:
     else:
         if not options.old or not options.new:
             parser.error("name two images: OLD NEW")
-        old, new = (_load(name, options) for name in (options.old, options.new))
+        # Decompression and digests, which take most of the time, run beside each other.
+        with ThreadPoolExecutor(2) as pool:
+            old, new = pool.map(lambda name: _load(name, options), (options.old, options.new))
     if options.measurements:
         paths = [workspace_path(name) for name in options.measurements]
         old, new = (with_measurements(*pair) for pair in zip((old, new), paths, strict=True))
