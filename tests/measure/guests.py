@@ -39,6 +39,10 @@ $b mount -t proc proc /proc
 echo 1 > /proc/sys/kernel/printk
 $b mount -t sysfs sys /sys
 $b mount -t securityfs sec /sys/kernel/security
+# Drivers that the kernel for arm64 has as modules.
+for module in tpm_tis_core tpm_tis; do
+  [ ! -e /modules/$module.ko ] || $b insmod /modules/$module.ko
+done
 for bank in sha256 sha384; do
   for n in 0 1 2 3 4 5 6 7 8 9 11 12; do
     echo "@pcr $bank $n $($b cat /sys/class/tpm/tpm0/pcr-$bank/$n)"
