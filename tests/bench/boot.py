@@ -2,124 +2,211 @@
 
     tools/bazel run //tests/bench:boot -- [--runs 3] [--memory MiB] [NAME=IMAGE…]
 
-Boots //system_image:vanilla and each IMAGE, a .tar.xz, .tar.zst or .tar, in turn. Prints of each the best
-time, the most memory, the processors' time, and the phases of the best run: what passes until the kernel
-starts, and until stage1 does; what stage1 takes to copy the image from the disk, to digest the rest of
-it, and to unpack it; what systemd takes until basic.target, and until the orchestrator is ready.
-Processors' time is that of QEMU until the machine is off: it hardly depends on what else the host does.
-Memory is what the guest has ever touched of all that it was given: the pages that a confidential VM would
-have pinned. The exit status is 0 if vanilla is no slower than any other, give or take what runs differ by
-anyway, and no larger.
+Boots our images and each IMAGE, a .tar.xz, .tar.zst or .tar, in turn, on one and the same machine. Of each
+phase it prints seconds, the processors' seconds of QEMU, and how much memory the guest had touched at its
+end, each the median of all runs; then the ratios of ours to the others, each the median of those of pairs.
+Processors' time hardly depends on what else the host does, seconds do.
+
+The phases: what passes until the kernel starts, and until stage1's program does; what that takes to copy the
+image from the disk, to digest the rest of it, and to unpack it; what systemd takes until basic.target, and
+until the orchestrator is ready. Memory is what the guest has ever touched of all that it was given: the pages
+that a confidential VM would have pinned. Nothing runs in the guest that would not run otherwise, until the
+orchestrator has ended; then systemctl tells when it was ready.
+
+The exit status is 0 if ours take no more of the processors than any other, and no more memory.
 """
 
 import argparse
+import bisect
 import dataclasses
 import os
 import re
-import resource
+import statistics
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage.boot import check, machine
+from tools.sysimage.boot import machine
 from tools.sysimage.core.errors import run
+from tools.sysimage.core.tree import Tree, file
 
 LIMIT = 300  # seconds for a boot
-READY = "orchestrator: ready"
-NOISE = 1.05  # times that one and the same image takes longer in another run
+TICK = 0.01  # seconds between samples
 PHASES = ("firmware", "kernel", "copy", "digest", "unpack", "basic", "ready")
+READY = "orchestrator: ready"
 STAGE1 = re.compile(
     r"stage1: (\S+) s after the kernel: read in (\S+) s, digested in (\S+) s, unpacked in (\S+) s"
 )
 # Microseconds since the kernel's start.
-WHEN = "systemctl show --property=ActiveEnterTimestampMonotonic --value basic.target orchestrator.service"
+WHEN = re.compile(r"^ActiveEnterTimestampMonotonic=(\d+)")
+TELL = """[Service]
+ExecStopPost=+/usr/bin/systemctl show --property=ActiveEnterTimestampMonotonic basic.target orchestrator.service
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a machine has taken until some time."""
+
+    at: float  # seconds since its start
+    processors: float  # seconds
+    memory: float  # MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the console."""
+
+    at: float  # seconds since the machine's start
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a boot took."""
+    """What a boot took, at the end of each of PHASES."""
 
-    seconds: float
-    memory: float  # MiB
-    processors: float  # seconds
-    phases: tuple[float, ...]  # seconds, of PHASES
+    ends: tuple[Sample, ...]
+    memory: float  # MiB until the machine went off
+
+    def column(self, kind: Callable[[Sample], float], *, until: bool) -> list[float]:
+        """A quantity `until` the end of each phase, or in each phase."""
+        ends = [kind(sample) for sample in self.ends]
+        return ends if until else [end - start for start, end in zip([0.0, *ends], ends, strict=False)]
 
 
 def boot(vm: machine.VirtualMachine) -> Run:
-    """Boots a machine. Raises ToolError if that fails."""
+    """Boots a machine; ends the program if that fails."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         memory = Path(folder, "memory")
         backend = f"memory-backend-file,id=memory,size={vm.memory}M,mem-path={memory},share=on"
-        options = ["-object", backend, "-machine", "memory-backend=memory"]
-        wanted = machine.Expectations((READY, STAGE1.pattern), (WHEN,), status=0)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seen = check.watch(vm, wanted, Path(folder), LIMIT, options)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        for problem in check.problems(seen, wanted, LIMIT):
-            sys.exit(f"{vm.name}: {problem}\n{check.details(seen)}")
-        return Run(
-            next(at for at, line in zip(seen.times, seen.console, strict=True) if READY in line),
-            memory.stat().st_blocks * 512 / 2**20,
-            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-            phases(seen),
-        )
+        options = ["-serial", "stdio", "-netdev", "user,id=net,restrict=on"]
+        options += ["-object", backend, "-machine", "memory-backend=memory"]
+        tree = Tree()
+        tree.add("run/systemd/system/orchestrator.service.d/50-bench.conf", file(TELL.encode()))
+        command = machine.command(machine.with_files(vm, tree, Path(folder)), options, kvm=machine.kvm_works(vm))
+        lines, samples = watch(command, memory)
+    try:
+        return Run(tuple(_ends(lines, samples)), samples[-1].memory)
+    except ValueError:
+        console = "\n".join(line.text for line in lines)
+        sys.exit(f"{console}\n{vm.name}: did not boot as it has to, within {samples[-1].at:.0f} s")
 
 
-def phases(seen: check.Boot) -> tuple[float, ...]:
-    """The seconds of each of PHASES."""
-    at, found = next(
-        (at, match)
-        for at, line in zip(seen.times, seen.console, strict=True)
-        if (match := STAGE1.search(line))
-    )
-    kernel, *stage1 = (float(seconds) for seconds in found.groups())
-    unpacked = kernel + sum(stage1)
-    [command] = seen.sections("command")
-    basic, ready = (int(line) / 1e6 for line in command.lines if line.strip())
-    return max(at - unpacked, 0), kernel, *stage1, basic - unpacked, ready - basic
+def watch(command: Sequence[str], memory: Path) -> tuple[list[Line], list[Sample]]:
+    """Runs a machine until it goes off; returns its console, and samples of what it took."""
+    lines: list[Line] = []
+    samples: list[Sample] = []
+    start = time.monotonic()
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as qemu:
+        # Of a process by its number, as clock_getcpuclockid(3) makes it.
+        clock = ~qemu.pid << 3 | 2
+
+        def read() -> None:
+            assert qemu.stdout is not None
+            for line in qemu.stdout:
+                lines.append(Line(time.monotonic() - start, line.decode("utf-8", "replace").rstrip()))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        # The machine's clock ends with the process, not when it has been waited for.
+        while os.waitid(os.P_PID, qemu.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            blocks = memory.stat().st_blocks if memory.exists() else 0
+            at = time.monotonic() - start
+            samples.append(Sample(at, time.clock_gettime(clock), blocks * 512 / 2**20))
+            if at > LIMIT:
+                qemu.kill()
+            time.sleep(TICK)
+        reader.join()
+    return lines, samples
+
+
+def _ends(lines: Sequence[Line], samples: Sequence[Sample]) -> Iterator[Sample]:
+    """What had been taken at the end of each phase. Raises ValueError if the console does not tell."""
+    [(at, found)] = ((line.at, match) for line in lines if (match := STAGE1.search(line.text)))
+    before, copy, digest, unpack = (float(seconds) for seconds in found.groups())
+    [ready] = (line.at for line in lines if READY in line.text)
+    basic, _ = (int(match[1]) / 1e6 for line in lines if (match := WHEN.search(line.text)))
+    kernel = max(at - before - copy - digest - unpack, 0)
+    after = (before, before + copy, before + copy + digest, before + copy + digest + unpack, basic)
+    for end in (kernel, *(kernel + seconds for seconds in after), ready):
+        place = bisect.bisect_left([sample.at for sample in samples], end)
+        yield samples[min(place, len(samples) - 1)]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints a row an image."""
+    """Prints a table an image, and ratios."""
     parser = argparse.ArgumentParser(prog="boot", description=__doc__)
-    parser.add_argument("--vm", type=Path, required=True)
+    parser.add_argument("--vm", type=Path, required=True, action="append")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--memory", type=int, help="MiB; default: what the rule says")
     parser.add_argument("images", nargs="*", metavar="NAME=IMAGE")
     options = parser.parse_args(argv)
-    vm = machine.read(options.vm).machine()
-    vm = dataclasses.replace(vm, name="vanilla", memory=options.memory or vm.memory)
-    machines = [vm]
+    ours = [machine.read(vm).machine() for vm in options.vm]
+    ours = [dataclasses.replace(vm, name=vm.name.rpartition(":")[2]) for vm in ours]
+    others = []
     for name, _, image in (text.partition("=") for text in options.images):
         path = Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), image)
-        machines.append(dataclasses.replace(vm, name=name, image=path, digest=""))
+        others.append(dataclasses.replace(ours[0], name=name, image=path, digest=""))
+    machines = [
+        dataclasses.replace(vm, memory=options.memory or ours[0].memory, cpus=ours[0].cpus)
+        for vm in [*ours, *others]
+    ]
     runs: dict[str, list[Run]] = {vm.name: [] for vm in machines}
     for _ in range(options.runs):
-        for each in machines:
-            runs[each.name].append(boot(each))
-    heads = "".join(f"{name:>9}" for name in PHASES)
-    print(f"{'image':12}{'to ready s':>11}{'guest MiB':>10}{'image MB':>9}{'cpu s':>7} |{heads}")
-    best = {name: _best(all_) for name, all_ in runs.items()}
-    for each in machines:
-        run = best[each.name]
-        size = each.image.stat().st_size / 1e6
-        row = "".join(f"{seconds:9.2f}" for seconds in run.phases)
-        print(f"{each.name:12}{run.seconds:11.1f}{run.memory:10.0f}{size:9.1f}{run.processors:7.1f} |{row}")
-    for other in machines[1:]:
-        one, two = best[vm.name], best[other.name]
-        ratios = one.seconds / two.seconds, one.memory / two.memory, one.processors / two.processors
-        print("beside {}: time {:.2f}, memory {:.2f}, processors {:.2f}".format(other.name, *ratios))
-    ours, others = best["vanilla"], [best[each.name] for each in machines[1:]]
-    good = all(ours.seconds <= other.seconds * NOISE and ours.memory <= other.memory for other in others)
+        for vm in machines:
+            runs[vm.name].append(boot(vm))
+    for vm in machines:
+        print(f"{vm.name}, {vm.image.stat().st_size / 1e6:.1f} MB")
+        print("\n".join(_table(runs[vm.name])))
+    good = True
+    for other in others:
+        for vm in ours:
+            time_, processors, memory = _ratios(runs[vm.name], runs[other.name])
+            good = good and processors <= 1 and memory <= 1
+            print(
+                f"{vm.name} beside {other.name}: processors {processors:.2f}, memory {memory:.2f}, time {time_:.2f}"
+            )
     return 0 if good else 1
 
 
-def _best(runs: Sequence[Run]) -> Run:
-    best = min(runs, key=lambda run: run.seconds)
-    memory = max(run.memory for run in runs)
-    return dataclasses.replace(best, memory=memory, processors=min(run.processors for run in runs))
+def _table(runs: Sequence[Run]) -> Iterator[str]:
+    yield f"  {'':20}" + "".join(f"{name:>9}" for name in PHASES) + f"{'all':>9}"
+    for name, kind, until in (
+        ("seconds", _at, False),
+        ("processors' seconds", _processors, False),
+        ("MiB until then", _memory, True),
+    ):
+        columns = zip(*(each.column(kind, until=until) for each in runs), strict=True)
+        whole = [each.memory if until else kind(each.ends[-1]) for each in runs]
+        numbers = [statistics.median(column) for column in (*columns, whole)]
+        yield f"  {name:20}" + "".join(f"{number:9.{0 if until else 2}f}" for number in numbers)
+
+
+def _ratios(ones: Sequence[Run], others: Sequence[Run]) -> Iterator[float]:
+    """Medians of the ratios of pairs: of seconds, processors' seconds, memory."""
+    pairs = list(zip(ones, others, strict=True))
+    for kind in (_at, _processors):
+        yield statistics.median(kind(one.ends[-1]) / kind(other.ends[-1]) for one, other in pairs)
+    yield statistics.median(one.memory / other.memory for one, other in pairs)
+
+
+def _at(sample: Sample) -> float:
+    return sample.at
+
+
+def _processors(sample: Sample) -> float:
+    return sample.processors
+
+
+def _memory(sample: Sample) -> float:
+    return sample.memory
 
 
 if __name__ == "__main__":
