@@ -7,6 +7,7 @@
 // refuses: one line on stderr, status 1.
 
 #include <sched.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -74,6 +75,9 @@ double Uptime() {
 
 void Run(const Options& options) {
   const double start = Uptime();
+  // What is given back of huge pages, the kernel keeps for huge pages: files would take other memory. If it can't be
+  // said, more is taken, and that is all.
+  prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
   // Before it is in memory, too: what fills it stops the machine.
   CheckMemory(options.size, Available(options.meminfo));
   stage1::Image image(options.disk, options.size);
