@@ -3,6 +3,8 @@
 // Measured is what is unpacked: no byte of the image is looked at before all of it is in memory and its digest is what it
 // has to be. Then the memory of what is unpacked is given back while the rest is read.
 //
+// Before that, it loads the kernel's modules: a program for each would take longer.
+//
 // On stdout it says what it has measured, and how long each part took. What it can't vouch for it
 // refuses: one line on stderr, status 1.
 
@@ -20,6 +22,7 @@
 
 #include "contents.h"
 #include "image.h"
+#include "modules.h"
 #include "refusal.h"
 #include "stopwatch.h"
 #include "tar.h"
@@ -30,11 +33,12 @@ namespace {
 using stage1::Refusal;
 
 constexpr char kUsage[] =
-    "usage: unpack --disk FILE --size BYTES --into FOLDER [--sha256 HEX] [--digest FILE] [--meminfo FILE] [--plain]\n";
+    "usage: unpack --disk FILE --size BYTES --into FOLDER [--sha256 HEX] [--digest FILE] [--meminfo FILE] [--plain]\n"
+    "       unpack --modules FOLDER\n";
 constexpr uint64_t kDecoders = uint64_t{64} << 20;  // bytes: what two of them take
 
 struct Options {
-  std::string disk, into, sha256, digest, meminfo = "/proc/meminfo";
+  std::string disk, into, sha256, digest, meminfo = "/proc/meminfo", modules;
   uint64_t size = 0;
   bool plain = false;
 };
@@ -142,15 +146,21 @@ int main(int argc, char** argv) {
                          : arg == "--sha256"  ? &options.sha256
                          : arg == "--digest"  ? &options.digest
                          : arg == "--meminfo" ? &options.meminfo
+                         : arg == "--modules" ? &options.modules
                                               : nullptr;
     if (value == nullptr || i + 1 == argc) return Usage();
     *value = argv[++i];
   }
   char* end = nullptr;
   options.size = std::strtoull(size.c_str(), &end, 10);
-  if (options.disk.empty() || options.into.empty() || size.empty() || *end != '\0') return Usage();
+  const bool unpacks = !options.disk.empty() && !options.into.empty() && !size.empty() && *end == '\0';
+  if (options.modules.empty() != unpacks) return Usage();
   try {
-    Run(options);
+    if (unpacks) {
+      Run(options);
+    } else {
+      stage1::LoadModules(options.modules);
+    }
     return 0;
   } catch (const Refusal& refusal) {
     return Refuse(refusal.why);

@@ -11,14 +11,20 @@ namespace stage1 {
 namespace {
 
 constexpr size_t kChunk = size_t{1} << 20;
-constexpr uint64_t kDecoder = uint64_t{9} << 20;  // bytes that a decoder takes: xz's dictionary of 8 MiB, mostly
-constexpr uint64_t kReserve = uint64_t{28} << 20;  // bytes beyond the files: one piece of the usual 16 MiB, and its decoder
+constexpr uint64_t kDictionary = uint64_t{8} << 20;  // bytes, xz's usual one; of it, a decoder uses as much as a piece has
+constexpr uint64_t kRest = uint64_t{1} << 20;        // bytes of a decoder beside its dictionary
 
 }  // namespace
 
 Pieces::Pieces(Image& image, std::vector<Piece> pieces, DecodePiece decode)
     : image_(image), pieces_(std::move(pieces)), decode_(std::move(decode)), buffers_(pieces_.size()) {
-  for (const Piece& piece : pieces_) size_ += piece.unpacked;
+  uint64_t largest = 0;
+  for (const Piece& piece : pieces_) {
+    size_ += piece.unpacked;
+    largest = std::max<uint64_t>(largest, piece.unpacked);
+  }
+  decoder_ = std::min(largest, kDictionary) + kRest;
+  reserve_ = largest + decoder_ + 3 * kRest;
   ahead_ = size_;
 }
 
@@ -35,7 +41,7 @@ Pieces::~Pieces() {
 void Pieces::Start(unsigned threads, uint64_t memory) {
   memory_ = memory;
   const size_t useful = std::min<size_t>(std::max(threads, 1U), pieces_.size());
-  decoders_ = kDecoder * useful;
+  decoders_ = decoder_ * useful;
   for (size_t i = 0; i < useful; ++i) threads_.emplace_back([this] { Work(); });
 }
 
@@ -45,7 +51,7 @@ bool Pieces::MayStart(size_t index) const {
   if (index == read_) return true;
   const uint64_t wanted = held_ + pieces_[index].unpacked + decoders_;
   const uint64_t packed = image_.size() - pieces_[read_].offset;
-  return wanted <= memory_ && wanted + packed <= ahead_ + kReserve;
+  return wanted <= memory_ && wanted + packed <= ahead_ + reserve_;
 }
 
 void Pieces::Work() {

@@ -51,7 +51,9 @@ class Pieces : public Contents {
   const DecodePiece decode_;
   uint64_t size_ = 0;    // bytes of all pieces
   uint64_t memory_ = 0;    // bytes that buffers and decoders may take
+  uint64_t decoder_ = 0;   // bytes that a decoder takes
   uint64_t decoders_ = 0;  // bytes that all decoders take
+  uint64_t reserve_ = 0;   // bytes that may be taken beyond the files: for one piece, and its decoder
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work" # apt reads the archive as its own user
 
 # By name, since from a disk cache Bazel brings only what is asked for.
-tools/bazel build //system_image:vanilla //system_image:vanilla_overlay
+tools/bazel build //system_image:vanilla //system_image:vanilla_overlay //system_image:lean
 tools/bazel run //tests/rootfs:reference -- --set vanilla --architecture "$architecture" --work "$work" 2>/dev/null
 sh "$work/install.sh"
 
@@ -27,7 +27,7 @@ for file in etc/hostname etc/hosts etc/systemd/journald.conf.d etc/systemd/netwo
   mkdir -p "$work/root/${file%/*}"
   cp -rT --no-preserve=ownership "system_image/files/$file" "$work/root/$file"
 done
-rm -r "$work/root/etc/systemd/system/"{modprobe@,systemd-network-generator,systemd-udev-trigger}.service.d
+rm -r "$work/root/etc/systemd/system/"{modprobe@,systemd-network-generator,systemd-remount-fs,systemd-udev-trigger}.service.d
 # The orchestrator, as the image has it.
 overlay=bazel-bin/system_image/vanilla_overlay.tar
 tar -C "$work/root" --numeric-owner -xf "$overlay" --wildcards 'usr/*'

@@ -17,6 +17,7 @@ _FILES = [
     "etc/systemd/system/modprobe@.service.d/10-guest.conf",
     "etc/systemd/system/orchestrator.service",
     "etc/systemd/system/systemd-network-generator.service.d/10-guest.conf",
+    "etc/systemd/system/systemd-remount-fs.service.d/10-guest.conf",
     "etc/systemd/system/systemd-udev-trigger.service.d/10-guest.conf",
     "var/.updated",
 ]

@@ -66,7 +66,7 @@ def _add_modules(tree: Tree, folder: Path, manifest: Stage1Input) -> None:
         for path, module in zip(paths, names, strict=True):
             data = path.read_bytes()
             tree.make_parents(f"modules/{module}")
-            # busybox's insmod hands the file to the kernel without unpacking it.
+            # The kernel gets the file as it is.
             tree.put(f"modules/{module}", file(lzma.decompress(data) if path.suffix == ".xz" else data))
         tree.add(f"modules/{name}", file("".join(f"{module}\n" for module in names).encode()))
 
