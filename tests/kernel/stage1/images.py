@@ -98,6 +98,14 @@ def unpack(folder: Path, image: bytes, *options: str, more: bytes = b"", sha256:
     return Unpacked(done.returncode, done.stdout.decode("ascii"), done.stderr.decode("utf-8", "replace"))
 
 
+def load(folder: Path) -> Unpacked:
+    """Loads the modules of a folder. Those of a test are none: they are not there."""
+    done = subprocess.run(
+        [*program(), "--modules", str(folder)], capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    return Unpacked(done.returncode, done.stdout, done.stderr)
+
+
 type State = tuple[object, ...]
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from tests.kernel.stage1.images import PACKED, Unpacked, own, sample, snapshot, unpack, xz, zst
+from tests.kernel.stage1.images import PACKED, Unpacked, load, own, sample, snapshot, unpack, xz, zst
 from tests.kernel.stage1.mutated import campaign
 from tests.testing.tars import entry, hardlink, symlink, tar
 
@@ -173,6 +173,18 @@ def test_machine_with_too_little_memory_would_stop_in_the_middle(
     )
     meminfo.write_text(f"MemAvailable:    {51 << 10} kB\n")
     took(unpack(root, PACKED[packing](data), "--meminfo", str(meminfo)))
+
+
+def test_guest_would_start_without_a_module_that_it_needs(tmp_path: Path) -> None:
+    (order := tmp_path / "order").write_text("")
+    (tmp_path / "optional").write_text("sev-guest.ko\n")
+    assert load(tmp_path) == Unpacked(0, "", "")
+    order.write_text("virtio_blk.ko\n")
+    assert load(tmp_path) == Unpacked(
+        1, "", "the module virtio_blk.ko can't be loaded: No such file or directory\n"
+    )
+    order.unlink()
+    assert load(tmp_path) == Unpacked(1, "", f"{order} can't be read\n")
 
 
 @pytest.mark.parametrize("name", ["../out", "a/../../out", "..", "a/.."])

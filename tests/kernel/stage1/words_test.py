@@ -12,7 +12,7 @@ GOOD = "0123456789abcdef" * 4
 
 def read(line: str) -> str:
     """What the script's part that reads the words says, or refuses; it has builtins of the shell alone."""
-    part = INIT[INIT.index("size='' wanted=''") : INIT.index("while read -r module; do")]
+    part = INIT[INIT.index("size='' wanted=''") : INIT.index("unpack --modules")]
     part = part.replace("words=$(cat /proc/cmdline)", 'words="$LINE"')
     assert "/proc" not in part
     script = f'set -u\nrefuse() {{ echo "refused: $*"; exit; }}\n{part}\necho "$size,$wanted,$unpack"\n'
