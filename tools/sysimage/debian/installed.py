@@ -93,12 +93,20 @@ def _lists(tree: Tree) -> list[str]:
 def _places(tree: Tree, path: str, diverted: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """The lines of such a file, and of each where in the tree its path is."""
     package = _package_of(path).partition(":")[0]
+    folders = {"": ""}  # a package has few, and many files in each
     for line in _lines(tree, path):
         name = line.partition(" ")[2].lstrip(" *") if path.endswith(".md5sums") else line
         name = name.removeprefix("./").lstrip("/")
         target, owner = diverted.get(name, (name, package))
         name = name if owner == package else target
-        yield line, name if name in tree else tree.resolve(name, last=False)
+        above, _, last = name.rpartition("/")
+        if last in ("", ".", ".."):
+            yield line, tree.resolve(name, last=False)
+            continue
+        if above not in folders:
+            folders[above] = tree.resolve(above)
+        folder = folders[above]
+        yield line, f"{folder}/{last}" if folder else last
 
 
 def _package_of(path: str) -> str:
