@@ -127,7 +127,7 @@ def nvidia_rootfs(
         **kwargs
     )
 
-def nvidia_system_image(*, name, base = Label("//system_image:base_nvidia"), attestation = None, binaries = {}, replace = [], **kwargs):
+def nvidia_system_image(*, name, base = Label("//system_image:base_nvidia"), attestation = None, binaries = {}, replace = [], slots = 48, **kwargs):
     """Makes a system image for a machine with GPUs: `system_image`, with an attestation of the GPU.
 
     A GPU in confidential mode takes no work until it is told that it is trusted. At boot, once the driver is there,
@@ -140,6 +140,7 @@ def nvidia_system_image(*, name, base = Label("//system_image:base_nvidia"), att
       attestation: label of a program that ends with status 0 if the GPU can be trusted. It is built for the guest.
       binaries: as in `system_image`.
       replace: as in `system_image`.
+      slots: as in `system_image`, where fewer are enough.
       **kwargs: further arguments of `system_image`.
     """
     own = {_ATTESTATION: attestation} if attestation else {}
@@ -148,5 +149,6 @@ def nvidia_system_image(*, name, base = Label("//system_image:base_nvidia"), att
         base = base,
         binaries = binaries | own,
         replace = replace + own.keys(),
+        slots = slots,
         **kwargs
     )

@@ -27,9 +27,10 @@ _PACKED_MAGIC = b"SysImgP1"
 def assign(names: Sequence[str], count: int) -> list[int]:
     """The slot, of `count`, of each block; a name is what tells a block from others.
 
-    No slot has more blocks than it must: a block whose own is full goes to the next that is not.
+    A block whose own slot is full goes to the next that is not. A quarter of all places at least is free, so
+    that there are few of these: they change their slots when a block before them comes or goes.
     """
-    most = -(-len(names) // count)
+    most = -(-4 * len(names) // (3 * count))
     taken = [0] * count
     found = []
     for name in names:
