@@ -37,6 +37,11 @@ _DATABASES = (
     "none\n/usr/bin/x\n\n/opt/a\n10\n\n",
     "auto\n/usr/bin/x\n\n/opt/a\n10\n/opt/a\n20\n\n",
 )
+_CURRENT = (
+    "update-alternatives: using ",
+    "update-alternatives: warning: forcing reinstallation of alternative ",
+    "update-alternatives: warning: current alternative ",
+)
 _TARGETS = ("-> /opt/a", "-> /opt/b", "-> /opt/gone", "a file")
 
 
@@ -108,7 +113,11 @@ def _ours(case: Case) -> Outcome:
 
 
 def _excepted(case: Case, theirs: Outcome, ours: Outcome) -> str:
-    del case, theirs, ours
+    del case
+    said, mine = set(theirs.output.split("\n")), set(ours.output.split("\n"))
+    changed = any("has been changed (manually" in line or "is dangling; it" in line for line in mine)
+    if theirs.paths == ours.paths and changed and all(line.startswith(_CURRENT) for line in said ^ mine):
+        return "for a new group whose link is there, update-alternatives compares with memory that it has freed"
     return ""
 
 

@@ -80,6 +80,7 @@ def test_no_number_left_is_one_line_and_no_loop() -> None:
         ('u bob 1001 "Bob: admin" /home/bob /bin/sh', "Bob: admin"),
         ("u al 1002:web", "web"),
         ("u app eight", "eight"),
+        ("r - 550-", "invalid range of numbers '550-'"),
         ('u app 800 "open', "open"),
         ('u "" 800', "u"),
         ("", "not a line"),

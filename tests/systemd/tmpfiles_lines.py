@@ -19,7 +19,7 @@ from tools.sysimage.effects.root import Root
 _ROOT = os.geteuid() == 0 and Path("/proc/self/uid_map").read_text("ascii").split()[2] == "4294967295"
 _MACHINE = "%[bHlqv]"
 # systemd-tmpfiles does not sort what a pattern finds, and trusts no path through a directory of a user.
-_ORDER = r"[ez]\S*\s+\S*[*?{]\S*\s+\S+\s+:*(bob|1000)"
+_ORDER = r"[ez]\S*\s+\S*[*?{]\S*\s+\S+\s+:*(bob|1000|8)\b"
 _TYPES = "fFdDvqQpLCewmzZxXrR"
 # Where / is neither root's nor ours, as in a user namespace, "=" finds no path safe (chase(), CHASE_SAFE).
 _SAFE = Path("/").stat().st_uid in (0, os.geteuid())

@@ -163,3 +163,8 @@ def test_unmasking_would_pass_over_a_link_that_leads_to_itself() -> None:
     with pytest.raises(ToolError, match=r"x\.service.* leads to itself"):
         units.unmask(root, "test", names=["y.service", "x.service"])
     assert f"{ETC}/y.service" in root.tree
+
+
+def test_a_link_that_systemctl_takes_for_the_same_would_be_replaced() -> None:
+    root = make({f"{LIB}/a.service": "[Install]\nAlias=b.service\n", f"{ETC}/b.service": Link("../a.service")})
+    assert enabled(root, "a.service") == {f"{ETC}/b.service": "../a.service"}

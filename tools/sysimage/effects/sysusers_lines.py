@@ -154,8 +154,8 @@ def _range(item: Item) -> str:
         return "lines of type 'r' have no name field"
     if not item.number:
         return "lines of type 'r' have a range of numbers in the third field"
-    first, _, last = item.number.partition("-")
-    last = last or first
+    first, dash, last = item.number.partition("-")
+    last = last if dash else first
     if not (is_number(first) and is_number(last) and int(first) <= int(last)):
         return f"invalid range of numbers '{item.number}'"
     item.number = f"{first}-{last}"

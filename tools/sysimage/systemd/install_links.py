@@ -94,7 +94,9 @@ def _equivalent(context: Context, path: str, first: str, second: str) -> bool:
             return True
     except ToolError:
         return False
-    inside = [any(one.startswith(f"{folder}/") for folder in context.folders()) for one in (whole, second)]
+    # systemctl looks at the beginning of what is written: "../a.service" is in the link's folder to it.
+    written = posixpath.join("/", posixpath.dirname(path), first).strip("/")
+    inside = [any(one.startswith(f"{folder}/") for folder in context.folders()) for one in (written, second)]
     return all(inside) and posixpath.basename(whole) == posixpath.basename(second)
 
 
