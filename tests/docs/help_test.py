@@ -9,7 +9,9 @@ import pytest
 
 PROGRAMS = (
     "boot.vm",
+    "evidence.diff",
     "evidence.explain",
+    "evidence.sign",
     "image.summary",
     "lock.main",
     "measure.measurements",

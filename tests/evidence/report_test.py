@@ -81,6 +81,13 @@ def test_all_bytes_of_the_image_are_in_both_maps() -> None:
         assert all(sum(part.size for part in item.parts) == item.size for item in items)
 
 
+def test_the_meaning_of_each_colour_that_a_map_has_is_told_with_its_bytes() -> None:
+    used = re.findall(r'<g class="(k\d)">', text())
+    told = re.findall(r'<li class="(k\d)">.*?</span>(.*?) <small>', text())
+    assert {kind for kind, _ in told} == set(used)
+    assert "Built, and laid in" in dict(told).values()
+
+
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"onload="x', "a&b", "caf\udce9", "]]>"])
 def test_a_name_of_the_image_is_text_and_nothing_else(name: str) -> None:
     page = text(**{f"usr/bin/{name.replace('/', '_')}": small_image.PATHS["usr/bin/su"]})

@@ -1,7 +1,7 @@
 """Stage dstack: the parts of a measured disk, as dstack takes them."""
 
 load("//system_image/private/core:manifest.bzl", "write_manifest")
-load("//system_image/private/core:tool.bzl", "tool_attr")
+load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:firmware_info.bzl", "FirmwareInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 load("//system_image/providers:verity_info.bzl", "VerityInfo")
@@ -48,6 +48,7 @@ def _dstack_manifest_impl(ctx):
 
 dstack_manifest = rule(
     implementation = _dstack_manifest_impl,
+    exec_compatible_with = EXECUTION,
     doc = """Makes a folder, `NAME`, with the parts of a measured disk and `manifest.json`, dstack's artifact manifest, version 1.
 
     dstack's os/image/assemble.sh takes it, and makes of it the image, with what its verifiers expect. The commit in it is that

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tools.sysimage.core import atomic, span
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.evidence import collect, difference, disks, facts, shown
@@ -29,37 +30,40 @@ from tools.sysimage.publish.registry import DIGEST, TAG, Oras, Reference, Reposi
 
 # The host has a dot or a port, or is this machine: else it is a path, as everywhere.
 _REGISTRY = re.compile(rf"(localhost|[A-Za-z0-9[][^/@]*[.:][^/@]*)/[^@]+(@{DIGEST.pattern}|:{TAG.pattern})")
+_EXAMPLES = {
+    "bazel run //:diff -- old.tar.xz bazel-bin/guest.tar.xz": "two tarballs",
+    "bazel run //:diff -- registry.example/guest:v1 registry.example/guest:v2": "two that were pushed",
+    "bazel run //:diff -- --rev main --rev HEAD //:guest --format markdown": "for a pull request",
+}
 _ARTIFACT = "application/vnd.system-image.v1"
 
 
 def main(argv: Sequence[str]) -> int:
     """Prints the difference. With --golden it is a test: returns 1 if anything differs."""
-    parser = argparse.ArgumentParser(prog="diff", description=__doc__)
-    parser.add_argument("old", nargs="?", help="reference, facts, tarball, OCI layout; with --rev, a target")
-    parser.add_argument("new", nargs="?", help="reference, facts, tarball or OCI layout")
+    parser = CommandLine("diff", __doc__ or "", _EXAMPLES)
+    parser.add_argument("old", nargs="?", help="the image before, or with --rev the target")
+    parser.add_argument("new", nargs="?", help="the image now")
     parser.add_argument(
-        "--rev",
-        action="append",
-        default=[],
-        help="commit to build a target at: old, then new, or HEAD",
+        "--rev", action="append", default=[], help="commit to build a target at: old, then new, or HEAD"
     )
     parser.add_argument("--measured", default="", help="with --rev, target of the image's `measurements`")
     parser.add_argument("--bazel", default="", help="with --rev, the program that builds")
     parser.add_argument("--bazel-option", action="append", default=[], help="with --rev, for each build")
-    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "markdown", "json"), default="text", help="of the output"
+    )
     parser.add_argument(
         "--measurements", nargs=2, metavar=("OLD", "NEW"), help="what `measurements` made of both"
     )
     parser.add_argument("--all", action="store_true", help="show all paths")
-    parser.add_argument("--oras", type=Path, help="folder of the locked program oras, for references")
-    parser.add_argument("--fsck", type=Path, help="folder of the locked program fsck.erofs, for disks")
     parser.add_argument("--plain-http", action="store_true", help="registries have no TLS")
     parser.add_argument("--architecture", default="amd64", help="of an OCI image for many platforms")
-    parser.add_argument("--facts", type=Path, help="facts of the image that is compared with --golden")
-    parser.add_argument("--golden", type=Path, help="what was reviewed: a file that --update wrote")
-    parser.add_argument("--golden-path", default="", help="where it is in the workspace")
-    parser.add_argument("--target", default="", help="the test, for the command that updates")
-    parser.add_argument("--update", action="store_true", help="write that file")
+    parser.add_argument("--update", action="store_true", help="of a test: write the file that is reviewed")
+    # What the macros give: programs, and what a test compares.
+    for name in ("fsck", "oras", "facts", "golden"):
+        parser.add_argument(f"--{name}", type=Path, help=argparse.SUPPRESS)
+    for name in ("golden-path", "target"):
+        parser.add_argument(f"--{name}", default="", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.golden:
         return _golden(options)

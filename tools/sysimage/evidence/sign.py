@@ -1,10 +1,9 @@
 """sign: signs an image and the statements about it with your key, and writes what verifies them beside.
 
 For each file FILE it writes FILE.sig, the signature as cosign(1) and openssl(1) verify it; for each statement
-FILE.dsse.json, its envelope. With --repository they go to a registry, as artifacts that refer to the image.
+FILE.dsse.json, its envelope. With --subject they go to a registry, as artifacts that refer to the image.
 """
 
-import argparse
 import base64
 import hashlib
 import json
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sysimage.core import json_manifest
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.evidence import dsse
@@ -27,6 +27,10 @@ _TYPES = {
     ".spdx.json": "https://spdx.dev/Document",
     ".cdx.json": "https://cyclonedx.org/bom",
     ".spdx3.json": "https://spdx.dev/Document/v3",
+}
+_EXAMPLES = {
+    "bazel run //:sign_guest -- --key cosign.key --output signed": "with a cosign or PEM key",
+    'bazel run //:sign_guest -- --digest-command "./kms-sign key-1" --output signed': "with a KMS",
 }
 _SIGNATURE = "application/vnd.system-image.v1.signature"
 _STATEMENTS = (".intoto.json", ".endorsement.json")
@@ -48,9 +52,9 @@ class SignInput:
 
 def main(argv: Sequence[str]) -> int:
     """Signs; prints a line for each file, with the command that verifies it."""
-    parser = argparse.ArgumentParser(prog="sign", description=__doc__)
-    parser.add_argument("--runfiles", type=Path, required=True)
-    parser.add_argument("--settings", type=Path, required=True)
+    parser = CommandLine("sign", __doc__ or "", _EXAMPLES)
+    parser.given("--runfiles", type=Path)
+    parser.given("--settings", type=Path)
     parser.add_argument("--key", help="PEM or cosign key, or a KMS URI of cosign's such as gcpkms://…")
     parser.add_argument(
         "--command", help="signs what it reads on standard input, and writes the DER signature"
