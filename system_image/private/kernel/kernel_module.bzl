@@ -157,6 +157,10 @@ def kernel_module(
         **kwargs):
     """Builds modules of a kernel that are not part of its source, `NAME/MODULE.ko`, and a layer with them.
 
+    The layer, `NAME_layer.tar`, has them in usr/lib/modules/RELEASE/updates, with the index that modprobe reads. The
+    test `NAME_test` compares the modules with the kernel: version magic, symbols and their CRCs, licence, firmware; and
+    looks for paths of the build in them.
+
     Args:
       name: name of the target.
       modules: list of names of the modules that the source makes, such as "nvidia-uvm". One in a subfolder is found by
@@ -172,16 +176,12 @@ def kernel_module(
         are the folders of the headers, of those that all flavours share and of this kernel's.
       with_modules: list of names of the kernel's own modules that the layer has to have too, with what
         they depend on.
-      licenses: list of strings, of which MODULE_LICENSE() has to be one; without it any that is free is good.
+      licenses: list of strings; MODULE_LICENSE() has to be one of them. Without it any that is free is good.
       firmware: list of patterns of what the modules may ask for with MODULE_FIRMWARE().
       signing_key: label of a private key in PEM; then the modules are signed, for a kernel that insists.
       signing_certificate: label of the key's certificate.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile.
       **kwargs: attributes that every rule has.
-
-    The layer, `NAME_layer.tar`, has them in usr/lib/modules/RELEASE/updates, with the index that modprobe reads. The
-    test `NAME_test` compares the modules with the kernel: version magic, symbols and their CRCs, licence, firmware; and
-    looks for paths of the build in them.
     """
     check_arguments(
         "kernel_module",
