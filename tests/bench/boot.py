@@ -45,7 +45,8 @@ STAGE1 = re.compile(
 # Microseconds since the kernel's start.
 WHEN = re.compile(r"^ActiveEnterTimestampMonotonic=(\d+)")
 TELL = """[Service]
-ExecStopPost=+/usr/bin/systemctl show --property=ActiveEnterTimestampMonotonic basic.target orchestrator.service
+ExecStopPost=+/usr/bin/systemctl show --property=ActiveEnterTimestampMonotonic \\
+    basic.target orchestrator.service
 """
 
 
@@ -88,7 +89,9 @@ def boot(vm: machine.VirtualMachine) -> Run:
         options += ["-object", backend, "-machine", "memory-backend=memory"]
         tree = Tree()
         tree.add("run/systemd/system/orchestrator.service.d/50-bench.conf", file(TELL.encode()))
-        command = machine.command(machine.with_files(vm, tree, Path(folder)), options, kvm=machine.kvm_works(vm))
+        command = machine.command(
+            machine.with_files(vm, tree, Path(folder)), options, kvm=machine.kvm_works(vm)
+        )
         lines, samples = watch(command, memory)
     try:
         return Run(tuple(_ends(lines, samples)), samples[-1].memory)
@@ -171,7 +174,8 @@ def main(argv: Sequence[str]) -> int:
             time_, processors, memory = _ratios(runs[vm.name], runs[other.name])
             good = good and processors <= 1 and memory <= 1
             print(
-                f"{vm.name} beside {other.name}: processors {processors:.2f}, memory {memory:.2f}, time {time_:.2f}"
+                f"{vm.name} beside {other.name}: "
+                f"processors {processors:.2f}, memory {memory:.2f}, time {time_:.2f}"
             )
     return 0 if good else 1
 

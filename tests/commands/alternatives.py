@@ -117,7 +117,9 @@ def _excepted(case: Case, theirs: Outcome, ours: Outcome) -> str:
     said, mine = set(theirs.output.split("\n")), set(ours.output.split("\n"))
     changed = any("has been changed (manually" in line or "is dangling; it" in line for line in mine)
     if theirs.paths == ours.paths and changed and all(line.startswith(_CURRENT) for line in said ^ mine):
-        return "for a new group whose link is there, update-alternatives compares with memory that it has freed"
+        return (
+            "for a new group whose link is there, update-alternatives compares with memory that it has freed"
+        )
     return ""
 
 

@@ -15,7 +15,9 @@ _OTHERS = {
     "rm": """#define _GNU_SOURCE
 #include <ftw.h>
 #include <stdio.h>
-static int gone(const char *path, const struct stat *status, int kind, struct FTW *at) { return remove(path); }
+static int gone(const char *path, const struct stat *status, int kind, struct FTW *at) {
+  return remove(path);
+}
 int main(int count, char **words) { return nftw(words[count - 1], gone, 8, FTW_DEPTH | FTW_PHYS) && 0; }""",
 }
 _LOADERS = (b"/lib64/ld-linux-x86-64.so.2\0", b"/lib/ld-linux-aarch64.so.1\0")

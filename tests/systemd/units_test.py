@@ -166,5 +166,7 @@ def test_unmasking_would_pass_over_a_link_that_leads_to_itself() -> None:
 
 
 def test_a_link_that_systemctl_takes_for_the_same_would_be_replaced() -> None:
-    root = make({f"{LIB}/a.service": "[Install]\nAlias=b.service\n", f"{ETC}/b.service": Link("../a.service")})
+    root = make(
+        {f"{LIB}/a.service": "[Install]\nAlias=b.service\n", f"{ETC}/b.service": Link("../a.service")}
+    )
     assert enabled(root, "a.service") == {f"{ETC}/b.service": "../a.service"}

@@ -41,8 +41,8 @@ ARCHITECTURES = {
             lib64=True,
             qemu="qemu-system-x86_64",
             qemu_machine="q35",
-            # Without the fast string instructions, which an emulator carries out byte by byte, nor a fifth level
-            # of page tables, which it walks at each miss: together a quarter of a boot.
+            # Without the fast string instructions, which an emulator carries out byte by byte, nor a fifth
+            # level of page tables, which it walks at each miss: together a quarter of a boot.
             qemu_cpu="max,erms=off,fsrm=off,fsrs=off,fzrm=off,la57=off",
             # On a busy host the emulated timer ticks too late for this check, and the kernel panics.
             emulated=("no_timer_check",),
