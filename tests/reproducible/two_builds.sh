@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds an image twice, here and in a clone elsewhere, and compares the digests.
 #
-#   tests/reproducible/two_builds.sh [TARGET]        (default: //system_image:vanilla)
+#   tests/reproducible/two_builds.sh [TARGET…]       (default: vanilla, and what its boot measures)
 #
 # The second build differs in all that must not matter: folder, home, cache, umask, time zone, locale,
 # number of jobs and, if this is run by root, the user. It starts from nothing, its own toolbox included.
@@ -9,7 +9,11 @@ set -euo pipefail
 # A build that fails in $(…) must end the script, not be followed by the digest of an older file.
 shopt -s inherit_errexit
 
-target=${1:-//system_image:vanilla}
+targets=("$@")
+if [[ $# == 0 ]]; then
+  targets=(//system_image:vanilla)
+  [[ $(uname -m) != x86_64 ]] || targets+=(//system_image:vanilla_measurements)
+fi
 here=$(cd "$(dirname "$0")/../.." && pwd)
 user=sysimage-$$ # one for each run: runs may overlap, or be killed before they clean up
 # Not below /tmp/… of the first build's sandbox, and with another length of path.
@@ -43,11 +47,14 @@ as_second() {
   fi
 }
 
-digest_of() { # FOLDER COMMAND-PREFIX JOBS: builds there and prints the digest of the target's file
-  local file
-  "$2" "cd '$1' && tools/bazel build --jobs=$3 '$target'" >&2
-  file=$("$2" "cd '$1' && tools/bazel cquery --output=files '$target' 2>/dev/null" | tail -n 1)
-  "$2" "cd '$1' && sha256sum '$file'" | cut -d' ' -f1
+digests_of() { # FOLDER COMMAND-PREFIX JOBS: builds there, and prints a line with the digest of each target's file
+  local target file digest
+  "$2" "cd '$1' && tools/bazel build --jobs=$3 ${targets[*]}" >&2
+  for target in "${targets[@]}"; do
+    file=$("$2" "cd '$1' && tools/bazel cquery --output=files '$target' 2>/dev/null" | tail -n 1)
+    digest=$("$2" "cd '$1' && sha256sum '$file'" | cut -d' ' -f1)
+    echo "$digest  $target"
+  done
 }
 
 as_first() { (umask 022 && TZ=UTC LC_ALL=C bash -c "$1"); }
@@ -60,12 +67,14 @@ if [[ $(id -u) == 0 ]]; then
   chmod 755 "$there"
 fi
 
-first=$(digest_of "$here" as_first 2)
-echo "first:  $first  ($here, $(id -un))"
-second=$(digest_of "$there/checkout" as_second 1)
-echo "second: $second  ($there/checkout, $([[ $(id -u) == 0 ]] && echo "$user" || id -un))"
+first=$(digests_of "$here" as_first 2)
+echo "first, in $here, by $(id -un):"
+echo "$first"
+second=$(digests_of "$there/checkout" as_second 1)
+echo "second, in $there/checkout, by $([[ $(id -u) == 0 ]] && echo "$user" || id -un):"
+echo "$second"
 if [[ $first != "$second" ]]; then
-  echo "error: the two builds of $target differ; compare their .mtree files to see where" >&2
+  echo "error: the two builds differ; of an image, compare the .mtree files to see where" >&2
   exit 1
 fi
-echo "$target: the same bytes"
+echo "${targets[*]}: the same bytes"
