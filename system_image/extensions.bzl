@@ -33,8 +33,13 @@ def _debian_impl(mctx):
             owners[tag.name] = module.name
             _lock(mctx, module, tag)
 
-    # The lock says it all: nothing of this belongs into MODULE.bazel.lock.
-    return mctx.extension_metadata(reproducible = True)
+    # The lock says it all: nothing of this belongs into MODULE.bazel.lock. `bazel mod tidy` writes use_repo.
+    root = [tag for module in mctx.modules if module.is_root for tag in module.tags.lock]
+    return mctx.extension_metadata(
+        reproducible = True,
+        root_module_direct_deps = [tag.name for tag in root if not mctx.is_dev_dependency(tag)],
+        root_module_direct_dev_deps = [tag.name for tag in root if mctx.is_dev_dependency(tag)],
+    )
 
 def _lock(mctx, module, tag):
     relock = tag.relock or "bazel run @{}//:lock".format(tag.name)

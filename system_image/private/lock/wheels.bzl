@@ -56,7 +56,16 @@ def _wheels_extension_impl(mctx):
     for module in mctx.modules:
         for tag in module.tags.install:
             _wheels(name = tag.name, library = tag.name, requirements = tag.requirements)
-    return mctx.extension_metadata(reproducible = True)
+    return mctx.extension_metadata(
+        reproducible = True,
+        root_module_direct_deps = [
+            tag.name
+            for module in mctx.modules
+            if module.is_root
+            for tag in module.tags.install
+        ],
+        root_module_direct_dev_deps = [],
+    )
 
 wheels = module_extension(
     implementation = _wheels_extension_impl,

@@ -71,7 +71,7 @@ _TEST_ATTRS = {
 }
 
 def _repository(ctx):
-    return ctx.label.workspace_name or ctx.workspace_name
+    return ctx.label.repo_name or ctx.workspace_name
 
 def _imports(ctx):
     root = _repository(ctx)
