@@ -246,3 +246,10 @@ def test_triggers_would_be_read_otherwise_than_by_dpkg(
 def test_triggers_that_dpkg_refuses_would_be_taken(tmp_path: Path, text: str) -> None:
     with pytest.raises(ToolError, match=r"triggers: .*which dpkg refuses"):
         list(dpkg.interests(Deb("a", control={"triggers": text}).load(tmp_path)))
+
+
+@pytest.mark.parametrize("value", ["/etc/x 00", "\n /etc/x", "\n /etc/x 00\n leads", "\n / 00", "\n x y"])
+def test_a_field_conffiles_that_dpkg_refuses_would_be_taken(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ToolError, match="none of a conffile"):
+        Deb("a", fields={"Conffiles": value, "Homepage": "x"}).load(tmp_path)
+    Deb("a", fields={"Conffiles": "\n /etc/x 00\n /y 1 obsolete", "Homepage": "x"}).load(tmp_path)

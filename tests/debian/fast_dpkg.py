@@ -24,7 +24,7 @@ _LOADERS = (b"/lib64/ld-linux-x86-64.so.2\0", b"/lib/ld-linux-aarch64.so.1\0")
 
 
 def start(folder: Path) -> tuple[list[str], dict[str, str]]:
-    """Makes this process's copies in a folder, whose path has to be short: the programs name a loader there.
+    """Makes this process's copies in a folder, whose path has to be short: programs name a loader there.
 
     Returns what starts dpkg, and its environment.
     """

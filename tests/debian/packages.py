@@ -63,7 +63,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "Tag": ("a::b, c::d,\n e::f",),
     "Build-Ids": ("0123 4567",),
     "Status": ("install ok installed", "deinstall ok config-files"),
-    "Conffiles": ("\n /etc/x 00",),
+    "Conffiles": ("\n /etc/x 00", "\n /etc/x 00 obsolete", "\n /etc/x", "/etc/x 00", "\n x y", "\n / 00"),
     "Config-Version": ("1",),
     "Revision": ("2",),
     "Class": ("base",),

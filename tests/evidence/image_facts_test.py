@@ -66,6 +66,39 @@ def test_an_empty_line_of_a_drop_in_forgets_what_a_socket_listens_to() -> None:
     assert socket.listen == ("ListenStream=23",)
 
 
+def test_units_outside_of_usr_lib_and_drop_ins_of_templates_would_be_left_out() -> None:
+    made = {
+        "usr/local/lib/systemd/system/own.service": "[Service]\nExecStart=/usr/bin/a\n",
+        "run/systemd/system/app.socket": "[Socket]\nListenStream=24\nListenFIFO=/x\n",
+        "usr/lib/systemd/system/socket.d/all.conf": "[Socket]\nListenDatagram=53\n",
+        "etc/systemd/system/own.service.d/1.conf": "[Service]\nExecStart=\nExecStart=/usr/bin/b\n",
+    }
+    found = {unit.name: unit for unit in small_image.make(small_image.tree(**made)).units}
+    assert (found["own.service"].path, found["own.service"].runs) == (
+        "usr/local/lib/systemd/system/own.service",
+        ("ExecStart=/usr/bin/b",),
+    )
+    assert "ListenDatagram=53" in found["app.socket"].listen
+
+
+def test_an_empty_line_of_any_kind_forgets_all_that_a_socket_listens_to() -> None:
+    drop_in = {"etc/systemd/system/app.socket.d/1.conf": "[Socket]\nListenDatagram=\nListenFIFO=/x\n"}
+    [_, socket] = small_image.make(small_image.tree(**drop_in)).units
+    assert socket.listen == ("ListenFIFO=/x",)
+
+
+@pytest.mark.parametrize("text", ['{"version": 1}', "[" * 100_000, "{}", "nothing"])
+def test_a_damaged_lock_and_json_that_nests_too_deeply_would_be_a_traceback(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    for read in (collect.Known().read_lock, facts.load):
+        with pytest.raises(ToolError, match=r"x\.json: ") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
 def test_a_user_without_a_password_and_one_with_an_empty_one_are_told_apart() -> None:
     users = small_image.make(small_image.tree(**{"etc/shadow": "root::1::::::\napp:!:1::::::\n"})).users
     assert [(user.name, user.password) for user in users] == [("root", True), ("app", False)]

@@ -9,6 +9,7 @@ from typing import Any
 from tests.testing.debs import File, Folder, Link, Node
 from tests.testing.roots import inode
 from tools.sysimage.core.tree import Tree
+from tools.sysimage.debian.locked import LOCK_VERSION
 from tools.sysimage.evidence import collect, facts
 from tools.sysimage.evidence.facts import Facts, Image
 from tools.sysimage.formats import tar
@@ -52,7 +53,11 @@ PATHS: dict[str, Node] = {
     "var/lib/dpkg/info/libstdc++6:amd64.list": "/usr/lib/libstdc++.so.6\n/usr/lib/libstdc++.so\n",
 }
 LOCK: dict[str, Any] = {
+    "version": LOCK_VERSION,
+    "manifest_sha256": "a" * 64,
     "snapshot": "20261125T022231Z",
+    "archives": {"debian": {"releases": {}}},
+    "sets": {"app": {"extends": None, "packages": {"amd64": ["bash", "libstdc++6"]}}},
     "packages": {
         "amd64": {
             "bash": {
@@ -63,6 +68,8 @@ LOCK: dict[str, Any] = {
                 "path": "pool/main/b/bash/bash_5.2-1+b1_amd64.deb",
                 "archive": "debian",
                 "suite": "trixie",
+                "component": "main",
+                "control": {},
                 "depends": ["libstdc++6"],
             },
             "libstdc++6": {
@@ -73,6 +80,8 @@ LOCK: dict[str, Any] = {
                 "path": "pool/main/g/gcc-14/libstdc++6_14.2-1_amd64.deb",
                 "archive": "debian",
                 "suite": "trixie",
+                "component": "main",
+                "control": {},
                 "depends": [],
             },
         }

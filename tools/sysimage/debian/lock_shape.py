@@ -34,6 +34,16 @@ def read(path: Path) -> dict[str, Any]:
     return dict(lock)
 
 
+def sound(path: Path) -> dict[str, Any]:
+    """Reads a lock. Raises ToolError for what is none, is damaged, or is of another version."""
+    lock = read(path)
+    try:
+        check(lock)
+    except ToolError as error:
+        raise ToolError(f"{path}: {error}; restore it, or write it anew with the lock tool") from error
+    return lock
+
+
 def parse(data: bytes) -> Any:
     """The JSON of a lock. Raises ToolError without the file's name: "it …"."""
     lines = data.split(b"\n")

@@ -16,9 +16,9 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.span import Content, External
 from tools.sysimage.core.tree import Inode, Kind, Tree
-from tools.sysimage.debian import installed
+from tools.sysimage.debian import installed, lock_shape
 from tools.sysimage.evidence import system
-from tools.sysimage.evidence.facts import Facts, Image, Node, Package, parse_json
+from tools.sysimage.evidence.facts import Facts, Image, Node, Package
 from tools.sysimage.formats import layer, tar
 
 _OPENERS: Sequence[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]]] = (
@@ -40,10 +40,10 @@ class Known:
         self.overlay: frozenset[str] = frozenset()
 
     def read_lock(self, path: Path) -> None:
-        """Reads a lock. Raises ToolError if it is none."""
-        data = path.read_bytes()
-        self.lock_sha256 = self.lock_sha256 or hashlib.sha256(data).hexdigest()
-        self.locks.append(parse_json(data, path))
+        """Reads a lock. Raises ToolError if it is none, or is damaged."""
+        lock = lock_shape.sound(path)
+        self.lock_sha256 = self.lock_sha256 or hashlib.sha256(path.read_bytes()).hexdigest()
+        self.locks.append(lock)
 
     def created(self) -> str:
         """The time of the lock's snapshot, RFC 3339; that of the epoch without a lock."""

@@ -150,7 +150,7 @@ def parse_json(data: bytes, path: Path) -> Any:
     """The JSON in the bytes of a file. Raises ToolError, with the file's path, if it is none."""
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolError(f"{path}: is no JSON ({error}); make it anew") from error
 
 
@@ -173,7 +173,7 @@ def load(path: Path) -> Facts:
     try:
         value = json.loads(path.read_bytes())
         return from_json(value)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ToolError(
             f"{path}: is no file of facts of version {_VERSION} ({error}); make it anew"
         ) from error

@@ -1,13 +1,10 @@
 """What a tree says of the system that it is: users, groups, units, the distribution."""
 
-from collections.abc import Iterator
-
 from tools.sysimage.core.files import Files
 from tools.sysimage.evidence.facts import Group, Unit, User
-from tools.sysimage.systemd import unit_file, unit_state
+from tools.sysimage.systemd import unit_file, unit_programs, unit_state
 from tools.sysimage.systemd.install import BeyondError, InvalidUnitError, NotThereError
 
-_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _SUFFIXES = (".service", ".socket", ".timer", ".target", ".mount", ".automount", ".path", ".slice", ".swap")
 _LISTEN = (
     "ListenStream",
@@ -42,12 +39,8 @@ def groups(files: Files) -> tuple[Group, ...]:
 
 def units(files: Files) -> tuple[Unit, ...]:
     """The units that there are, by name, and what the sockets among them listen to."""
-    found: dict[str, str] = {}
-    for folder in _FOLDERS:
-        for name in files.names(folder):
-            if name.endswith(_SUFFIXES):
-                found.setdefault(name, f"{folder}/{name}")
-    return tuple(_unit(files, name, path) for name, path in sorted(found.items()))
+    found = sorted(unit_programs.paths(files.tree).items())
+    return tuple(_unit(files, name, path) for name, path in found if name.endswith(_SUFFIXES))
 
 
 def os_release(files: Files) -> dict[str, str]:
@@ -68,32 +61,20 @@ def _unit(files: Files, name: str, path: str) -> Unit:
 
 def _settings(files: Files, name: str, section: str, keys: tuple[str, ...]) -> list[str]:
     found: dict[str, list[str]] = {}
-    for text in _texts(files, name):
+    for source in unit_programs.sources(files.tree, name):
         try:
-            for line in unit_file.assignments(text):
+            for line in unit_file.assignments(source.text):
                 if line.section == section and line.key in keys:
-                    # An empty value forgets what came before.
-                    if not line.value:
+                    # An empty value forgets what came before: of a socket, all that it listens to.
+                    if not line.value and section == "Socket":
+                        found.clear()
+                    elif not line.value:
                         found.pop(line.key, None)
                     else:
                         found.setdefault(line.key, []).append(f"{line.key}={line.value}")
         except unit_file.UnitSyntaxError:
             continue
     return [value for key in keys for value in found.get(key, ())]
-
-
-def _texts(files: Files, name: str) -> Iterator[str]:
-    """The unit's file, then its drop-ins by name."""
-    for folder in _FOLDERS:
-        if files.tree.find(f"{folder}/{name}") is not None:
-            yield files.text(f"{folder}/{name}")
-            break
-    drop_ins: dict[str, str] = {}
-    for folder in _FOLDERS:
-        for entry in files.names(f"{folder}/{name}.d", ".conf"):
-            drop_ins.setdefault(entry, f"{folder}/{name}.d/{entry}")
-    for _, path in sorted(drop_ins.items()):
-        yield files.text(path)
 
 
 def _lines(files: Files, path: str, fields: int) -> list[str]:

@@ -236,6 +236,18 @@ def _described(epoch: int, upstream: str, revision: str) -> str:
     return f"{before}{upstream}{'-' if revision else ''}{revision}"
 
 
+def _conffiles(name: str, value: str) -> None:
+    """Checks lines of " PATH MD5", maybe with a flag behind it: dpkg reads what it then drops."""
+    for line in filter(None, value.split("\n")):
+        rest = line[1:]
+        words = rest
+        for flag in ("remove-on-upgrade", "obsolete"):
+            words = words.removesuffix(f" {flag}")
+        path, space, _ = words.rpartition(" ")
+        if line[0] != " " or not space or not path[1:].strip("/"):
+            raise _RefusedError(f"the field {name!r} has the line {line!r}, which is none of a conffile")
+
+
 def _check_relation(name: str, value: str) -> None:
     _groups(name, value)
 
@@ -327,6 +339,7 @@ _CHECKS: Mapping[str, Callable[[str, str], None]] = {
     "Protected": _boolean,
     "Multi-Arch": _multi_arch,
     "Version": _check_version,
+    "Conffiles": _conffiles,
     **dict.fromkeys(RELATIONS, _check_relation),
 }
 _WRITERS: Mapping[str, Callable[[str], str]] = {

@@ -245,7 +245,11 @@ def set_default(files: Files, who: str, name: str) -> Done:
     done = Done()
     links = Links(context, who, done, force=True, preset=False)
     links.make(f"{links.config}/default.target", unit.path, force=True)
-    if sort_of(unit.name) is not Sort.PLAIN:
+    # One that is a link to a file elsewhere counts as that file.
+    own = files.tree.get(unit.path)
+    above, _, last = unit.path.rpartition("/")
+    linked = own is None or own.kind is Kind.SYMLINK or last != unit.name or above not in context.folders()
+    if sort_of(unit.name) is not Sort.PLAIN and not linked:
         done.fail(f"Failed to get default target: {unit.name} is no single unit")
     return done
 

@@ -15,10 +15,7 @@ from tools.sysimage.systemd.unit_names import Sort, sort_of
 
 WANTING = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
 _SEARCH = {
-    "system": (
-        *("etc/systemd/system.control", "etc/systemd/system", "etc/systemd/system.attached"),
-        *("run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system"),
-    ),
+    "system": unit_names.FOLDERS,
     "user": (
         *("etc/systemd/user", "run/systemd/user", "usr/local/share/systemd/user", "usr/share/systemd/user"),
         *("usr/local/lib/systemd/user", "usr/lib/systemd/user"),

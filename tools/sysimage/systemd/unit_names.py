@@ -17,6 +17,11 @@ TYPES = (
     "scope",
 )
 SUFFIXES = tuple(f".{name}" for name in TYPES)
+# Where systemd looks for the system's units, the first wins (systemd.unit(5)).
+FOLDERS = (
+    *("etc/systemd/system.control", "etc/systemd/system", "etc/systemd/system.attached"),
+    *("run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system"),
+)
 _MAY_ALIAS = (".service", ".socket", ".target", ".device", ".timer", ".path")
 _MAY_TEMPLATE = (".service", ".socket", ".target", ".timer", ".path")
 _CHARACTERS = r"[A-Za-z0-9:_.\\@-]"

@@ -10,8 +10,9 @@ from tools.sysimage.systemd.exec_lines import Command
 from tools.sysimage.systemd.unit_loads import Source
 
 _CONFIG = "etc/systemd/system"
-# Where systemd looks for units, the first wins; and for programs that are named without a folder.
-_UNITS = (_CONFIG, "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system")
+# The last is that of a tree whose /lib is a folder of its own.
+_UNITS = (*unit_names.FOLDERS, "lib/systemd/system")
+# Where systemd looks for programs that are named without a folder.
 _PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
 _LOADED = (".service", ".socket", ".timer", ".path", ".mount")
 _KEYS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
@@ -31,10 +32,7 @@ def check(tree: Tree, own: Iterable[str], enabled: Iterable[str]) -> None:
     brought = {name for path in own if (name := _unit_of(path)).endswith(_LOADED)}
     owned = brought | {name if re.search(r"\.\w+$", name) else f"{name}.service" for name in enabled}
     owned |= {_unit_of(path) for path in tree.children(_CONFIG) if tree[path].kind is Kind.FILE}
-    everything = {
-        path.rpartition("/")[2] for folder in _UNITS for path in tree.children(tree.resolve(folder))
-    }
-    for name in sorted(name for name in owned | everything if name.endswith(_LOADED)):
+    for name in sorted(name for name in owned | set(paths(tree)) if name.endswith(_LOADED)):
         files = list(sources(tree, name))
         try:
             if name in brought and (problem := unit_loads.problem(name, files)):
@@ -48,6 +46,20 @@ def check(tree: Tree, own: Iterable[str], enabled: Iterable[str]) -> None:
             missing = _missing(tree, command) if key in _KEYS else ""
             if missing:
                 raise ToolError(f"{name}: {key}={value}: {missing}; add the program, or mend the unit")
+
+
+def folders(tree: Tree) -> list[str]:
+    """The folders of units, the one that counts most first; each once, whatever links lead to it."""
+    return list(dict.fromkeys(tree.resolve(folder) for folder in _UNITS))
+
+
+def paths(tree: Tree) -> dict[str, str]:
+    """All that is in the folders of units, by name: of one name, what systemd reads."""
+    found: dict[str, str] = {}
+    for folder in folders(tree):
+        for path in tree.children(folder):
+            found.setdefault(path.rpartition("/")[2], path)
+    return found
 
 
 def _unit_of(path: str) -> str:
@@ -81,7 +93,7 @@ def sources(tree: Tree, name: str) -> Iterator[Source]:
     """A unit's file and its drop-ins; nothing for a unit that is masked."""
     template = unit_names.template_of(name)
     for candidate in dict.fromkeys((name, template)):
-        for folder in _UNITS:
+        for folder in folders(tree):
             path = f"{folder}/{candidate}"
             inode = tree.find(path)
             if inode is not None and inode.kind is Kind.FILE:
@@ -109,8 +121,9 @@ def _drop_ins(tree: Tree, name: str) -> Iterator[Source]:
     # the folder counts before the name. All that are left are read in the files' order.
     suffix = unit_names.suffix_of(name)
     names = _levels(name, suffix)
-    places = [f"{folder}/{suffix[1:]}.d" for folder in reversed(_UNITS)]
-    places += [f"{folder}/{level}.d" for folder in reversed(_UNITS) for level in reversed(names)]
+    lowest = folders(tree)[::-1]
+    places = [f"{folder}/{suffix[1:]}.d" for folder in lowest]
+    places += [f"{folder}/{level}.d" for folder in lowest for level in reversed(names)]
     found: dict[str, str] = {}
     for place in places:
         for path in tree.children(tree.resolve(place)):
