@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long an image takes after an edit: from `bazel build` to the image, and which actions it waits for.
 
-    tests/bench/edits.py [--targets vanilla nvidia] [--edits NAME…] [--runs 5] [--folder DIR]
+    tests/bench/edits.py [--targets vanilla nvidia] [--edits NAME…] [--runs 5] [--folder DIR] [--doc FILE]
 
 Copies the checkout to DIR, or to a folder of its own that is removed in the end, and builds the images there,
 from a disk cache if `user.bazelrc` names one. Then it makes each edit RUNS times, each time another one, and
@@ -246,6 +246,18 @@ def measured(checkout: Checkout, target: str, name: str, runs: int) -> list[Buil
     return sorted(found[1:], key=lambda build: build.seconds)
 
 
+def document(page: Path, table: Sequence[str]) -> None:
+    """Writes the table into a page, in place of the one that is there."""
+    before, begin, rest = page.read_text().partition("<!-- edits: begin -->\n")
+    _, end, after = rest.partition("<!-- edits: end -->")
+    if not end:
+        sys.exit(
+            f"{page}: has no place for the table: <!-- edits: begin --> and, below it, <!-- edits: end -->"
+        )
+    lines = "".join(f"{line}\n" for line in table)
+    page.write_text(f"{before}{begin}{lines}{end}{after}")
+
+
 def main(argv: Sequence[str]) -> int:
     """Prints the figures."""
     parser = argparse.ArgumentParser(prog="edits", description=(__doc__ or "").partition("\n")[0])
@@ -254,6 +266,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--edits", nargs="+", default=names, choices=names)
     parser.add_argument("--runs", type=int, default=5, help="builds for each edit; the median counts")
     parser.add_argument("--folder", type=Path, help="where the copy goes; it stays, for the next time")
+    parser.add_argument("--doc", type=Path, help="a page whose table is written anew: docs/edits.md")
     options = parser.parse_args(argv)
     folder = options.folder or Path(tempfile.mkdtemp(prefix="edits.", dir="/var/tmp"))
     checkout = Checkout(folder.resolve())
@@ -276,10 +289,12 @@ def main(argv: Sequence[str]) -> int:
             shutil.rmtree(folder)
     rows = {name: [results[target, name].seconds for target in options.targets] for name in options.edits}
     rows["`xz -6` of all"] = [compressing[target][0] for target in options.targets]
-    print(f"| edit | {' | '.join(options.targets)} |")
-    print("|---|" + "---|" * len(options.targets))
+    table = [f"| edit | {' | '.join(options.targets)} |", "|---|" + "---|" * len(options.targets)]
     for name, seconds in rows.items():
-        print(f"| {name} | {' | '.join(f'{value:.1f} s' for value in seconds)} |")
+        table.append(f"| {name} | {' | '.join(f'{value:.1f} s' for value in seconds)} |")
+    print("\n".join(table))
+    if options.doc:
+        document(options.doc, table)
     for target, (_, ratio) in compressing.items():
         print(f"\n{target}: {ratio:.4f} times the size that `xz -6` makes")
     for (target, name), build in results.items():
