@@ -1,26 +1,30 @@
 """Boots with OVMF and a TPM: what is foretold is what is measured, or every guest is turned away."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.measure import guests
-from tests.testing import fat, ukis
+from tests.testing.programs import argv
+from tools.sysimage.core.span import External
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.debian.package_set import load
-from tools.sysimage.disk import disk
+from tools.sysimage.disk import disk as disk_image
+from tools.sysimage.disk import uki as unified
+from tools.sysimage.disk.disk import DiskInput, VerityInput
+from tools.sysimage.disk.uki import UkiInput
+from tools.sysimage.formats import fat, pe
+from tools.sysimage.formats import uki as uki_format
+from tools.sysimage.measure import tpm
 
 FIRMWARE = Path(os.environ["OVMF"])
 KERNEL = Path(os.environ["KERNEL"])
 STAGE1 = Path(os.environ["STAGE1"])
 STUB = Path(os.environ["STUB"])  # the package with systemd's stub
-
-
-def _stub(folder: Path) -> bytes:
-    tree = load(dpkg.load_all([LockedPackage(STUB)]), folder)
-    return tree["usr/lib/systemd/boot/efi/linuxx64.efi.stub"].read()
+_BOOT_SERVICES_APPLICATION = 0x80000003  # EV_EFI_BOOT_SERVICES_APPLICATION
 
 
 @pytest.mark.parametrize("cmdline", ["console=ttyS0 quiet", "", "quiet root=/dev/x a=\"b c\" 'd' \\e"])
@@ -43,9 +47,9 @@ def test_firmware_with_secure_boot_that_is_off(tmp_path: Path) -> None:
     guests.compare(foretold["direct"], guests.boot(options, code, variables))
 
 
-@pytest.mark.parametrize("how", ["direct", "esp", "disk"])
-def test_unified(tmp_path: Path, how: str) -> None:
-    uki = tmp_path / "uki.efi"
+def _uki(folder: Path) -> Path:
+    """A UKI of every section that changes what is measured, beside those of `uki`."""
+    where, stub = unified.find_stub([LockedPackage(STUB)], folder)
     sections = {
         ".osrel": b"ID=debian\nNAME=Debian\n",
         ".cmdline": b" console=ttyS0\tquiet \n",
@@ -54,18 +58,85 @@ def test_unified(tmp_path: Path, how: str) -> None:
         ".pcrpkey": b"-----BEGIN PUBLIC KEY-----\n",
         ".linux": KERNEL.read_bytes(),
     }
-    uki.write_bytes(ukis.unify(_stub(tmp_path), sections))
+    path = folder / "uki.efi"
+    path.write_bytes(b"".join(uki_format.unify(pe.parse(stub, where), sections, where)))
+    return path
+
+
+def _file_system(uki: Path, path: Path) -> None:
+    """A disk without partitions."""
+    files = {"EFI/BOOT/BOOTX64.EFI": External(uki, uki.stat().st_size)}
+    shape = fat.geometry(100_000)
+    with path.open("wb") as stream:
+        fat.Volume(files, shape, identity=1, label="ESP", hidden=0).write(stream)
+        stream.truncate(shape.sectors * fat.SECTOR)
+
+
+def _disk(uki: Path, path: Path) -> None:
+    """A disk as clouds have it, with partitions that nobody reads."""
+    verity = VerityInput(*(path.with_suffix(ending) for ending in (".data", ".tree", ".hash")))
+    verity.data.write_bytes(b"data" * 4096)
+    verity.hash_tree.write_bytes(b"tree" * 1024)
+    verity.root_hash.write_text("ab" * 16 + "cd" * 16 + "\n")
+    with path.open("wb") as stream:
+        disk_image.write(DiskInput(uki, verity), stream)
+
+
+@pytest.mark.parametrize("how", ["direct", "esp", "disk"])
+def test_unified(tmp_path: Path, how: str) -> None:
+    uki, disk = _uki(tmp_path), tmp_path / "disk"
     fields = {"uki": str(uki)}
-    if how == "disk":
-        fields["disk"] = str(tmp_path / "disk")
-        with (tmp_path / "disk").open("w+b") as stream:
-            disk.write(disk.DiskInput(uki), stream)
-    foretold = guests.foretold(tmp_path, fields, FIRMWARE)
-    if how == "direct":
-        options = ["-kernel", str(uki)]
-    else:
-        if how == "esp":
-            (tmp_path / "disk").write_bytes(fat.with_file("EFI/BOOT/BOOTX64.EFI", uki.read_bytes()))
-        options = ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={tmp_path / 'disk'}"]
+    options = ["-kernel", str(uki)]
+    if how != "direct":
+        options = ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={disk}"]
         options += ["-device", "virtio-blk-pci,drive=disk"]
+    if how == "esp":
+        _file_system(uki, disk)
+    elif how == "disk":
+        _disk(uki, disk)
+        fields["disk"] = str(disk)
+    foretold = guests.foretold(tmp_path, fields, FIRMWARE)
     guests.compare(foretold[how], guests.boot(options, FIRMWARE))
+
+
+def _signed(folder: Path, uki: Path) -> Path:
+    """The UKI, signed by the key whose certificate is in the variables `SNAKEOIL`."""
+    tree = load(dpkg.load_all([LockedPackage(Path(os.environ["OVMF_PACKAGE"]))]), folder)
+    openssl = argv(Path(os.environ["OPENSSL"]))
+    files = {}
+    for ending in ("key", "pem"):
+        files[ending] = folder / f"snakeoil.{ending}"
+        files[ending].write_bytes(tree[f"usr/share/ovmf/PkKek-1-snakeoil.{ending}"].read())
+    key = folder / "key"
+    words = ["rsa", "-in", str(files["key"]), "-passin", "pass:snakeoil", "-out", str(key)]
+    subprocess.run([*openssl, *words], check=True, capture_output=True, env={})
+    given = UkiInput(packages=(), architecture="amd64", kernel=KERNEL, key=key, certificate=files["pem"])
+    signed = folder / "signed.efi"
+    signed.write_bytes(b"".join(unified.signed(given, uki.read_bytes(), openssl)))
+    return signed
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_enforced_signature(tmp_path: Path, signed: bool) -> None:
+    """With Secure Boot, firmware starts what is signed; what it measures is that without the signature."""
+    code, variables = Path(os.environ["SECBOOT"]), Path(os.environ["SNAKEOIL"])
+    uki, disk = _uki(tmp_path), tmp_path / "disk"
+    foretold = guests.foretold(tmp_path, {"uki": str(uki)}, code)["esp"]
+    _file_system(_signed(tmp_path, uki) if signed else uki, disk)
+    options = ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={disk}"]
+    options += ["-device", "virtio-blk-pci,drive=disk"]
+    if not signed:
+        with pytest.raises(guests.EndedError, match="Access Denied"):
+            guests.boot(options, code, variables, ends="Access Denied")
+        return
+    told = guests.boot(options, code, variables)
+    # The stub keeps firmware from looking at the kernel by itself, which it has looked at with the UKI.
+    [program] = [event for event in foretold["events"] if event["what"] == "UKI"]
+    assert [program["sha384"]] == [
+        event.digests["sha384"]
+        for event in told.log
+        if event.register == 4 and event.kind == _BOOT_SERVICES_APPLICATION
+    ]
+    for number in (9, 11):
+        for bank in tpm.BANKS:
+            assert foretold["pcrs"][str(number)][bank] == told.registers[bank, number], f"PCR {number}"

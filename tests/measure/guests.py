@@ -104,12 +104,21 @@ def initramfs(stage1: Path) -> bytes:
     return stage1.read_bytes() + stream.getvalue()
 
 
+class EndedError(Exception):
+    """A machine has said what ends it; the message is its console."""
+
+
 def boot(
-    options: Sequence[str], firmware: Path, variables: Path | None = None, machine: Machine = Q35
+    options: Sequence[str],
+    firmware: Path,
+    variables: Path | None = None,
+    machine: Machine = Q35,
+    ends: str = "",
 ) -> Told:
     """Boots a machine with these options of QEMU's, and asks it.
 
-    `firmware` is the whole of it, or the code, to which the variables belong, for a q35 with SMM.
+    `firmware` is the whole of it, or the code, to which the variables belong, for a q35 with SMM. Raises
+    EndedError as soon as the console says `ends`.
     """
     # Paths of sockets are short.
     with tempfile.TemporaryDirectory(prefix="tpm", dir="/tmp") as name:
@@ -130,13 +139,13 @@ def boot(
                 while not (folder / "tpm").exists():
                     assert emulator.poll() is None, "swtpm has ended"
                     time.sleep(0.1)
-                _run(options, folder, machine)
+                _run(options, folder, machine, ends)
             finally:
                 emulator.kill()
         return read((folder / "console").read_text("utf-8", "replace"))
 
 
-def _run(options: Sequence[str], folder: Path, machine: Machine) -> None:
+def _run(options: Sequence[str], folder: Path, machine: Machine, ends: str) -> None:
     qemu = Path(os.environ["QEMU"])
     flash = [*machine.options]
     for unit, path in enumerate(sorted(folder.glob("flash*"))):
@@ -151,7 +160,18 @@ def _run(options: Sequence[str], folder: Path, machine: Machine) -> None:
         *("-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", f"{machine.tpm},tpmdev=tpm"),
         *options,
     ]
-    subprocess.run(command, check=True, timeout=_SECONDS)
+    console, end = folder / "console", time.monotonic() + _SECONDS
+    with subprocess.Popen(command) as process:
+        try:
+            while process.poll() is None:
+                assert time.monotonic() < end, f"the machine runs on after {_SECONDS} s"
+                time.sleep(0.2)
+                said = console.read_text("utf-8", "replace") if ends and console.exists() else ""
+                if ends and ends in said:
+                    raise EndedError(said)
+        finally:
+            process.kill()
+    assert process.returncode == 0
 
 
 def read(console: str) -> Told:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds an image twice, here and in a clone elsewhere, and compares the digests.
 #
-#   tests/reproducible/two_builds.sh [TARGET…]       (default: vanilla, and what its boot measures)
+#   tests/reproducible/two_builds.sh [TARGET…]       (default: vanilla, its disk, and what its boot measures)
 #
 # The second build differs in all that must not matter: folder, home, cache, umask, time zone, locale,
 # number of jobs and, if this is run by root, the user. It starts from nothing, its own toolbox included.
@@ -12,7 +12,7 @@ shopt -s inherit_errexit
 targets=("$@")
 if [[ $# == 0 ]]; then
   targets=(//system_image:vanilla)
-  [[ $(uname -m) != x86_64 ]] || targets+=(//system_image:vanilla_measurements)
+  [[ $(uname -m) != x86_64 ]] || targets+=(//system_image:vanilla_disk //system_image:vanilla_measurements)
 fi
 here=$(cd "$(dirname "$0")/../.." && pwd)
 user=sysimage-$$ # one for each run: runs may overlap, or be killed before they clean up

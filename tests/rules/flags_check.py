@@ -49,7 +49,7 @@ FLAGS = (
 
 def _trouble(targets: Sequence[str], *flags: str) -> str:
     """What Bazel says against the flags; empty if nothing."""
-    command = [_HERE / "tools/bazel", "build", "--nobuild", "--keep_going", *flags, "--", *targets]
+    command = [str(_HERE / "tools/bazel"), "build", "--nobuild", "--keep_going", *flags, "--", *targets]
     done = subprocess.run(command, cwd=_HERE, capture_output=True, text=True, check=False)
     errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
     return "\n".join(errors[:5] or [done.stderr[-2000:]]) if done.returncode else ""

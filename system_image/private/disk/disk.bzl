@@ -7,12 +7,12 @@ load("//system_image/providers:disk_info.bzl", "DiskInfo")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
 load("//system_image/providers:verity_info.bzl", "VerityInfo")
 
-# Format → how the name of its file ends.
+# Format → how the name of its file ends, and what makes it.
 _FORMATS = {
-    "gcp": ".tar.gz",
-    "qcow2": ".qcow2",
-    "raw": ".raw",
-    "vhd": ".vhd",
+    "gcp": struct(ending = ".tar.gz", mnemonic = "SystemImageDiskGcp"),
+    "qcow2": struct(ending = ".qcow2", mnemonic = "SystemImageDiskQcow2"),
+    "raw": struct(ending = ".raw", mnemonic = "SystemImageDisk"),
+    "vhd": struct(ending = ".vhd", mnemonic = "SystemImageDiskVhd"),
 }
 
 def _disk_image_impl(ctx):
@@ -27,7 +27,7 @@ def _disk_image_impl(ctx):
     manifest = write_manifest(ctx, fields)
     args = ctx.actions.args()
     args.add("--manifest", manifest)
-    raw = _disk(ctx, "raw", args, inputs + [manifest], "SystemImageDisk")
+    raw = _disk(ctx, "raw", args, inputs + [manifest])
     groups = {"raw": raw}
     for kind in ctx.attr.formats:
         if kind not in _FORMATS:
@@ -42,16 +42,21 @@ def _disk_image_impl(ctx):
         tools = []
         if kind == "gcp":
             tools = start_program(ctx, args, "--gzip", ctx.attr._gzip[LockedProgramInfo], ctx.label.name + "_gzip")
-        groups[kind] = _disk(ctx, kind, args, [raw[0]] + tools, "SystemImageDisk" + kind.capitalize())
+        groups[kind] = _disk(ctx, kind, args, [raw[0]] + tools)
     return [
         DefaultInfo(files = depset([file for kind in ctx.attr.formats for file in groups[kind]])),
-        DiskInfo(raw = raw[0], uki = uki),
+        DiskInfo(
+            files = {kind: groups[kind] for kind in ctx.attr.formats},
+            raw = raw[0],
+            root_hash = ctx.attr.verity[VerityInfo].root_hash if ctx.attr.verity else None,
+            uki = uki,
+        ),
         OutputGroupInfo(**{kind: depset(files) for kind, files in groups.items()}),
     ]
 
-def _disk(ctx, kind, args, inputs, mnemonic):
+def _disk(ctx, kind, args, inputs):
     """Makes a disk and the file of its digest; returns both."""
-    disk = ctx.actions.declare_file(ctx.label.name + _FORMATS[kind])
+    disk = ctx.actions.declare_file(ctx.label.name + _FORMATS[kind].ending)
     digest = ctx.actions.declare_file(disk.basename + ".sha256")
     args.add("--format", kind)
     args.add("--output", disk)
@@ -61,7 +66,7 @@ def _disk(ctx, kind, args, inputs, mnemonic):
         arguments = [target_args(ctx), args],
         inputs = inputs,
         outputs = [disk, digest],
-        mnemonic = mnemonic,
+        mnemonic = _FORMATS[kind].mnemonic,
         progress_message = "Making the disk %{label} (" + kind + ")",
         toolchain = None,
     )

@@ -193,7 +193,7 @@ def kernel_module(
         lists = {
             "firmware": firmware,
             "guest_toolchains": guest_toolchains,
-            "licenses": licenses,
+            "licenses": licenses,  # buildifier: disable=attr-licenses
             "modules": modules,
             "patches": patches,
             "srcs": srcs,

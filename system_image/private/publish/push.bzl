@@ -94,11 +94,12 @@ def push_system_image(*, name, image, lock, base = None, referrers = {}, **kwarg
     """Makes a program, `bazel run NAME -- …` as `push_image` does, that pushes a system image as an OCI artifact.
 
     The artifact, whose type is `application/vnd.system-image.v1`, has the tarball and all that stands beside it
-    as layers. Any client fetches it by its digest, such as `oras pull HOST/PATH@sha256:…`.
+    as layers. Any client fetches it by its digest, such as `oras pull HOST/PATH@sha256:…`. That of a `disk_image`, of type
+    `application/vnd.system-image.disk.v1`, has the disk in its `formats`, the digests, the UKI and the root hash.
 
     Args:
       name: name of the target.
-      image: label of the `system_image`.
+      image: label of the `system_image`, or of a `disk_image`.
       lock: label of the lock that it is made of.
       base: label of the image that it is based on, as it is in the registry.
       referrers: dict, label of a file that says something about the image, such as an SBOM → its media type. Each
