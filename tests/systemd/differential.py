@@ -135,9 +135,9 @@ def lay(root: Path, files: Mapping[str, Node]) -> None:
         _make_folder(place.rpartition("/")[0], there)
         if isinstance(node, Folder):
             _make_folder(place, there)
-            os.chmod(place, node.mode)  # noqa: PTH101
+            os.chmod(place, node.mode)
         elif isinstance(node, Link):
-            os.symlink(node.target, place)  # noqa: PTH211
+            os.symlink(node.target, place)
         else:
             made = inode(node)
             file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -149,7 +149,7 @@ def lay(root: Path, files: Mapping[str, Node]) -> None:
 def _make_folder(path: str, there: set[str]) -> None:
     if path not in there:
         _make_folder(path.rpartition("/")[0], there)
-        os.mkdir(path)  # noqa: PTH102
+        os.mkdir(path)
         there.add(path)
 
 
@@ -173,13 +173,13 @@ def on_disk(root: Path, *, owners: bool = False) -> dict[str, str]:
                 mode = f"{status.st_mode & 0o7777:o}{who}"
                 name = entry.path[len(str(root)) + 1 :]
                 if entry.is_symlink():
-                    found[name] = f"link {os.readlink(entry.path)}{who}"  # noqa: PTH115
+                    found[name] = f"link {os.readlink(entry.path)}{who}"
                 elif entry.is_dir():
                     found[name] = f"dir {mode}"
                     folders.append(entry.path)
                 elif entry.is_file():
                     if not status.st_mode & 0o400:
-                        os.chmod(entry.path, 0o600)  # noqa: PTH101
+                        os.chmod(entry.path, 0o600)
                     file = os.open(entry.path, os.O_RDONLY)
                     found[name] = f"file {mode} {os.read(file, status.st_size + 1)!r}"
                     os.close(file)
