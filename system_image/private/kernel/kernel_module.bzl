@@ -190,10 +190,12 @@ def kernel_module(
         dicts = {
             "make_variables": make_variables,
         },
+        # It is an argument of ours.
+        # buildifier: disable=attr-licenses
         lists = {
             "firmware": firmware,
             "guest_toolchains": guest_toolchains,
-            "licenses": licenses,  # buildifier: disable=attr-licenses
+            "licenses": licenses,
             "modules": modules,
             "patches": patches,
             "srcs": srcs,
