@@ -26,39 +26,15 @@ ACROSS = re.compile(
     r"|packages names \S+ twice"
 )
 
-WORDS = [
-    "a",
-    "b",
-    "base",
-    "lock",
-    "trixie",
-    "main",
-    "amd64",
-    "arm64",
-    "A" * 40,
-    "a" * 40,
-    "src:a",
-    "a*",
-    "a [amd64]",
-] + [
-    "a [amd64 arm64]",
-    "a []",
-    "a  [x]",
-    "",
-    " ",
-    "a\n",
-    "x/y",
-    "/x",
-    "é",
-    "a_b",
-    "A",
-    "0",
-    "F" * 64,
-    "-a",
-    "1.2*",
-]
+WORDS = (
+    *("", " ", "a", "A", "b", "0", "é", "-a", "a_b", "a\n", "x/y", "/x", "base", "lock", "trixie", "main"),
+    *("amd64", "arm64", "a [amd64]", "a [amd64 arm64]", "a []", "a  [x]", "src:a", "a*", "1.2*"),
+    *("A" * 40, "a" * 40, "F" * 64),
+)
 A_WORD = st.sampled_from(WORDS)
-SCALARS = st.one_of(A_WORD, st.booleans(), st.integers(-1, 2), st.builds(list), st.builds(dict))
+SCALARS: st.SearchStrategy[Any] = st.one_of(
+    A_WORD, st.booleans(), st.integers(-1, 2), st.builds(list), st.builds(dict)
+)
 LISTS = st.lists(st.one_of(A_WORD, A_WORD, SCALARS), max_size=3)
 VALUES = st.one_of(SCALARS, LISTS, st.dictionaries(A_WORD, SCALARS, max_size=2))
 
