@@ -121,7 +121,8 @@ def test_an_editor_would_mark_what_is_right_or_pass_what_is_wrong(value: dict[st
 
 def test_a_word_in_some_place_would_be_marked_or_passed() -> None:
     for *path, last in PLACES:
-        for word in (*WORDS, 0, True, [], {}, ["a", "a"]):
+        values: tuple[Any, ...] = (*WORDS, 0, True, [], {}, ["a", "a"])
+        for word in values:
             for key in {last, word} if isinstance(word, str) else {last}:
                 made = _sound()
                 parent: Any = made
