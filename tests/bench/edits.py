@@ -44,7 +44,7 @@ LOCK, MANIFEST = "system_image/debian.lock.json", "system_image/debian.toml"
 ARCHITECTURE = "amd64"
 UPGRADED = "perl-base"
 # In no set that vanilla is in, and nothing beyond vanilla needed.
-MORE = ("netbase", "libproc2-0", "patch", "readline-common", "libbsd0", "libjansson4", "libnuma1", "libpopt0")
+MORE = ("libproc2-0", "patch", "readline-common", "libbsd0", "libjansson4", "libnuma1", "libpopt0")
 
 # Seconds on 2 cores; of a clean build, with all packages at hand.
 LIMITS: Mapping[str, Mapping[str, float]] = {
