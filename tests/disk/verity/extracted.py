@@ -78,7 +78,7 @@ def _words(path: Path, owned: Path) -> list[str]:
     ]
     if kind == "file":
         words += [f"nlink={status.st_nlink}"] if status.st_nlink > 1 else []
-        words += [f"size={status.st_size}", f"sha256digest={hashlib.sha256(path.read_bytes()).hexdigest()}"]
+        words += [f"size={status.st_size}", f"sha256digest={_sha256(path, status)}"]
     elif kind == "link":
         words.append(f"link={quoted(os.readlink(path))}")  # noqa: PTH115 - Path takes a slash away
     elif kind in ("char", "block"):
@@ -86,6 +86,17 @@ def _words(path: Path, owned: Path) -> list[str]:
     for name in sorted(os.listxattr(path, follow_symlinks=False)):
         words.append(f"xattr.{name}={os.getxattr(path, name, follow_symlinks=False).hex()}")
     return [word for word in words if _extracted(word)]
+
+
+def _sha256(path: Path, status: os.stat_result) -> str:
+    # An ordinary user can't read what its owner can't, such as a shadow file of mode 0.
+    mode = stat.S_IMODE(status.st_mode)
+    if not mode & stat.S_IRUSR:
+        path.chmod(mode | stat.S_IRUSR)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if not mode & stat.S_IRUSR:
+        path.chmod(mode)
+    return digest
 
 
 def differences(wanted: Mapping[str, Sequence[str]], found: Mapping[str, Sequence[str]]) -> list[str]:
