@@ -1,6 +1,7 @@
 """Stage boot: a system image in a virtual machine, to look at or to test."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES", "by_architecture")
+load("//system_image/private/core:arguments.bzl", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "EXECUTION")
@@ -186,6 +187,21 @@ def _make_machine(name, architecture, image, disk, firmware, start, kernel, stag
     )
     return name + "_machine"
 
+# What a machine is made of, as both macros take it.
+_MACHINE = [
+    "architecture",
+    "bundle",
+    "cpus",
+    "disk",
+    "firmware",
+    "ignore_ownership",
+    "image",
+    "kernel",
+    "memory",
+    "stage1",
+    "start",
+]
+
 def system_image_vm(
         *,
         name,
@@ -228,6 +244,13 @@ def system_image_vm(
       architecture: "amd64" or "arm64", to build the image for another architecture than the build's target.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "system_image_vm",
+        name,
+        kwargs,
+        lists = {"cmdline": cmdline},
+        others = _MACHINE,
+    )
     common = attributes_of_parts(kwargs)
     machine = _make_machine(
         name,
@@ -319,6 +342,14 @@ def boot_test(
       tags: as every test has them; Bazel is told that as many processors are used as the machine has.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "boot_test",
+        name,
+        kwargs,
+        dicts = {"eventually": eventually},
+        lists = {"cmdline": cmdline, "commands": commands, "expect": expect, "tags": tags},
+        others = _MACHINE + ["ready_timeout", "status"],
+    )
     common = attributes_of_parts(kwargs)
     machine = _make_machine(
         name,
