@@ -40,7 +40,7 @@ fails_with() { # TEXT COMMAND…: the command must fail and say TEXT
 
 runs_where_it_is_called() {
   local said
-  said=$(cd app && $bazel run -- //app:program 1 "2 3") || return 1
+  said=$(cd app && "$bazel" run -- //app:program 1 "2 3") || return 1
   # The program is told where it was called, and gets its arguments as they are.
   python3 -c '
 import json, os, sys
@@ -53,17 +53,17 @@ assert said["env"].endswith("data.txt") and said["name"] == "__main__", said
 
 loads_by_a_program() {
   local said
-  said=$($bazel run //app:load_by_program) || return 1
+  said=$("$bazel" run //app:load_by_program) || return 1
   echo "$said"
   grep -qE '^load --input \[\{"Config": .*"RepoTags": \["both:latest", "both:1"\]' <<<"$said"
 }
 
-pulling_bazel() { $bazel --output_base="$pulling/output" "$@"; }
+pulling_bazel() { "$bazel" --output_base="$pulling/output" "$@"; }
 
 # Serves a registry, pushes //app:both to it, and makes a module in $pulling that names its images.
 push_to_a_registry() {
   local port= said=$pulling/registry.log image digest
-  $bazel run //app:crane -- registry serve --address 127.0.0.1:0 >"$said" 2>&1 &
+  "$bazel" run //app:crane -- registry serve --address 127.0.0.1:0 >"$said" 2>&1 &
   registry=$!
   for ((i = 0; i < 1200; i++)); do
     port=$(sed -n 's/.*serving on port \([0-9]*\)$/\1/p' "$said")
@@ -72,8 +72,8 @@ push_to_a_registry() {
   done
   [[ -n $port ]] || { cat "$said"; return 1; }
   image=127.0.0.1:$port/some/image
-  $bazel build //app:both.digest && $bazel run //app:push -- --repository "$image" || return 1
-  digest=$(cat "$($bazel info bazel-bin)/app/both.json.sha256") || return 1
+  "$bazel" build //app:both.digest && "$bazel" run //app:push -- --repository "$image" || return 1
+  digest=$(cat "$("$bazel" info bazel-bin)/app/both.json.sha256") || return 1
   cp .bazelrc "$pulling"
   : >"$pulling/BUILD.bazel"
   cat >"$pulling/MODULE.bazel" <<END
@@ -89,7 +89,7 @@ END
 
 pulls_what_was_pushed() ( # NAME
   local pushed pulled
-  pushed=$($bazel info bazel-bin)/app/both
+  pushed=$("$bazel" info bazel-bin)/app/both
   cd "$pulling" && pulling_bazel build "@$1" || return 1
   pulled=$(pulling_bazel info execution_root)/$(pulling_bazel cquery --output=files "@$1") || return 1
   # The registry has the blobs; a layout's other two files are of who pulls.
@@ -111,9 +111,9 @@ pull_fails_with() { # TEXT NAME: Bazel's one line on it names the image and says
 
 no_lock_file() { [[ ! -e MODULE.bazel.lock ]]; }
 
-check "what must work" $bazel test //app/...
+check "what must work" "$bazel" test //app/...
 check "bazel run" runs_where_it_is_called
-check "loading an image" fails_with "neither docker nor podman" $bazel run //app:load
+check "loading an image" fails_with "neither docker nor podman" "$bazel" run //app:load
 check "loading an image by a program" loads_by_a_program
 check "serving and pushing an image" push_to_a_registry
 for name in single chosen; do
@@ -121,15 +121,15 @@ for name in single chosen; do
 done
 check "pulling an image that is missing" pull_fails_with "MANIFEST_UNKNOWN" missing
 check "pulling an image of another platform" pull_fails_with "is for linux/amd64" wrong_linux_arm64
-check "a compact execution log" $bazel build --execution_log_compact_file="$pulling/log.zst" //app:answer
-check "an action's program, for another platform" $bazel build --platforms=//app:foreign //app:answer
+check "a compact execution log" "$bazel" build --execution_log_compact_file="$pulling/log.zst" //app:answer
+check "an action's program, for another platform" "$bazel" build --platforms=//app:foreign //app:answer
 for case in fails/*/; do
   flags=()
   [[ ! -e $case/flags ]] || read -ra flags <"$case/flags"
-  check "${case%/}" fails_with "$(cat "$case/expected")" $bazel build "${flags[@]}" "//${case%/}:all"
+  check "${case%/}" fails_with "$(cat "$case/expected")" "$bazel" build "${flags[@]}" "//${case%/}:all"
 done
 check "no MODULE.bazel.lock is left" no_lock_file
-$bazel shutdown
+"$bazel" shutdown
 
 echo "$passed passed, $failed failed"
 [[ $failed == 0 ]]
