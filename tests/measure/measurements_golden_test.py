@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.formats.measured_file import values
 from tools.sysimage.measure import measurements_golden
 
 MEASURED: dict[str, Any] = {
@@ -87,7 +88,7 @@ def test_what_is_new_and_what_is_gone_is_told(tmp_path: Path) -> None:
 
 
 def test_events_of_the_same_text_are_told_apart() -> None:
-    names = [name for name, _ in measurements_golden.values(MEASURED)]
+    names = [name for name, _ in values(MEASURED)]
     assert len(names) == len(set(names)) == 5
 
 

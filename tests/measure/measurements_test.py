@@ -17,8 +17,9 @@ from tests.testing import firmwares
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.formats import gpt
 from tools.sysimage.formats.gpt import Partition
+from tools.sysimage.formats.measured_file import values
 from tools.sysimage.measure import firmware_image, measurements
-from tools.sysimage.measure.measurements_golden import differences, values
+from tools.sysimage.measure.measurements_golden import differences
 from tools.sysimage.measure.snp import KernelHashes, SnpGuest, SnpLaunch
 
 KERNEL = firmwares.program({".text": b"kernel" * 200, ".data": b"data"}, signature=b"s" * 64, setup=True)

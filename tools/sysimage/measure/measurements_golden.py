@@ -4,25 +4,14 @@ With --update, by `bazel run`, it writes the file of those that were reviewed an
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
-from tools.sysimage.measure.measured_file import read
-
-_NAMELESS = ("of", "id_block", "value", "sha256", "sha384")  # keys that are in no measurement's name
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A measurement, and what it is made of."""
-
-    value: str
-    of: tuple[str, ...]
+from tools.sysimage.formats.measured_file import read, values
 
 
 def main(argv: Sequence[str]) -> int:
@@ -78,43 +67,6 @@ def _change(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str
     return ", ".join(
         f"{key} was {was.get(key)}, and is {now.get(key)}" for key in now if was.get(key) != now.get(key)
     )
-
-
-def values(measured: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
-    """All measurements, under names that tell them apart."""
-    for section, content in measured.items():
-        if section not in ("format", "inputs"):
-            yield from _values(section, content)
-
-
-def _values(name: str, content: Any) -> Iterator[tuple[str, Value]]:
-    if isinstance(content, list):
-        names = [_name(item, number) for number, item in enumerate(content)]
-        for number, (own, item) in enumerate(zip(names, content, strict=True)):
-            # Events of the same text: separators.
-            again = names[:number].count(own)
-            yield from _values(f"{name} {own}" + (f" ({again + 1})" if again else ""), item)
-    elif isinstance(content, dict) and "of" in content:
-        of = tuple(content["of"])
-        for key, value in content.items():
-            if key == "value":
-                yield name, Value(value, of)
-            elif key in ("sha256", "sha384"):
-                yield f"{name} {key}", Value(value, of)
-    elif isinstance(content, dict):
-        for key, value in content.items():
-            yield from _values(f"{name} {key}", value)
-
-
-def _name(item: Any, number: int) -> str:
-    if not isinstance(item, dict):
-        return str(number)
-    words = [
-        value if isinstance(value, str) else f"{key}={value}"
-        for key, value in item.items()
-        if key not in _NAMELESS
-    ]
-    return " ".join(words)
 
 
 if __name__ == "__main__":

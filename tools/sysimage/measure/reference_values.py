@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tools.sysimage.core import atomic
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.measure.measured_file import read
+from tools.sysimage.formats.measured_file import read
 from tools.sysimage.measure.reference_forms import FORMS
 
 
