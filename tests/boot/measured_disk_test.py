@@ -11,6 +11,7 @@ from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.tree import Tree, file
 from tools.sysimage.disk import disk as disk_image
 from tools.sysimage.formats import gpt, pe
+from tools.sysimage.formats.verity import VerityInput
 
 UKI = Path(os.environ["UKI"])
 
@@ -46,7 +47,7 @@ def disk(folder: Path) -> Path:
     data.write_bytes(b"data" * 1024)
     tree.write_bytes(b"tree" * 1024)
     root.write_text("05" * 16 + "06" * 16)
-    given = disk_image.DiskInput(UKI, disk_image.VerityInput(data, tree, root))
+    given = disk_image.DiskInput(UKI, VerityInput(data, tree, root))
     with made.open("wb") as out:
         disk_image.write(given, out)
     return made

@@ -14,10 +14,11 @@ from tools.sysimage.debian.locked import LockedPackage
 from tools.sysimage.debian.package_set import load
 from tools.sysimage.disk import disk as disk_image
 from tools.sysimage.disk import uki as unified
-from tools.sysimage.disk.disk import DiskInput, VerityInput
+from tools.sysimage.disk.disk import DiskInput
 from tools.sysimage.disk.uki import UkiInput
 from tools.sysimage.formats import fat, pe
 from tools.sysimage.formats import uki as uki_format
+from tools.sysimage.formats.verity import VerityInput
 from tools.sysimage.measure import tpm
 
 FIRMWARE = Path(os.environ["OVMF"])

@@ -21,6 +21,7 @@ from tools.sysimage.disk import disk, hash_tree, verity
 from tools.sysimage.evidence import diff, difference
 from tools.sysimage.formats import erofs, mtree
 from tools.sysimage.formats import tar as tars
+from tools.sysimage.formats.verity import VerityInput
 
 MKFS, FSCK, DUMP, VERITYSETUP = (
     Path(os.environ[name]) for name in ("MKFS_EROFS", "FSCK_EROFS", "DUMP_EROFS", "VERITYSETUP")
@@ -135,7 +136,7 @@ def test_a_disk_would_differ_from_the_image_that_it_is_made_of(tmp_path: Path, c
     uki.write_bytes(firmwares.program({".text": b"x"}))
     (tmp_path / "root").write_text(f"{root}\n")
     with (tmp_path / "disk").open("w+b") as stream:
-        disk.write(disk.DiskInput(uki, disk.VerityInput(data, tree, tmp_path / "root")), stream)
+        disk.write(disk.DiskInput(uki, VerityInput(data, tree, tmp_path / "root")), stream)
     (tmp_path / "sample.tar").write_bytes(sample())
     found = diff.load(tmp_path / "disk", fsck=argv(FSCK))
     wanted = diff.load(tmp_path / "sample.tar")

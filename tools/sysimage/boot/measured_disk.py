@@ -4,7 +4,6 @@ A disk's own UKI is measured, so these files make another one of it. The disk's 
 """
 
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,6 @@ from tools.sysimage.formats.pe import PeFile
 STARTS = ("disk", "uki", "kernel")
 """What starts a machine: firmware the UKI on the disk, or QEMU's -kernel; or QEMU the kernel in the UKI."""
 
-_ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
-_BOOT = {0x8664: "BOOTX64.EFI", 0xAA64: "BOOTAA64.EFI"}  # UEFI Specification 2.10, 3.5.1.1
 _MIB = 1 << 20
 
 
@@ -66,18 +63,18 @@ def _replaced(found: PeFile, sections: Mapping[str, bytes], where: str) -> bytes
 def with_uki(raw: Path, path: Path, scratch: Path) -> Path:
     """A copy of a disk whose firmware finds this UKI, on an EFI system partition behind all others."""
     data = path.read_bytes()
-    name = _BOOT[pe.parse(data, str(path)).machine]
+    name = pe.BOOT_FILES[pe.parse(data, str(path)).machine]
     with raw.open("rb") as stream:
         table = gpt.read(stream, str(raw))
-    others = [partition for partition in table.partitions if partition.kind != _ESP]
-    before = [partition for partition in table.partitions if partition.kind == _ESP]
+    others = [partition for partition in table.partitions if partition.kind != gpt.ESP]
+    before = [partition for partition in table.partitions if partition.kind == gpt.ESP]
     if len(before) != 1:
         raise ToolError(f"{raw}: has {len(before)} EFI system partitions; name a disk_image")
     first = -(-(table.partitions[-1].last + 1) // gpt.ALIGNMENT) * gpt.ALIGNMENT
     # A FAT32, with room for the FATs themselves.
     shape = fat.geometry((40 * _MIB + len(data)) // _MIB * _MIB // gpt.SECTOR)
     esp = gpt.Partition(
-        _ESP, before[0].identity, before[0].name, first, first + shape.sectors - 1, before[0].attributes
+        gpt.ESP, before[0].identity, before[0].name, first, first + shape.sectors - 1, before[0].attributes
     )
     volume = fat.Volume({f"EFI/BOOT/{name}": Inline(data)}, shape, identity=1, label="ESP", hidden=first)
     copy = scratch / "disk.raw"

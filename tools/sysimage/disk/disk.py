@@ -17,45 +17,33 @@ from tools.sysimage.disk import sparse_tar
 from tools.sysimage.formats import extents, fat, gpt, pe, qcow2, vhd
 from tools.sysimage.formats.fat import SECTOR, Volume
 from tools.sysimage.formats.gpt import ALIGNMENT, Partition, Table
+from tools.sysimage.formats.verity import VerityInput, read_root_hash
 
 FORMATS = ("raw", "qcow2", "vhd", "gcp")
 _MIB = 1 << 20
 _GIB = 1 << 30
-_ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 _HEAD = 1 << 16  # bytes of a UKI in which its headers are
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """What an architecture's disks have: UEFI, 3.5.1.1; Discoverable Partitions Specification."""
+class Types:
+    """Types of an architecture's partitions (Discoverable Partitions Specification)."""
 
-    boot: str  # file that firmware starts
-    root: uuid.UUID  # type of the partition
+    root: uuid.UUID
     verity: uuid.UUID
 
 
-MACHINES = {
-    0x8664: Machine(
-        "BOOTX64.EFI",
+_TYPES = {
+    0x8664: Types(
         uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
         uuid.UUID("2c7357ed-ebd2-46d9-aec1-23d437ec2bf5"),
     ),
-    0xAA64: Machine(
-        "BOOTAA64.EFI",
+    0xAA64: Types(
         uuid.UUID("b921b045-1df0-41c3-af44-4c6f280d3fae"),
         uuid.UUID("df3300ce-d69f-4c92-978c-9bfb0f38d820"),
     ),
 }
 """By the machine in a PE file's header."""
-
-
-@dataclass(frozen=True, slots=True)
-class VerityInput:
-    """A file system with its hash tree."""
-
-    data: Path
-    hash_tree: Path
-    root_hash: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +86,22 @@ def main(argv: Sequence[str]) -> int:
 def write(given: DiskInput, out: BinaryIO) -> None:
     """Writes the raw disk. Raises ToolError for what can't be on one."""
     machine = _machine(given.uki)
+    types = _TYPES[machine]
     uki = External(given.uki, given.uki.stat().st_size)
     root_hash = _root_hash(given.verity) if given.verity else ""
     with given.uki.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").digest()
     digest += f"{root_hash} {given.esp_size}".encode()
-    files = {f"EFI/BOOT/{machine.boot}": uki}
+    files = {f"EFI/BOOT/{pe.BOOT_FILES[machine]}": uki}
     identity = _guid(digest, "FAT").time_low
     esp = _esp(files, given.esp_size, identity)
-    partitions = [_after([], _ESP, _guid(digest, "ESP"), "esp", esp.shape.sectors * SECTOR)]
+    partitions = [_after([], gpt.ESP, _guid(digest, "ESP"), "esp", esp.shape.sectors * SECTOR)]
     blocks: list[External] = []
     if given.verity:
         # The specification: the partitions' GUIDs are the halves of the root hash.
         for kind, half, name, path in (
-            (machine.root, root_hash[:32], "root", given.verity.data),
-            (machine.verity, root_hash[32:], "root-verity", given.verity.hash_tree),
+            (types.root, root_hash[:32], "root", given.verity.data),
+            (types.verity, root_hash[32:], "root-verity", given.verity.hash_tree),
         ):
             blocks.append(External(path, path.stat().st_size))
             partitions.append(
@@ -128,20 +117,18 @@ def write(given: DiskInput, out: BinaryIO) -> None:
             copy(Span(stream, 0, content.size), out)
 
 
-def _machine(uki: Path) -> Machine:
+def _machine(uki: Path) -> int:
     with uki.open("rb") as stream:
         number = pe.machine(stream.read(_HEAD), f"uki: {uki}")
-    if number not in MACHINES:
+    if number not in _TYPES:
         raise ToolError(
             f"uki: {uki}: is for machine {number:#x} (PE), not for x86-64 or AArch64; name another"
         )
-    return MACHINES[number]
+    return number
 
 
 def _root_hash(verity: VerityInput) -> str:
-    text = verity.root_hash.read_text("latin-1").strip()
-    if len(text) != 64 or set(text) - set("0123456789abcdef"):
-        raise ToolError(f"verity: {verity.root_hash}: is no root hash of 64 hexadecimal digits")
+    text = read_root_hash(verity.root_hash)
     for path in (verity.data, verity.hash_tree):
         size = path.stat().st_size
         if size == 0 or size % 4096:

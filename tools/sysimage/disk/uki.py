@@ -18,9 +18,9 @@ from tools.sysimage.debian.package_set import load
 from tools.sysimage.disk import authenticode
 from tools.sysimage.formats import pe, uki
 from tools.sysimage.formats.pe import PeFile
+from tools.sysimage.formats.verity import read_root_hash
 
 _STUB = re.compile(r"usr/lib/systemd/boot/efi/linux\w+\.efi\.stub")
-_ROOT_HASH = re.compile("[0-9a-f]{64}")
 _LONGEST = 2047  # bytes of a command line that Linux takes on x86 and arm64
 
 
@@ -121,10 +121,7 @@ def command_line(given: UkiInput) -> str:
     if given.root_hash is not None:
         if any(word.startswith("stage1.roothash=") for line in words for word in line.split()):
             raise ToolError("cmdline: verity says stage1.roothash=; leave the word out")
-        digest = given.root_hash.read_text("latin-1").strip()
-        if not _ROOT_HASH.fullmatch(digest):
-            raise ToolError(f"verity: {given.root_hash}: is no root hash of 64 hexadecimal digits")
-        words.append(f"stage1.roothash={digest}")
+        words.append(f"stage1.roothash={read_root_hash(given.root_hash)}")
     line = " ".join(words)
     if not line.isascii() or not line.isprintable():
         raise ToolError(f"cmdline: {line!r}: has characters that are not printable ASCII; leave them out")

@@ -10,13 +10,11 @@ from tools.sysimage.core.span import External, Span, copy, sha256
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.formats import erofs, gpt
 
-_SIGNATURE = b"EFI PART"  # in the second sector
-
 
 def is_disk(path: Path) -> bool:
     """Whether a file is a disk with a GUID partition table."""
     with path.open("rb") as stream:
-        return stream.read(gpt.SECTOR + len(_SIGNATURE)).endswith(_SIGNATURE)
+        return gpt.is_table(stream)
 
 
 @contextmanager

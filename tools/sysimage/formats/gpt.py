@@ -12,9 +12,12 @@ from tools.sysimage.core.errors import ToolError
 SECTOR = 512
 ALIGNMENT = (1 << 20) // SECTOR
 """Sectors: partitions begin at multiples of 1 MiB."""
+ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+"""Type of an EFI system partition."""
 READ_ONLY = 1 << 60
 """Attribute of a partition that is never written (Discoverable Partitions Specification)."""
 
+_SIGNATURE = b"EFI PART"
 _HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
 _ROW = struct.Struct("<16s16sQQQ72s")
 ENTRY = _ROW.size
@@ -71,8 +74,8 @@ class Table:
             *(own, other, ALIGNMENT, self.sectors - _TABLE - 2, self.identity.bytes_le),
             *(self.sectors - 1 - _TABLE if backup else 2, _ROWS, _ROW.size, crc32(self.entries())),
         )
-        checksum = crc32(_HEADER.pack(b"EFI PART", _REVISION, _HEADER.size, 0, 0, *fields))
-        return _HEADER.pack(b"EFI PART", _REVISION, _HEADER.size, checksum, 0, *fields)
+        checksum = crc32(_HEADER.pack(_SIGNATURE, _REVISION, _HEADER.size, 0, 0, *fields))
+        return _HEADER.pack(_SIGNATURE, _REVISION, _HEADER.size, checksum, 0, *fields)
 
     def head(self) -> bytes:
         """The first sectors of the disk: protective MBR, header, entries."""
@@ -117,6 +120,11 @@ def table(identity: uuid.UUID, partitions: Sequence[Partition], sectors: int) ->
     return Table(identity, sectors, tuple(partitions))
 
 
+def is_table(stream: BinaryIO) -> bool:
+    """Whether a partition table begins in the second sector from here; the stream is moved."""
+    return stream.read(SECTOR + len(_SIGNATURE)).endswith(_SIGNATURE)
+
+
 def read(stream: BinaryIO, where: str) -> Table:
     """Reads the table of a disk, as this module writes it. Raises ToolError for any other."""
     head = stream.read((2 + _TABLE) * SECTOR)
@@ -124,7 +132,7 @@ def read(stream: BinaryIO, where: str) -> Table:
     sectors, rest = divmod(stream.tell(), SECTOR)
     try:
         signature, _, _, _, _, _, _, _, _, identity, *_ = _HEADER.unpack_from(head, SECTOR)
-        if signature != b"EFI PART" or rest:
+        if signature != _SIGNATURE or rest:
             raise ValueError
         rows = [_ROW.unpack_from(head, 2 * SECTOR + number * _ROW.size) for number in range(_ROWS)]
         partitions = [

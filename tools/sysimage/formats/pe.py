@@ -17,6 +17,8 @@ _CHECKSUM, _HEADERS = 64, 60  # offsets of CheckSum and SizeOfHeaders in it
 _CERTIFICATES = 4  # number of the data directory of signatures; its address is an offset in the file
 _SECTION = struct.Struct("<8sIIII16x")
 _ZEROS = 64 << 20  # bytes of a section that are in memory alone
+BOOT_FILES = {0x8664: "BOOTX64.EFI", 0xAA64: "BOOTAA64.EFI"}
+"""Machine → the file in EFI/BOOT that its firmware starts (UEFI Specification 2.10, 3.5.1.1)."""
 _MOST = 96  # sections; the loader of Windows takes no more
 
 

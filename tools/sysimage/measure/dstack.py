@@ -14,16 +14,8 @@ from typing import Any
 
 from tools.sysimage.core import json_manifest
 from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.formats.verity import VerityInput, read_root_hash
 from tools.sysimage.publish.workspace_status import status_values
-
-
-@dataclass(frozen=True, slots=True)
-class FileSystem:
-    """A file system with its hash tree."""
-
-    data: Path
-    hash_tree: Path
-    root_hash: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +30,7 @@ class DstackInput:
     kernel: Path
     initrd: Path
     firmware: Path
-    verity: FileSystem
+    verity: VerityInput
     status: Path
     """Bazel's stable-status.txt."""
     firmware_sev: Path | None = None
@@ -82,9 +74,6 @@ def manifest(given: DstackInput) -> dict[str, Any]:
     for name in ("name", "version", "flavor", "ovmf_variant"):
         if not getattr(given, name):
             raise ToolError(f"{name}: is empty, which dstack refuses; say one")
-    root_hash = given.verity.root_hash.read_text("utf-8").strip()
-    if len(root_hash) != 64 or set(root_hash) - set("0123456789abcdef"):
-        raise ToolError(f"{given.verity.root_hash}: is no root hash; make it with verity_image")
     status = status_values(given.status.read_text("utf-8"))
     return {
         "schema_version": 1,
@@ -98,7 +87,10 @@ def manifest(given: DstackInput) -> dict[str, Any]:
         # It may not be empty.
         "source": {"git_revision": status.get("STABLE_GIT_COMMIT", "unknown")},
         "boot": {"ovmf_variant": given.ovmf_variant},
-        "verity": {"root_hash": root_hash, "data_size": given.verity.data.stat().st_size},
+        "verity": {
+            "root_hash": read_root_hash(given.verity.root_hash),
+            "data_size": given.verity.data.stat().st_size,
+        },
         "artifacts": {
             "initramfs": "initramfs.cpio",
             "kernel": "kernel",
