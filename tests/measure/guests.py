@@ -96,8 +96,9 @@ class Told:
 
 
 def initramfs(stage1: Path) -> bytes:
-    """An initramfs that tells what was measured, and ends: busybox is that of a stage1."""
+    """An initramfs that tells what was measured, and ends, with a stage1's modules."""
     tree = Tree()
+    tree.add("bin/busybox", file(Path(os.environ["BUSYBOX"]).read_bytes(), 0o755))
     tree.put("init", file(_INIT.encode(), 0o755))
     stream = io.BytesIO()
     cpio.write(tree, stream)

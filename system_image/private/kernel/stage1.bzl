@@ -1,8 +1,7 @@
 """Stage stage1: the initramfs that measures a system image, unpacks it into memory and starts it."""
 
-load("//system_image/private/core:manifest.bzl", "packages_manifest")
+load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
-load("//system_image/providers:debian_packages_info.bzl", "DebianPackagesInfo")
 load("//system_image/providers:kernel_info.bzl", "KernelInfo")
 
 # What a virtual machine of QEMU's has as disks and network, and what systemd and containers ask for.
@@ -42,28 +41,21 @@ _OPTIONAL_DISK_MODULES = [
 def _stage1_impl(ctx):
     disk = ctx.attr.root == "disk"
     modules = ctx.attr.kernel[KernelInfo].modules
-    manifest = packages_manifest(
-        ctx,
-        ctx.attr.packages[DebianPackagesInfo],
-        {
-            "kernel_modules": ctx.attr.kernel_modules + (_DISK_MODULES if disk else []),
-            "optional_modules": ctx.attr.optional_modules + (_OPTIONAL_DISK_MODULES if disk else []),
-        },
-        # The program of a disk is all that is needed.
-        wanted = lambda _: not disk,
-    )
+    manifest = write_manifest(ctx, {
+        "kernel_modules": ctx.attr.kernel_modules + (_DISK_MODULES if disk else []),
+        "optional_modules": ctx.attr.optional_modules + (_OPTIONAL_DISK_MODULES if disk else []),
+    })
     archive = ctx.actions.declare_file(ctx.label.name + ".cpio")
-    init, unpack = (ctx.file._disk_init, []) if disk else (ctx.file._init, [ctx.file._unpack])
+    init = ctx.file._disk_init if disk else ctx.file._image_init
     args = ctx.actions.args()
-    args.add("--manifest", manifest.file)
+    args.add("--manifest", manifest)
     args.add_all("--modules", [modules], expand_directories = False)
     args.add("--init", init)
-    args.add_all(unpack, before_each = "--unpack")
     args.add("--output", archive)
     ctx.actions.run(
         executable = ctx.executable._stage1,
         arguments = [args],
-        inputs = manifest.inputs + [modules, init] + unpack,
+        inputs = [manifest, modules, init],
         outputs = [archive],
         mnemonic = "SystemImageStage1",
         progress_message = "Making the initramfs %{label}",
@@ -74,7 +66,7 @@ def _stage1_impl(ctx):
 stage1 = rule(
     implementation = _stage1_impl,
     exec_compatible_with = EXECUTION,
-    doc = """Makes a first-stage loader, the initramfs `NAME.cpio`, for a kernel.
+    doc = """Makes a first-stage loader, the initramfs `NAME.cpio`, for a kernel: one static program, and modules.
 
     It copies the system image from the disk whose serial number is `system-image` into memory, measures it, unpacks
     it into a tmpfs and starts /sbin/init. It reads .tar.xz, .tar.zst and .tar; of a .tar.xz, as other loaders do, one
@@ -85,11 +77,10 @@ stage1 = rule(
     `stage1.size=BYTES`, the length of the image; `stage1.sha256=HEX`, to refuse any other image; and
     `stage1.unpack=plain`, to unpack as loaders do that know no owners and of the modes the nine permission bits alone.
 
-
-    With `root = "disk"` the root is a measured disk instead (`disk_image`), and the initramfs is one static program with its
-    modules. On the kernel's command line it takes `stage1.roothash=HEX`, which it needs. It finds the disk by the partition types
-    root and root-verity of its architecture (Discoverable Partitions Specification), and refuses two of a type. dm-verity then checks each
-    block when it is read; one that is not what was measured stops the machine at once. /etc, /var and /tmp can be
+    With `root = "disk"` the root is a measured disk instead (`disk_image`), and the program is another one. On the
+    kernel's command line it takes `stage1.roothash=HEX`, which it needs. It finds the disk by the partition types root and
+    root-verity of its architecture (Discoverable Partitions Specification), and refuses two of a type. dm-verity then
+    checks each block when it is read; one that is not what was measured stops the machine at once. /etc, /var and /tmp can be
     written to, in memory; all else is read-only. /run is as above, with roothash in place of sha256.
     """,
     attrs = {
@@ -106,11 +97,6 @@ stage1 = rule(
             doc = "Modules that it tries to load: neither the kernel nor the machine need have what they are for.",
             default = _OPTIONAL_MODULES,
         ),
-        "packages": attr.label(
-            doc = "A package set with busybox-static.",
-            default = Label("@debian//:stage1"),
-            providers = [DebianPackagesInfo],
-        ),
         "root": attr.string(
             doc = "What the system is on: `tar`, a system image that is unpacked into memory, or `disk`.",
             default = "tar",
@@ -121,15 +107,10 @@ stage1 = rule(
             default = "//system_image/stage1:stage1_guest/disk_init",
             allow_single_file = True,
         ),
-        "_init": attr.label(
-            default = Label("//system_image/stage1:init"),
+        "_image_init": attr.label(
+            default = "//system_image/stage1:stage1_guest/image_init",
             allow_single_file = True,
         ),
         "_stage1": tool_attr(Label("//tools/sysimage/kernel:stage1")),
-        # Built for the guest.
-        "_unpack": attr.label(
-            default = "//system_image/stage1:stage1_guest/unpack",
-            allow_single_file = True,
-        ),
     },
 )

@@ -1,4 +1,4 @@
-"""Images for stage1's unpack, and what it makes of them."""
+"""Images for stage1, and what it unpacks of them."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ _CHECKED: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """How unpack ended."""
+    """How the program ended."""
 
     status: int
     said: str
@@ -31,8 +31,8 @@ class Unpacked:
 
 
 def program() -> tuple[str, ...]:
-    """The command that starts unpack."""
-    return (str(Path(os.environ["UNPACK"]).absolute()),)
+    """The command that starts stage1's program."""
+    return (str(Path(os.environ["IMAGE_INIT"]).absolute()),)
 
 
 def own(*entries: Entry) -> list[Entry]:

@@ -1,8 +1,8 @@
-"""Images that are changed a little: unpack takes each, or refuses it in one line.
+"""Images that are changed a little: stage1 takes each, or refuses it in one line.
 
-    UNPACK=PROGRAM python3 -m tests.kernel.stage1.mutated --count 10000
+    IMAGE_INIT=PROGRAM python3 -m tests.kernel.stage1.mutated --count 10000
 
-PROGRAM is bazel-bin/system_image/stage1/stage1_guest/unpack, or what the sysroot's gcc made of it with
+PROGRAM is bazel-bin/system_image/stage1/stage1_guest/image_init, or what the sysroot's gcc made of it with
 -fsanitize=address,undefined. Fails at the first image at which it does otherwise, which is then in the folder
 that is named.
 """

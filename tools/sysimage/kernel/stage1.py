@@ -1,26 +1,20 @@
-"""stage1: makes an initramfs of an init, modules in order, and, if the init is a script, its programs."""
+"""stage1: makes an initramfs of an init and modules, in the order in which they load."""
 
 import argparse
 import lzma
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest
 from tools.sysimage.core.errors import ToolError, run
-from tools.sysimage.core.tree import Kind, Tree, file
-from tools.sysimage.debian import dpkg
-from tools.sysimage.debian.locked import PackagesInput
-from tools.sysimage.debian.package_set import load
+from tools.sysimage.core.tree import Tree, file
 from tools.sysimage.formats import cpio
 from tools.sysimage.kernel.depmod import MODULES
 
-_BUSYBOX = "usr/bin/busybox"
-
 
 @dataclass(frozen=True, slots=True)
-class Stage1Input(PackagesInput):
+class Stage1Input:
     """What the rule hands over."""
 
     kernel_modules: tuple[str, ...]  # names
@@ -31,27 +25,18 @@ def main(argv: Sequence[str]) -> int:
     """Writes the initramfs."""
     parser = argparse.ArgumentParser(prog="stage1", description=__doc__)
     parser.add_argument(
-        "--manifest", type=Path, required=True, help='JSON: "packages", "kernel_modules", "optional_modules"'
+        "--manifest", type=Path, required=True, help='JSON: "kernel_modules", "optional_modules"'
     )
     parser.add_argument("--modules", type=Path, required=True, help="the kernel's modules, from kernel")
-    parser.add_argument("--init", type=Path, required=True, help="the program, or script, /init")
-    parser.add_argument("--unpack", type=Path, help="the program /bin/unpack; with it comes busybox")
+    parser.add_argument("--init", type=Path, required=True, help="the program /init")
     parser.add_argument("--output", type=Path, required=True, help="the initramfs")
     options = parser.parse_args(argv)
     manifest = json_manifest.read(Stage1Input, options.manifest)
-    with tempfile.TemporaryDirectory(dir=options.output.parent) as scratch:
-        tree = Tree()
-        if options.unpack:
-            packages = load(dpkg.load_all(manifest.packages), Path(scratch))
-            busybox = packages.find(_BUSYBOX)
-            if busybox is None or busybox.kind is not Kind.FILE:
-                raise ToolError(f"{_BUSYBOX}: no package of the set has it; add busybox-static to the set")
-            tree.add("bin/busybox", busybox)
-            tree.put("bin/unpack", file(options.unpack.read_bytes(), 0o755))
-        tree.put("init", file(options.init.read_bytes(), 0o755))
-        _add_modules(tree, options.modules, manifest)
-        with atomic.output(options.output) as stream:
-            cpio.write(tree, stream)
+    tree = Tree()
+    tree.put("init", file(options.init.read_bytes(), 0o755))
+    _add_modules(tree, options.modules, manifest)
+    with atomic.output(options.output) as stream:
+        cpio.write(tree, stream)
     return 0
 
 
