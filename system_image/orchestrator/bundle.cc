@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -19,7 +21,8 @@ extern char** environ;
 namespace orchestrator {
 namespace {
 
-constexpr char kRunc[] = "/usr/sbin/runc";
+// Programs that run OCI bundles, each called as runc is.
+constexpr const char* kRuntimes[] = {"/usr/sbin/runc", "/usr/bin/crun"};
 constexpr char kTar[] = "/usr/bin/tar";
 constexpr int kCannotStart = 127;
 
@@ -64,7 +67,9 @@ std::string Unpack(const std::string& tar, const std::string& directory) {
 }
 
 int RunBundle(const std::string& directory, const std::string& state) {
-  return Run({kRunc, "--root", state, "run", "--bundle", directory, "container"});
+  const auto there = [](const char* program) { return access(program, X_OK) == 0; };
+  const char* const* const found = std::find_if(std::begin(kRuntimes), std::end(kRuntimes) - 1, there);
+  return Run({*found, "--root", state, "run", "--bundle", directory, "container"});
 }
 
 }  // namespace orchestrator

@@ -15,9 +15,9 @@ std::string FindDisk(const std::string& serial, const std::string& block = "/sys
 // Unpacks a tar, a file or a disk, into `directory`, which is made if it is missing. Returns "" or what went wrong.
 std::string Unpack(const std::string& tar, const std::string& directory);
 
-// Runs the bundle with the image's runc, which keeps its state in the folder `state`, and waits for it. Returns the
-// container's exit status, 128 plus the signal if runc was killed by one, or 127 if runc can't be started, as a shell
-// does.
+// Runs the bundle with the image's runc, or its crun, which keeps its state in the folder `state`, and waits for it.
+// Returns the container's exit status, 128 plus the signal if the runtime was killed by one, or 127 if it can't be
+// started, as a shell does.
 int RunBundle(const std::string& directory, const std::string& state);
 
 }  // namespace orchestrator

@@ -71,7 +71,7 @@ def app_bundle(
         mounts = {},
         guest_toolchains = GUEST_TOOLCHAINS,
         **kwargs):
-    """Makes an OCI runtime bundle, `NAME.tar`: config.json and rootfs, which the image's orchestrator runs with runc.
+    """Makes an OCI runtime bundle, `NAME.tar`: config.json and rootfs, which the image's orchestrator runs with runc or crun.
 
     Environment, working folder, user and, without `binary`, the program are those of the base, if that is an image.
     The container sees the guest's network. The test `NAME_elf_dependencies_test` proves that the base has the loader and

@@ -46,7 +46,7 @@ def guest_base(
         **kwargs):
     """Makes a base of one's own for `system_image`: an OCI image of a package set, with what every guest needs.
 
-    The set has systemd, systemd-sysv, udev, dbus unless it is lean, and runc if the orchestrator runs containers. To
+    The set has systemd, systemd-sysv, udev, dbus unless it is lean, and runc or crun if the orchestrator runs containers. To
     it come: the unit orchestrator.service, enabled, which starts /usr/bin/orchestrator and powers the machine off when
     that ends; networkd's configuration, which takes the address that the interface's MAC spells; a journal in memory,
     whose errors the console shows; the names in /etc/hosts. There is no login on any console: a debugging shell comes
