@@ -2,7 +2,8 @@
 
     tools/bazel run //tests/bench:boot -- [--runs 3] [--memory MiB] [NAME=IMAGE…]
 
-Boots our images and each IMAGE, a .tar.xz, .tar.zst or .tar, in turn, on one and the same machine. Of each
+Boots our images and each IMAGE, a .tar.xz, in turn, on one and the same machine. Each IMAGE is booted twice: by
+stage1, as ours are, and, as "NAME by a script", by the script of busybox that loaders are otherwise. Of each
 phase it prints seconds, the processors' seconds of QEMU, and how much memory the guest had touched at its
 end, each the median of all runs; then the ratios of ours to the others, each the median of those of pairs.
 Processors' time hardly depends on what else the host does, seconds do.
@@ -80,8 +81,8 @@ class Run:
         return ends if until else [end - start for start, end in zip([0.0, *ends], ends, strict=False)]
 
 
-def boot(vm: machine.VirtualMachine) -> Run:
-    """Boots a machine; ends the program if that fails."""
+def boot(vm: machine.VirtualMachine, init: Path | None = None) -> Run:
+    """Boots a machine, by stage1, or by a script `init` in its place; ends the program if that fails."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         memory = Path(folder, "memory")
         backend = f"memory-backend-file,id=memory,size={vm.memory}M,mem-path={memory},share=on"
@@ -89,6 +90,9 @@ def boot(vm: machine.VirtualMachine) -> Run:
         options += ["-object", backend, "-machine", "memory-backend=memory"]
         tree = Tree()
         tree.add("run/systemd/system/orchestrator.service.d/50-bench.conf", file(TELL.encode()))
+        if init:
+            tree.add("init", file(init.read_bytes(), 0o755))
+            tree.add("bin/busybox", file(vm.busybox.read_bytes(), 0o755))
         command = machine.command(
             machine.with_files(vm, tree, Path(folder)), options, kvm=machine.kvm_works(vm)
         )
@@ -147,6 +151,7 @@ def main(argv: Sequence[str]) -> int:
     """Prints a table an image, and ratios."""
     parser = argparse.ArgumentParser(prog="boot", description=__doc__)
     parser.add_argument("--vm", type=Path, required=True, action="append")
+    parser.add_argument("--script", type=Path, required=True, help="the script that is an init")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--memory", type=int, help="MiB; default: what the rule says")
     parser.add_argument("images", nargs="*", metavar="NAME=IMAGE")
@@ -157,19 +162,21 @@ def main(argv: Sequence[str]) -> int:
     for name, _, image in (text.partition("=") for text in options.images):
         path = Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), image)
         others.append(dataclasses.replace(ours[0], name=name, image=path, digest=""))
+    scripted = [dataclasses.replace(vm, name=f"{vm.name} by a script") for vm in others]
     machines = [
         dataclasses.replace(vm, memory=options.memory or ours[0].memory, cpus=ours[0].cpus)
-        for vm in [*ours, *others]
+        for vm in [*ours, *others, *scripted]
     ]
     runs: dict[str, list[Run]] = {vm.name: [] for vm in machines}
     for _ in range(options.runs):
         for vm in machines:
-            runs[vm.name].append(boot(vm))
+            init = options.script if vm.name in {each.name for each in scripted} else None
+            runs[vm.name].append(boot(vm, init))
     for vm in machines:
         print(f"{vm.name}, {vm.image.stat().st_size / 1e6:.1f} MB")
         print("\n".join(_table(runs[vm.name])))
     good = True
-    for other in others:
+    for other in [*others, *scripted]:
         for vm in ours:
             time_, processors, memory = _ratios(runs[vm.name], runs[other.name])
             good = good and processors <= 1 and memory <= 1

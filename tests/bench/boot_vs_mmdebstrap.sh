@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Boots vanilla beside an image of the same packages and configuration that mmdebstrap made, and compares time to the
-# orchestrator's ready, by phase, and the guest's memory.
+# orchestrator's ready, by phase, and the guest's memory. mmdebstrap's is booted by stage1, too, and by a script of
+# busybox, as it would be without stage1.
 #
 #   tests/bench/boot_vs_mmdebstrap.sh [RUNS]        (default: 3)
 #
