@@ -132,6 +132,7 @@ void Start() {
   std::ifstream cmdline("/proc/cmdline");
   const std::string root_hash = stage1::RootHash(std::string(std::istreambuf_iterator<char>(cmdline), {}));
   stage1::LoadModules("/modules");
+  stage1::LoadOptionalModules("/modules");
   const Found found = WaitForDisk();
   const stage1::Verity verity = stage1::ReadVerity(found, root_hash);
   const std::string device =
