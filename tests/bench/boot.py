@@ -3,7 +3,7 @@
     tools/bazel run //tests/bench:boot -- [--runs 3] [--memory MiB] [NAME=IMAGE…]
 
 Boots our images and each IMAGE, a .tar.xz, in turn, on one and the same machine. Each IMAGE is booted twice:
-by stage1, as ours are, and, as "NAME by a script", by the script of busybox that loaders are otherwise. Of each
+by stage1, as ours are, and, as "NAME by a script", by a script of busybox, as loaders are otherwise. Of each
 phase it prints seconds, the processors' seconds of QEMU, and how much memory the guest had touched at its
 end, each the median of all runs; then the ratios of ours to the others, each the median of those of pairs.
 Processors' time hardly depends on what else the host does, seconds do.
