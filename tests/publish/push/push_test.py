@@ -228,6 +228,25 @@ def test_what_is_said_about_the_system_image_refers_to_it(registry: Registry, tm
     assert (tmp_path / "got/note.txt").read_text() == "A file."
 
 
+def test_a_cloud_would_be_given_another_disk_than_the_one_that_was_measured(
+    registry: Registry, tmp_path: Path
+) -> None:
+    reference = pushed("push_disk", registry.host)
+    got, built = tmp_path / "got", RUNFILES / "tests/disk"
+    oras("pull", "--plain-http", "--output", str(got), reference)
+    manifest = json.loads(oras("manifest", "fetch", "--plain-http", reference))
+    assert manifest["artifactType"] == "application/vnd.system-image.disk.v1"
+    title = "org.opencontainers.image.title"
+    types = {layer["annotations"][title]: layer["mediaType"] for layer in manifest["layers"]}
+    disks = {"disk.raw": ".raw", "disk.qcow2": ".qcow2", "disk.vhd": ".vhd", "disk.tar.gz": ".gcp.tar+gzip"}
+    digests = {f"{name}.sha256": ".sha256" for name in disks}
+    expected = disks | digests | {"uki.efi": ".uki"}
+    assert types == {name: manifest["artifactType"] + ending for name, ending in expected.items()}
+    for name in types:
+        assert (got / name).read_bytes() == (built / name).read_bytes(), name
+    subprocess.run(["sha256sum", "--check", "--strict", *digests], cwd=got, check=True)
+
+
 # Credentials
 
 
