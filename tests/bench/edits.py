@@ -132,8 +132,9 @@ def nothing(_checkout: Checkout, _run: str) -> None:
 
 def orchestrator(checkout: Checkout, run: str) -> None:
     """Another word in what the orchestrator says."""
-    pattern = rb"reference orchestrator( \w+)?"
-    new = f"reference orchestrator x{run}".encode()
+    # In the program: an edit of a comment gives the same program.
+    pattern = rb'"orchestrator: reference orchestrator( x\w+)?'
+    new = f'"orchestrator: reference orchestrator x{run}'.encode()
     checkout.edit("system_image/orchestrator/main.cc", lambda data: re.sub(pattern, new, data, count=1))
 
 
