@@ -37,13 +37,16 @@ FLAGS = (
     "--incompatible_disallow_sdk_frameworks_attributes",
     "--incompatible_disallow_struct_provider_syntax",
     "--incompatible_dont_use_javasourceinfoprovider",
+    "--incompatible_enable_apple_toolchain_resolution",
     "--incompatible_enable_proto_toolchain_resolution",
     "--incompatible_modify_execution_info_additive",
     "--incompatible_no_implicit_file_export",
     "--incompatible_no_implicit_watch_label",
+    "--incompatible_objc_alwayslink_by_default",
     "--incompatible_python_disallow_native_rules",
     "--incompatible_struct_has_no_methods",
     "--incompatible_top_level_aspects_require_providers",
+    "--incompatible_use_cc_configure_from_rules_cc",
 )
 
 
