@@ -25,6 +25,14 @@ cmp "$place/release/$archive" "$place/again/$archive" || fail "two releases of a
 tar -tzf "$place/release/$archive" >"$place/list"
 ! grep -E "^[^/]*/(tests|\.ci|\.bcr)/" "$place/list" || fail "the archive has what is not for users"
 
+# Of a release for others, an owner has to decide some things first.
+if git grep -q '{OWNER}' HEAD -- .bcr/metadata.template.json; then
+  ! tools/release "$version" "$place/refused" --no-docs --url https://host.example/releases 2>"$place/said" ||
+    fail "a release for others went out with a placeholder for its owner"
+  grep -q 'metadata.template.json: repository still has a placeholder' "$place/said" ||
+    fail "a refused release does not say where its owner is named: $(cat "$place/said")"
+fi
+
 tar -xzf "$place/release/$archive" -C "$place"
 cp "$checkout/.bazelversion" "$place/rules_system_image-$version/examples/minimal"
 [[ ! -e user.bazelrc ]] || cp user.bazelrc "$place/rules_system_image-$version/examples/minimal/.bazelrc"
@@ -40,4 +48,5 @@ open("MODULE.bazel", "w").write(text)
 END
 registry="--registry=file://$place/release/registry"
 bazel mod graph "$registry" | grep -F "rules_system_image@$version" || fail "the rules are not those of the registry"
-bazel build "$registry" //tools/... "$@"
+bazel build "$registry" //:guest //tools/... "$@"
+[[ -s bazel-bin/guest.tar.xz ]] || fail "there is no image"
