@@ -15,7 +15,7 @@ from typing import BinaryIO
 from tools.sysimage.core.errors import ToolError
 
 BLOCK = 4096  # bytes, of data and of the tree
-_CHUNK = 1024 * BLOCK  # what a thread digests at a time
+_CHUNK = 256 * BLOCK  # what a thread digests at a time
 # Signature, version, hash type, UUID, algorithm, sizes of blocks, number of blocks, size of the salt, salt.
 _SUPERBLOCK = struct.Struct("<8sII16s32sIIQH6x256s")
 
