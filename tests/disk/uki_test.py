@@ -200,3 +200,4 @@ def test_key_and_certificate_that_do_not_belong_together_are_refused(tmp_path: P
     with pytest.raises(ToolError, match=r"mine.key: has 0 certificates in PEM"):
         _sign(tmp_path, key=mine["key"], certificate=mine["key"])
     assert not (tmp_path / "signed.efi").exists()
+    assert not (tmp_path / "unsigned.efi").exists()

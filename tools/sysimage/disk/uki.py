@@ -58,17 +58,15 @@ def main(argv: Sequence[str]) -> int:
     given = json_manifest.read(UkiInput, options.manifest)
     with tempfile.TemporaryDirectory(dir=options.output.parent) as scratch:
         where, stub = find_stub(given.packages, Path(scratch))
-    parts = unified(given, pe.parse(stub, where), where)
-    _write(options.output, parts)
+    made = {options.output: unified(given, pe.parse(stub, where), where)}
     if options.signed:
-        _write(options.signed, signed(given, b"".join(parts), tool_argv(options.openssl)))
+        image = b"".join(made[options.output])
+        made[options.signed] = signed(given, image, tool_argv(options.openssl))
+    with atomic.outputs(*made) as streams:
+        for stream, parts in zip(streams, made.values(), strict=True):
+            for part in parts:
+                stream.write(part)
     return 0
-
-
-def _write(path: Path, parts: Sequence[bytes]) -> None:
-    with atomic.output(path) as stream:
-        for part in parts:
-            stream.write(part)
 
 
 def find_stub(packages: Sequence[LockedPackage], scratch: Path) -> tuple[str, bytes]:
