@@ -58,6 +58,10 @@ def sample() -> bytes:
         symlink("absolute", "/usr/su"),
         symlink("dangling", "target/" * 200),
         entry(f"usr/{long}", b"long"),
+        entry(f"usr/{'d' * 255}/", uid=65_536),
+        entry(f"usr/{'d' * 255}/{'e' * 255}", b"longest", uid=4_294_967_294),
+        *(entry("/".join(["deep"] * depth) + "/") for depth in range(1, 60)),
+        symlink("longest", "t" * 4_095),
         entry("usr/an odd\n\\#", b"odd"),
         entry("usr/many", b"x", pax={f"SCHILY.xattr.user.{n}": "v" * n for n in range(1, 40)}),
         entry(
@@ -256,6 +260,16 @@ def test_an_image_that_can_not_start_from_a_disk_would_be_built(
     with pytest.raises(ToolError, match=message):
         made(tmp_path, image(without=without))
     assert not (tmp_path / "erofs").exists()
+
+
+def test_attributes_would_end_in_a_fault_of_mkfs(tmp_path: Path) -> None:
+    def tagged(size: int) -> bytes:
+        return image(entry("usr/"), entry("usr/tagged", b"x", pax={"SCHILY.xattr.user.b0": "v" * size}))
+
+    # As many as mkfs.erofs reads.
+    made(tmp_path, tagged(32740))
+    with pytest.raises(ToolError, match=r"^/usr/tagged: has extended attributes of more than 32 KiB; leave"):
+        made(tmp_path, tagged(32741))
 
 
 def test_what_mkfs_says_would_be_lost_and_half_an_image_be_left(tmp_path: Path) -> None:

@@ -21,12 +21,15 @@ from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Kind, Tree
 from tools.sysimage.disk import hash_tree
 from tools.sysimage.formats import layer, tar
+from tools.sysimage.formats.tarformat import BLOCK
 
 # Compression → options of mkfs.erofs. Clusters of 64 KiB are a sixth smaller than blocks of their own.
 COMPRESSIONS = {"none": (), "lz4hc": ("-zlz4hc", "-C65536")}
 # What is mounted over when the guest starts: a read-only root can't make it.
 _FOLDERS = ("dev", "etc", "proc", "run", "sys", "tmp", "var")
 _INIT = "sbin/init"
+# Bytes of an entry's headers, of which mkfs.erofs reads 32 KiB of attributes and long names, and no more.
+_MOST_HEADERS = (32 << 10) + 2 * BLOCK
 
 
 def main(argv: Sequence[str]) -> int:
@@ -98,6 +101,9 @@ def _check(tree: Tree) -> None:
     init = tree.find(_INIT)
     if init is None or init.kind is not Kind.FILE or not init.mode & 0o111:
         raise ToolError(f"the image has no program /{_INIT}, which starts the guest; add its package")
+    for path, inode in tree.walk():
+        if inode.xattrs and len(tar.header(path, inode)) > _MOST_HEADERS:
+            raise ToolError(f"/{path}: has extended attributes of more than 32 KiB; leave some of them out")
 
 
 def _make_erofs(flat: Path, image: Path, digest: bytes, mkfs: Sequence[str]) -> None:
