@@ -40,10 +40,13 @@ def _run(name: str, *words: str) -> str:
     return done.stdout
 
 
-def _given(folder: Path, *, uki_size: int = 300_000, machine: bytes = b"\x64\x86", **more: Any) -> Path:
+def _given(
+    folder: Path, *, uki_size: int = 300_000, machine: bytes = b"\x64\x86", cmdline: str = "", **more: Any
+) -> Path:
     """A manifest of a small disk."""
     chance = random.Random(19)
-    program = firmwares.program({".text": chance.randbytes(uki_size)})
+    sections = {".text": chance.randbytes(uki_size)} | ({".cmdline": cmdline.encode()} if cmdline else {})
+    program = firmwares.program(sections)
     (folder / "uki").write_bytes(program.replace(b"PE\0\0\x64\x86", b"PE\0\0" + machine))
     (folder / "data").write_bytes(chance.randbytes(700 * 4096))
     (folder / "tree").write_bytes(chance.randbytes(7 * 4096))
@@ -152,12 +155,17 @@ def test_disk_of_a_uki_alone_has_one_partition(tmp_path: Path) -> None:
     [
         ({"machine": b"\x4c\x01"}, r"uki: is for machine 0x14c \(PE\), not for x86-64 or AArch64"),
         ({"uki": "hash"}, r"hash: is no EFI program \(it does not begin with MZ\)"),
+        ({"esp_size": -1}, r"esp_size: -1 MiB: FAT: -2048 sectors can't be divided into clusters"),
+        (
+            {"cmdline": "quiet stage1.roothash=" + "ab" * 32},
+            r"uki: boots the root hash (ab){32}, and verity has 0123.*; name the same verity_image in",
+        ),
         ({"verity": {"root_hash": "uki"}}, r"uki: is no root hash of 64 hexadecimal digits"),
         ({"verity": {"data": "hash"}}, r"hash: has 65 bytes, which are no blocks of 4096"),
         ({"verity": {"hash_tree": "empty"}}, r"empty: has 0 bytes, which are no blocks of 4096"),
         (
             {"esp_size": 1, "uki_size": 2 * _MIB},
-            r"FAT: the files take \d+ clusters of 512 bytes, and there are",
+            r"esp_size: 1 MiB are too few for the UKI, which has 2\d+ bytes; give more, or leave",
         ),
     ],
 )
@@ -289,6 +297,17 @@ def test_archive_for_google_has_a_disk_of_whole_gib(tmp_path: Path) -> None:
                 (table.sectors - 2 * ALIGNMENT) * SECTOR
             )
         assert made.read_bytes() == _make(tmp_path, raw, "gcp").read_bytes()
+
+
+def test_a_gzip_that_fails_would_be_a_broken_pipe(tmp_path: Path) -> None:
+    raw = tmp_path / "disk.raw"
+    _random_disk(raw, random.Random(2), [33])
+    (tmp_path / "gzip.json").write_text(json.dumps({"argv": [*argv(Path(os.environ["GZIP"])), "--none"]}))
+    words = ["--format", "gcp", "--raw", str(raw), "--gzip", str(tmp_path / "gzip.json")]
+    words += ["--output", str(tmp_path / "made"), "--digest", str(tmp_path / "digest")]
+    with pytest.raises(ToolError, match="gzip: ended with status 1; see above"):
+        disk.main(words)
+    assert {path.name for path in tmp_path.iterdir()} == {"disk.raw", "gzip.json"}
 
 
 def test_archive_is_read_by_gnu_tar(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import argparse
 import hashlib
+import mmap
 import subprocess
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -89,6 +91,8 @@ def write(given: DiskInput, out: BinaryIO) -> None:
     types = _TYPES[machine]
     uki = External(given.uki, given.uki.stat().st_size)
     root_hash = _root_hash(given.verity) if given.verity else ""
+    if root_hash:
+        _check_command_line(given.uki, root_hash)
     with given.uki.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").digest()
     digest += f"{root_hash} {given.esp_size}".encode()
@@ -136,6 +140,20 @@ def _root_hash(verity: VerityInput) -> str:
     return text
 
 
+def _check_command_line(uki: Path, root_hash: str) -> None:
+    """Raises ToolError if the UKI has the root hash of another file system: no guest would start."""
+    with uki.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        program = pe.parse(cast(bytes, data), f"uki: {uki}")
+        lines = [program.content(section) for section in program.sections if section.name == ".cmdline"]
+    for word in b" ".join(lines).split():
+        name, _, value = word.rstrip(b"\0").decode("latin-1").partition("=")
+        if name == "stage1.roothash" and value != root_hash:
+            raise ToolError(
+                f"uki: {uki}: boots the root hash {value}, and verity has {root_hash}; "
+                "name the same verity_image in uki and disk_image"
+            )
+
+
 def _guid(digest: bytes, what: str) -> uuid.UUID:
     """A GUID of what is on the disk (RFC 9562, version 8)."""
     return uuid.UUID(bytes=hashlib.sha256(digest + what.encode()).digest()[:16], version=8)
@@ -148,9 +166,19 @@ def _esp(files: dict[str, External], size: int, identity: int) -> Volume:
         shape = fat.geometry(mib * _MIB // SECTOR)
         return Volume(files, shape, identity=identity, label="ESP", hidden=ALIGNMENT)
 
+    needed = sum(file.size for file in files.values())
     if size:
-        return volume(size)
-    mib = max(33, sum(file.size for file in files.values()) // _MIB)
+        try:
+            made = volume(size)
+        except ToolError as error:
+            raise ToolError(f"esp_size: {size} MiB: {error}") from None
+        if not made.fits:
+            raise ToolError(
+                f"esp_size: {size} MiB are too few for the UKI, which has {needed} bytes; "
+                "give more, or leave esp_size out"
+            )
+        return made
+    mib = max(33, needed // _MIB)
     while fat.geometry(mib * _MIB // SECTOR).bits != 32 or not volume(mib).fits:
         mib += 1
     return volume(mib)
@@ -191,8 +219,10 @@ def _vhd(raw: BinaryIO, table: Table, out: BinaryIO) -> None:
 def _gcp(raw: BinaryIO, table: Table, gzip: Sequence[str], out: BinaryIO) -> None:
     """Compute Engine, "Manually import boot disks": disk.raw of whole GiB, in GNU's old tar, with gzip."""
     larger = table.resized(-(-table.sectors * SECTOR // _GIB) * _GIB // SECTOR)
+    # If gzip ends before its input does, it says why, and its status tells.
     with (
         subprocess.Popen([*gzip, "-n"], stdin=subprocess.PIPE, stdout=out, env={}) as process,
+        suppress(BrokenPipeError),
         cast(BinaryIO, process.stdin) as stream,
     ):
         sparse_tar.write(raw, table, larger, "disk.raw", stream)
