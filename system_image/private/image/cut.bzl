@@ -40,15 +40,16 @@ cut = rule(
     doc = """Cuts a flat base into blocks, for `compress`.
 
     Blocks end between entries, at places that follow from the paths near by, so that a changed file changes its block,
-    of 4 to 10 MiB, and an additional one moves the ends beside it. A file of more than 6 MiB is a block by itself.
+    of 3 to 8 MiB, and an additional one moves the ends beside it. A file of more than 5 MiB is a block by itself.
+    A base of more than 200 MiB has blocks of twice that size.
     """,
     attrs = dict(
         BUILD_ATTRS,
         base = FLAT_BASE,
         slots = attr.int(
             doc = "How many files the blocks are spread over, by their paths: each is compressed by an action of its own. " +
-                  "With more blocks than that, a file has several; others may be empty.",
-            default = 24,
+                  "Blocks that share a file are compressed together, so there are two or three times as many files as blocks.",
+            default = 48,
         ),
         _cut = tool_attr(Label("//tools/sysimage/image:cut")),
     ),

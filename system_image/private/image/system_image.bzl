@@ -74,7 +74,7 @@ def system_image(
         extended attributes such as file capabilities; owners; setuid and setgid bits. Which
         loader unpacks the image is not known here, hence the warning.
       limit: MiB that the base may unpack to, if more than `flatten` has as its default.
-      slots: how many actions compress the base, if not as many as `cut` has as its default: one for each 4 MB of it is
+      slots: how many actions compress the base, if not as many as `cut` has as its default: one for each 2 MB of it is
         good, so that a changed file costs little.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
         those of this module's sysroot.

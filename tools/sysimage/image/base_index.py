@@ -56,7 +56,8 @@ def uncompressed(stream: BinaryIO, where: str) -> Base:
     """The base in a flat tar, nothing of it compressed yet. Raises ToolError as `tar.load` does."""
     tree = tar.load(stream, where)
     entries = blocks.items(tree.walk())
-    return Base(tree, entries, [(block, None) for block in blocks.cut(entries, blocks.SIZES)], None, {})
+    found = blocks.cut(entries, blocks.sizes_for(entries))
+    return Base(tree, entries, [(block, None) for block in found], None, {})
 
 
 def dump(base: Base, flat: BinaryIO, rows: Sequence[Row]) -> bytes:

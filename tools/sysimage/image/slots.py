@@ -1,8 +1,9 @@
 """The files in which blocks of a base go from cut to compress, and from there to emit.
 
 Bazel has to know the names of files before there are any. So a base has a fixed number of files, its slots,
-and a block goes to the slot that the path of its first entry leads to: after a change of the base, the blocks
-that did not change are in the same slots as before, and these are not compressed again. Slots may be empty.
+and a block goes to the slot that the path of its first entry leads to, whatever other blocks there are: after a
+change of the base, the blocks that did not change are in the same slots as before. Only what shares a slot with
+a block that changed is compressed again with it, so there are more slots than blocks, and many are empty.
 
 A slot holds records, in the order of the tar. Of cut: the size of the block in bytes, then the block. Of
 compress: name of the compression, sizes of the payload and of the block, CRC32 of both, then the payload.
@@ -25,22 +26,9 @@ _PACKED_MAGIC = b"SysImgP1"
 
 
 def assign(names: Sequence[str], count: int) -> list[int]:
-    """The slot, of `count`, of each block; a name is what tells a block from others.
-
-    A block whose own slot is full goes to the next that is not. A quarter of all places at least is free, so
-    that there are few of these: they change their slots when a block before them comes or goes.
-    """
-    most = -(-4 * len(names) // (3 * count))
-    taken = [0] * count
-    found = []
-    for name in names:
-        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-        slot = int.from_bytes(digest[:8]) % count
-        while taken[slot] == most:
-            slot = (slot + 1) % count
-        taken[slot] += 1
-        found.append(slot)
-    return found
+    """The slot, of `count`, of each block; a name is what tells a block from others."""
+    digests = (hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest() for name in names)
+    return [int.from_bytes(digest[:8]) % count for digest in digests]
 
 
 def cut_head(size: int) -> bytes:
