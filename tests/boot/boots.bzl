@@ -31,7 +31,7 @@ def boot_failure_test(name, message, args = [], **kwargs):
         deps = ["//tools/sysimage"],
     )
 
-def boot_run_test(name, vm, args, data = []):
+def boot_run_test(name, vm, args, data = [], tags = []):
     """Runs a machine as `bazel run` does.
 
     Args:
@@ -39,6 +39,7 @@ def boot_run_test(name, vm, args, data = []):
       vm: label of a `system_image_vm`.
       args: list of options of run_test.py.
       data: list of labels of files that they name.
+      tags: list of tags.
     """
     py_test(
         name = name,
@@ -49,5 +50,5 @@ def boot_run_test(name, vm, args, data = []):
         legacy_create_init = 0,
         main = "run_test.py",
         python_version = "3.14",
-        tags = ["cpu:2"],
+        tags = ["cpu:2"] + tags,
     )
