@@ -47,13 +47,14 @@ as_second() {
   fi
 }
 
-digests_of() { # FOLDER COMMAND-PREFIX JOBS: builds there, and prints a line with the digest of each target's file
-  local target file digest
+digests_of() { # FOLDER COMMAND-PREFIX JOBS: builds there, and prints a line with the digest of each file of the targets
+  local target files
   "$2" "cd '$1' && tools/bazel build --jobs=$3 ${targets[*]}" >&2
   for target in "${targets[@]}"; do
-    file=$("$2" "cd '$1' && tools/bazel cquery --output=files '$target' 2>/dev/null" | tail -n 1)
-    digest=$("$2" "cd '$1' && sha256sum '$file'" | cut -d' ' -f1)
-    echo "$digest  $target"
+    # Bazel's paths have no characters that a shell reads otherwise.
+    files=$("$2" "cd '$1' && tools/bazel cquery --output=files '$target' 2>/dev/null" | tr '\n' ' ')
+    [[ $files ]] || return 1
+    "$2" "cd '$1' && sha256sum $files"
   done
 }
 
