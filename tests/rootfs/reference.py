@@ -21,6 +21,7 @@ from tools.sysimage.rootfs.compare import prepare
 # The first that has a set counts: vanilla is the image's own.
 LOCKS = (
     Path(__file__).parents[2] / "system_image/debian.lock.json",
+    Path(__file__).parents[1] / "bench/mkosi.lock.json",
     *(Path(__file__).with_name(f"{name}.lock.json") for name in ("sets", "bookworm", "forky")),
 )
 
