@@ -41,7 +41,7 @@ cut = rule(
 
     Blocks end between entries, at places that follow from the paths near by, so that a changed file changes its block,
     of 3 to 8 MiB, and an additional one moves the ends beside it. A file of more than 5 MiB is a block by itself.
-    A base of more than 200 MiB has blocks of twice that size.
+    A base of more than 128 MiB has blocks of twice that size.
     """,
     attrs = dict(
         BUILD_ATTRS,

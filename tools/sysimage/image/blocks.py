@@ -33,7 +33,7 @@ class Sizes:
 SIZES = Sizes(3 << 20, 8 << 20, 5 << 20, 16 << 20)
 # A larger base has so many blocks that larger ones cost less than they save.
 LARGE_SIZES = Sizes(6 << 20, 16 << 20, 10 << 20, 16 << 20)
-LARGE = 200 << 20  # bytes of a base
+LARGE = 128 << 20  # bytes of a base
 
 # Configuration and records come before and after these, and change more often.
 _PROGRAMS = "usr"

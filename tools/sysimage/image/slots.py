@@ -1,9 +1,9 @@
 """The files in which blocks of a base go from cut to compress, and from there to emit.
 
-Bazel has to know the names of files before there are any. So a base has a fixed number of files, its slots,
-and a block goes to the slot that the path of its first entry leads to, whatever other blocks there are: after a
-change of the base, the blocks that did not change are in the same slots as before. Only what shares a slot with
-a block that changed is compressed again with it, so there are more slots than blocks, and many are empty.
+Bazel has to know the names of files before there are any. So a base has a fixed number of files, its slots.
+A block goes to the slot that the path of its first entry leads to, whatever other blocks there are: after a
+change of the base, the blocks that did not change are in the same slots as before. Only what shares a slot
+with a block that changed is compressed again with it. So there are more slots than blocks; many are empty.
 
 A slot holds records, in the order of the tar. Of cut: the size of the block in bytes, then the block. Of
 compress: name of the compression, sizes of the payload and of the block, CRC32 of both, then the payload.
