@@ -49,7 +49,7 @@ cut = rule(
         slots = attr.int(
             doc = "How many files the blocks are spread over, by their paths: each is compressed by an action of its own. " +
                   "Blocks that share a file are compressed together, so there are two or three times as many files as blocks.",
-            default = 48,
+            default = 64,
         ),
         _cut = tool_attr(Label("//tools/sysimage/image:cut")),
     ),

@@ -1,9 +1,9 @@
 """The files in which blocks of a base go from cut to compress, and from there to emit.
 
 Bazel has to know the names of files before there are any. So a base has a fixed number of files, its slots.
-A block goes to the slot that the path of its first entry leads to, whatever other blocks there are: after a
-change of the base, the blocks that did not change are in the same slots as before. Only what shares a slot
-with a block that changed is compressed again with it. So there are more slots than blocks; many are empty.
+The path of its first entry leads a block to two slots, and it goes to the one with fewer blocks: after a
+change of the base, almost all blocks that did not change are in the same slots as before. Only what shares a
+slot with a block that changed is compressed again with it. So there are more slots than blocks; many are empty.
 
 A slot holds records, in the order of the tar. Of cut: the size of the block in bytes, then the block. Of
 compress: name of the compression, sizes of the payload and of the block, CRC32 of both, then the payload.
@@ -27,8 +27,15 @@ _PACKED_MAGIC = b"SysImgP1"
 
 def assign(names: Sequence[str], count: int) -> list[int]:
     """The slot, of `count`, of each block; a name is what tells a block from others."""
-    digests = (hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest() for name in names)
-    return [int.from_bytes(digest[:8]) % count for digest in digests]
+    digests = {name: hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest() for name in names}
+    taken = [0] * count
+    found = {}
+    # Not in the order of the tar: what is before a block would decide more often than it has to.
+    for name, digest in sorted(digests.items(), key=lambda item: item[1]):
+        slots = [int.from_bytes(digest[at : at + 8]) % count for at in (8, 16)]
+        found[name] = min(slots, key=taken.__getitem__)
+        taken[found[name]] += 1
+    return [found[name] for name in names]
 
 
 def cut_head(size: int) -> bytes:
