@@ -3,7 +3,8 @@
 Bazel has to know the names of files before there are any. So a base has a fixed number of files, its slots.
 The path of its first entry leads a block to two slots, and it goes to the one with fewer blocks: after a
 change of the base, almost all blocks that did not change are in the same slots as before. Only what shares a
-slot with a block that changed is compressed again with it. So there are more slots than blocks; many are empty.
+slot with a block that changed is compressed again with it. So there are more slots than blocks, and many are
+empty.
 
 A slot holds records, in the order of the tar. Of cut: the size of the block in bytes, then the block. Of
 compress: name of the compression, sizes of the payload and of the block, CRC32 of both, then the payload.
