@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import tarfile
 import zlib
@@ -270,6 +271,20 @@ def test_attributes_would_end_in_a_fault_of_mkfs(tmp_path: Path) -> None:
     made(tmp_path, tagged(32740))
     with pytest.raises(ToolError, match=r"^/usr/tagged: has extended attributes of more than 32 KiB; leave"):
         made(tmp_path, tagged(32741))
+
+
+def test_a_full_disk_would_be_an_invalid_checksum_or_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    outputs = (tmp_path / "erofs", tmp_path / "tree", tmp_path / "root")
+    (tmp_path / "image.tar").write_bytes(image())
+    # Too little room to begin with; and mkfs.erofs that fails when nothing is left.
+    for options in ((), ("-zlz4hc", "--none-such")):
+        with pytest.raises(OSError, match="No space left on device"):
+            verity.make([tmp_path / "image.tar"], [*argv(MKFS), *options], outputs)
+        assert [path.name for path in tmp_path.iterdir()] == ["image.tar"]
 
 
 def test_what_mkfs_says_would_be_lost_and_half_an_image_be_left(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ first 128 bits.
 """
 
 import argparse
+import errno
 import hashlib
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -28,6 +31,7 @@ COMPRESSIONS = {"none": (), "lz4hc": ("-zlz4hc", "-C65536")}
 # What is mounted over when the guest starts: a read-only root can't make it.
 _FOLDERS = ("dev", "etc", "proc", "run", "sys", "tmp", "var")
 _INIT = "sbin/init"
+_FULL = 1 << 20  # bytes that are left on a disk that is full
 # Bytes of an entry's headers, of which mkfs.erofs reads 32 KiB of attributes and long names, and no more.
 _MOST_HEADERS = (32 << 10) + 2 * BLOCK
 
@@ -107,6 +111,10 @@ def _check(tree: Tree) -> None:
 
 
 def _make_erofs(flat: Path, image: Path, digest: bytes, mkfs: Sequence[str]) -> None:
+    # mkfs.erofs 1.8 keeps a copy of the data; with too little room it waits for ever, or blames a checksum.
+    room = shutil.disk_usage(image.parent).free
+    if not any(word.startswith("-z") for word in mkfs) and room < 2 * flat.stat().st_size:
+        raise _full()
     uuid = hashlib.sha256(b"uuid" + digest).hexdigest()
     done = subprocess.run(
         [
@@ -119,9 +127,15 @@ def _make_erofs(flat: Path, image: Path, digest: bytes, mkfs: Sequence[str]) -> 
         capture_output=True,
         check=False,
     )
+    if done.returncode and shutil.disk_usage(image.parent).free < _FULL:
+        raise _full()
     if done.returncode:
         said = " ".join(done.stderr.decode("utf-8", "replace").split())
         raise ToolError(f"mkfs.erofs ended with status {done.returncode}: {said or 'it said nothing'}")
+
+
+def _full() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 if __name__ == "__main__":
