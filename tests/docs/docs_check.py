@@ -29,7 +29,7 @@ COMMON = {"name", "visibility", "tags", "testonly", "target_compatible_with", "t
 # Functions of others that snippets call: Bazel's in BUILD and MODULE files, and rules of other rule sets.
 OTHERS = {
     *("load", "glob", "select", "alias", "filegroup", "genrule", "package", "platform"),
-    *("module", "bazel_dep", "use_extension", "use_repo", "register_toolchains"),
+    *("module", "bazel_dep", "use_extension", "use_repo", "register_toolchains", "local_path_override"),
     *("cc_binary", "cc_test", "oci_image", "oci_load"),
 }
 
