@@ -1,4 +1,4 @@
-"""A boot with AAVMF and a TPM: what is foretold of arm64 is what is measured."""
+"""A boot with AAVMF and a TPM: what is predicted of arm64 is what is measured."""
 
 import os
 from pathlib import Path
@@ -14,6 +14,6 @@ def test_direct_boot(tmp_path: Path, cmdline: str) -> None:
     initrd = tmp_path / "initrd"
     initrd.write_bytes(guests.initramfs(Path(os.environ["STAGE1"])))
     fields = {"kernel": str(kernel), "initrd": str(initrd), "cmdline": [cmdline], "oak": False}
-    foretold = guests.foretold(tmp_path, fields, firmware)
+    predicted = guests.predicted(tmp_path, fields, firmware)
     options = ["-kernel", str(kernel), "-initrd", str(initrd), "-append", cmdline]
-    guests.compare(foretold["direct"], guests.boot(options, firmware, machine=guests.VIRT))
+    guests.compare(predicted["direct"], guests.boot(options, firmware, machine=guests.VIRT))

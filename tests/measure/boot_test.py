@@ -1,4 +1,4 @@
-"""Boots with OVMF and a TPM: what is foretold is what is measured, or every guest is turned away."""
+"""Boots with OVMF and a TPM: what is predicted is what is measured, or every guest is turned away."""
 
 import os
 import subprocess
@@ -33,9 +33,9 @@ def test_direct_boot(tmp_path: Path, cmdline: str) -> None:
     initrd = tmp_path / "initrd"
     initrd.write_bytes(guests.initramfs(STAGE1))
     fields = {"kernel": str(KERNEL), "initrd": str(initrd), "cmdline": [cmdline]}
-    foretold = guests.foretold(tmp_path, fields, FIRMWARE)
+    predicted = guests.predicted(tmp_path, fields, FIRMWARE)
     options = ["-kernel", str(KERNEL), "-initrd", str(initrd), "-append", cmdline]
-    guests.compare(foretold["direct"], guests.boot(options, FIRMWARE))
+    guests.compare(predicted["direct"], guests.boot(options, FIRMWARE))
 
 
 def test_firmware_with_secure_boot_that_is_off(tmp_path: Path) -> None:
@@ -43,9 +43,9 @@ def test_firmware_with_secure_boot_that_is_off(tmp_path: Path) -> None:
     initrd = tmp_path / "initrd"
     initrd.write_bytes(guests.initramfs(STAGE1))
     fields = {"kernel": str(KERNEL), "initrd": str(initrd), "cmdline": ["quiet"]}
-    foretold = guests.foretold(tmp_path, fields, code)
+    predicted = guests.predicted(tmp_path, fields, code)
     options = ["-kernel", str(KERNEL), "-initrd", str(initrd), "-append", "quiet"]
-    guests.compare(foretold["direct"], guests.boot(options, code, variables))
+    guests.compare(predicted["direct"], guests.boot(options, code, variables))
 
 
 def _uki(folder: Path) -> Path:
@@ -96,8 +96,8 @@ def test_unified(tmp_path: Path, how: str) -> None:
     elif how == "disk":
         _disk(uki, disk)
         fields["disk"] = str(disk)
-    foretold = guests.foretold(tmp_path, fields, FIRMWARE)
-    guests.compare(foretold[how], guests.boot(options, FIRMWARE))
+    predicted = guests.predicted(tmp_path, fields, FIRMWARE)
+    guests.compare(predicted[how], guests.boot(options, FIRMWARE))
 
 
 def _signed(folder: Path, uki: Path) -> Path:
@@ -122,7 +122,7 @@ def test_enforced_signature(tmp_path: Path, signed: bool) -> None:
     """With Secure Boot, firmware starts what is signed; what it measures is that without the signature."""
     code, variables = Path(os.environ["SECBOOT"]), Path(os.environ["SNAKEOIL"])
     uki, disk = _uki(tmp_path), tmp_path / "disk"
-    foretold = guests.foretold(tmp_path, {"uki": str(uki)}, code)["esp"]
+    predicted = guests.predicted(tmp_path, {"uki": str(uki)}, code)["esp"]
     _file_system(_signed(tmp_path, uki) if signed else uki, disk)
     options = ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={disk}"]
     options += ["-device", "virtio-blk-pci,drive=disk"]
@@ -132,7 +132,7 @@ def test_enforced_signature(tmp_path: Path, signed: bool) -> None:
         return
     told = guests.boot(options, code, variables)
     # The stub keeps firmware from looking at the kernel by itself, which it has looked at with the UKI.
-    [program] = [event for event in foretold["events"] if event["what"] == "UKI"]
+    [program] = [event for event in predicted["events"] if event["what"] == "UKI"]
     assert [program["sha384"]] == [
         event.digests["sha384"]
         for event in told.log
@@ -140,4 +140,4 @@ def test_enforced_signature(tmp_path: Path, signed: bool) -> None:
     ]
     for number in (9, 11):
         for bank in tpm.BANKS:
-            assert foretold["pcrs"][str(number)][bank] == told.registers[bank, number], f"PCR {number}"
+            assert predicted["pcrs"][str(number)][bank] == told.registers[bank, number], f"PCR {number}"

@@ -207,25 +207,25 @@ def _events(log: bytes) -> Iterator[Logged]:
         yield Logged(register, kind, digests)
 
 
-def foretold(folder: Path, fields: dict[str, Any], firmware: Path) -> dict[str, Any]:
-    """What is foretold of boots with a TPM: how it is booted → registers and events."""
+def predicted(folder: Path, fields: dict[str, Any], firmware: Path) -> dict[str, Any]:
+    """What is predicted of boots with a TPM: how it is booted → registers and events."""
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps({"cmdline": [], "firmware": {"tpm": str(firmware)}} | fields))
     assert measurements.main(["--manifest", str(manifest), "--output", str(folder / "measured")]) == 0
     return dict(json.loads((folder / "measured").read_bytes()))["tpm"]["boots"]
 
 
-def compare(foretold: dict[str, Any], told: Told) -> None:
-    """Fails unless each register and each event is as foretold, and the log says the same."""
+def compare(predicted: dict[str, Any], told: Told) -> None:
+    """Fails unless each register and each event is as predicted, and the log says the same."""
     compared = 0
     for number in tpm.REGISTERS:
         for bank in tpm.BANKS:
-            ours = foretold["pcrs"][str(number)][bank]
+            ours = predicted["pcrs"][str(number)][bank]
             assert ours == told.registers[bank, number], f"PCR {number}, {bank}"
             assert ours == told.replayed(bank, number), f"PCR {number}, {bank}, by the log"
             compared += 1
     assert compared == 12
-    events = [(event["register"], event["sha256"], event["sha384"]) for event in foretold["events"]]
+    events = [(event["register"], event["sha256"], event["sha384"]) for event in predicted["events"]]
     assert events == [
         (event.register, event.digests["sha256"], event.digests["sha384"])
         for event in told.log

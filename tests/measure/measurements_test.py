@@ -1,4 +1,4 @@
-"""Stage measurements: what moves a value, and what is refused. What is not as foretold is turned away."""
+"""Stage measurements: what moves a value, and what is refused. What is not as predicted is turned away."""
 
 import hashlib
 import json

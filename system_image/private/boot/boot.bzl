@@ -233,7 +233,7 @@ def system_image_vm(
       firmware: label of the `firmware` that starts a disk; without it, the lock's OVMF or AAVMF.
       start: "disk": firmware starts the UKI on the disk; "uki": QEMU gives the UKI to firmware (-kernel); "kernel": QEMU starts the
         UKI's kernel, with initramfs and command line, as a host does that measures these. Without it, "disk".
-      kernel: label of a `kernel`; without it, this module's. Of a disk it is in the UKI.
+      kernel: label of a `kernel`; without it, this module's. A disk has it in its UKI.
       stage1: label of a `stage1` for this kernel; without it, one is made, or this module's taken.
       bundle: label of the container bundle to deliver, such as an `app_bundle`.
       memory: memory of the machine, in MiB. An image takes what its tarball and its files do.

@@ -33,7 +33,7 @@ flatten = rule(
     exec_compatible_with = EXECUTION,
     doc = """Applies the layers of an OCI image, `NAME.tar`.
 
-    Of an image for many platforms it takes the one for the target platform. The tar is a function of what
+    If the image is for many platforms, the one for the target platform is taken. The tar is a function of what
     the image contains alone: one entry a path, in a fixed order, without times.
     """,
     attrs = dict(

@@ -46,15 +46,18 @@ def guest_base(
         **kwargs):
     """Makes a base of one's own for `system_image`: an OCI image of a package set, with what every guest needs.
 
-    The set has systemd, systemd-sysv, udev, dbus unless it is lean, and runc or crun if the orchestrator runs containers. To
-    it come: the unit orchestrator.service, enabled, which starts /usr/bin/orchestrator and powers the machine off when
-    that ends; networkd's configuration, which takes the address that the interface's MAC spells; a journal in memory,
-    whose errors the console shows; the names in /etc/hosts. There is no login on any console: a debugging shell comes
-    with the machine, as `system_image_vm` has it. A boot starts what a guest needs and no more: udev looks at devices
-    that a rule or a driver asks for; and since nothing changes from boot to boot, /etc/.updated and /var/.updated say
-    that caches and accounts are as they have to be, so a layer of `layers` that has libraries in other folders than the
-    loader's own brings its /etc/ld.so.cache along. What no guest opens is left out, as
-    `@rules_system_image//system_image:guest.toml` has it. A file in `files` is taken instead of ours of that path.
+    The set has systemd, systemd-sysv, udev, dbus unless it is lean, and runc or crun if the orchestrator runs containers.
+
+    The macro adds the unit orchestrator.service, enabled, which starts /usr/bin/orchestrator and powers the machine off
+    when that ends; networkd's configuration, which takes the address that the interface's MAC spells; a journal in
+    memory, whose errors the console shows; and the names in /etc/hosts. No console has a login. A debugging shell comes
+    with the machine, as `system_image_vm` has it.
+
+    A boot starts what a guest needs and no more. udev looks at the devices that a rule or a driver asks for. Nothing
+    changes from boot to boot, so /etc/.updated and /var/.updated say that caches and accounts are up to date. Therefore a
+    layer of `layers` with libraries in folders that the loader does not know has to bring its /etc/ld.so.cache along.
+
+    What no guest opens is left out, as `@rules_system_image//system_image:guest.toml` says. A file in `files` is taken instead of ours of that path.
 
     `NAME_rootfs` is the root filesystem, for another `rootfs` to extend, and `NAME_modules.tar` the layer of
     `kernel_modules`, if there are any.

@@ -35,7 +35,7 @@ module_layer = rule(
     exec_compatible_with = EXECUTION,
     doc = """A layer, `NAME.tar`, with modules of a kernel, in usr/lib/modules/RELEASE.
 
-    Of the kernel's own modules it has those that are named and what they depend on; others are in the folder updates,
+    It has the kernel's own modules that are named, with what they depend on. Others are in the folder updates,
     which comes first. Beside them is what depmod(8) makes of them.
     """,
     attrs = dict(

@@ -69,16 +69,16 @@ stage1 = rule(
     doc = """Makes a first-stage loader, the initramfs `NAME.cpio`, for a kernel: one static program, and modules.
 
     It copies the system image from the disk whose serial number is `system-image` into memory, measures it, unpacks
-    it into a tmpfs and starts /sbin/init. It reads .tar.xz, .tar.zst and .tar; of a .tar.xz, as other loaders do, one
-    stream. It keeps owners, modes, times, hard links, devices and attributes such as security.capability.
-    The digest is said on the console, and handed on in /run/system-image/sha256; /run/system-image/tee says `sev-snp`,
-    `tdx` or `none`, by the device that the guest's kernel has, and /run/system-image/tee.KIND is there for units'
-    ConditionPathExists=. On the kernel's command line it takes
-    `stage1.size=BYTES`, the length of the image; `stage1.sha256=HEX`, to refuse any other image; and
-    `stage1.unpack=plain`, to unpack as loaders do that know no owners and of the modes the nine permission bits alone.
+    it into a tmpfs and starts /sbin/init. It reads .tar.xz, .tar.zst and .tar. A .tar.xz has to be one stream, as other
+    loaders want it, too. Owners, modes, times, hard links, devices and attributes such as security.capability are kept.
 
-    With `root = "disk"` the root is a measured disk instead (`disk_image`), and the program is another one. On the
-    kernel's command line it takes `stage1.roothash=HEX`, which it needs. It finds the disk by the partition types root and
+    The digest is said on the console, and is in /run/system-image/sha256. /run/system-image/tee says `sev-snp`, `tdx` or
+    `none`, by the device that the guest's kernel has, and /run/system-image/tee.KIND exists, for ConditionPathExists= of
+    units. The kernel's command line has `stage1.size=BYTES`, the length of the image. It may have `stage1.sha256=HEX`, to
+    refuse any other image, and `stage1.unpack=plain`, to ignore owners and all bits of modes but the nine of permissions.
+
+    With `root = "disk"` the root is a measured disk instead (`disk_image`), and the program is another one. The kernel's
+    command line has to have `stage1.roothash=HEX`. It finds the disk by the partition types root and
     root-verity of its architecture (Discoverable Partitions Specification), and refuses two of a type. dm-verity then
     checks each block when it is read; one that is not what was measured stops the machine at once. /etc, /var and /tmp can be
     written to, in memory; all else is read-only. /run is as above, with roothash in place of sha256.

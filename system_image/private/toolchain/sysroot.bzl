@@ -104,7 +104,7 @@ sysroot = rule(
     attrs = dict(
         ARCHITECTURE_ATTRS,
         compiler_for = attr.string(
-            doc = "Of an image with a compiler for another architecture, which one; then its programs alone are taken.",
+            doc = "The architecture that the image's compiler is for, if that is another one. Then the programs alone are taken.",
             values = [""] + ARCHITECTURES.keys(),
         ),
         gcc = attr.string(

@@ -227,7 +227,7 @@ def _words(machine: VirtualMachine) -> list[str]:
     """Words for the kernel that have nothing to do with what is booted."""
     return [
         *(f"console={machine.console}", "panic=-1", "quiet"),
-        # Of a system image, measurements foretell the line as it is without them.
+        # Of a system image, measurements predict the line as it is without them.
         *(ARCHITECTURES[machine.architecture].emulated if machine.disk else ()),
     ]
 

@@ -1,4 +1,4 @@
-"""measurements: foretells what a boot of a confidential VM measures, as JSON for verifiers.
+"""measurements: predicts what a boot of a confidential VM measures, as JSON for verifiers.
 
 Each value has beside it what it is made of: {"value": …, "of": ["firmware:sev-snp", "kernel", …]}, names of
 "inputs".
@@ -70,7 +70,7 @@ class MeasurementsInput:
     """Whether the layers of Oak are in it."""
 
 
-_DOC = "Foretells what a boot of a confidential VM measures, as JSON for verifiers."
+_DOC = "Predicts what a boot of a confidential VM measures, as JSON for verifiers."
 _EXAMPLES = {
     "bazel run //system_image:measure -- --vcpus 8 --cpu-type EPYC-Turin": "SEV-SNP of another machine",
     'bazel run //system_image:measure -- --cmdline "console=ttyS0 debug"': "of another command line",
@@ -322,7 +322,7 @@ class Measured:
     def _tpm(self, firmware: FirmwareImage) -> dict[str, Any]:
         if firmware.keys:
             raise ToolError(
-                f"{firmware.where}: has keys of Secure Boot, with which PCR 7 is not foretold; "
+                f"{firmware.where}: has keys of Secure Boot, with which PCR 7 is not predicted; "
                 "take one without, such as OVMF.fd"
             )
         boots = {}

@@ -30,7 +30,7 @@ LEFT_OUT = {
     "1": "the machine's tables and boot options, which QEMU makes for each machine",
     "rtmr0": "QEMU's ACPI tables and the size of memory are in it, so that each machine has another",
 }
-"""Register → why it is not foretold."""
+"""Register → why it is not predicted."""
 
 CONDITION = (
     "the firmware has keys of Secure Boot: it starts a kernel or UKI only if one of them has signed it"
