@@ -15,12 +15,18 @@ _diff_test = exec_program(_TOOL, doc = "See the macro `image_diff_test`.", test 
 def image_diff(*, name, **kwargs):
     """Makes a program, `bazel run NAME -- OLD NEW`, that says what differs between two images.
 
-    Each of the two is a tarball, compressed or not, the raw disk of a `disk_image`, a folder with an OCI image layout, what is in a registry,
-    `HOST/PATH@sha256:…` or `HOST/PATH:TAG`, be it an image or what `push_system_image` has pushed, or the facts of an image,
-    `IMAGE_facts.json`, which `bazel build IMAGE_facts` makes: with these it knows security fixes and targets, too.
-    `bazel run NAME -- --rev OLD --rev NEW IMAGE` builds an image at two commits and compares these, with `--measured
-    MEASUREMENTS` what a boot measures, too. `--format markdown` is for a pull request, `--format json` for programs,
-    `--all` shows all paths.
+    OLD and NEW can each be:
+
+    - a tarball, compressed or not;
+    - the raw disk of a `disk_image`;
+    - a folder with an OCI image layout;
+    - `HOST/PATH@sha256:…` or `HOST/PATH:TAG`, an image in a registry, or what `push_system_image` has pushed;
+    - the facts of an image, `IMAGE_facts.json`, which `bazel build IMAGE_facts` makes. With facts it knows security
+      fixes and targets, too.
+
+    `bazel run NAME -- --rev OLD --rev NEW IMAGE` builds an image at two commits and compares the two. `--measured
+    MEASUREMENTS` compares what a boot measures, too. `--format markdown` is for a pull request, `--format json` for
+    programs. `--all` shows all paths.
 
     Args:
       name: name of the target.
@@ -36,8 +42,8 @@ def image_diff(*, name, **kwargs):
 def image_diff_test(*, name, image, golden, size = "small", **kwargs):
     """Proves that an image is what was reviewed: packages with versions, units, users, groups, rights, sockets.
 
-    `bazel run NAME -- --update` writes the file that is reviewed; the first time it has to be there, empty. Contents of
-    files are not in it, so that a new orchestrator does not change it.
+    `bazel run NAME -- --update` writes the reviewed file. The first time, create it empty. It does not hold the
+    contents of files, so a new orchestrator does not change it.
 
     Args:
       name: name of the target.

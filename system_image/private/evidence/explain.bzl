@@ -26,9 +26,9 @@ _explain = rule(
 )
 
 def image_explain(*, name, image, **kwargs):
-    """Makes a program, `bazel run NAME -- PATH…`, that says where paths of an image are from, through all stages.
+    """Makes a program, `bazel run NAME -- PATH…`, that says where paths of an image come from, through all stages.
 
-    It names the package and its .deb, each maintainer script with line and command, the target that is laid there, and
+    It names the package and its .deb, each maintainer script with line and command, the target whose file it is, and
     what would change it. `-- --package NAME` says why a package is in the image, and what it costs.
 
     Args:

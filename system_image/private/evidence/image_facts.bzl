@@ -54,10 +54,10 @@ def _image_facts_impl(ctx):
 image_facts = rule(
     implementation = _image_facts_impl,
     exec_compatible_with = EXECUTION,
-    doc = """Collects what is known of a system image, `NAME.json`, from its tarball, its packages and its lock.
+    doc = """Collects the facts of a system image, `NAME.json`, from its tarball, its packages and its lock.
 
-    `system_image` makes one, `NAME_facts`, of itself. One of an image that `emit` made has to be called so too, for
-    `image_sbom` and its like find it by that name.
+    `system_image` makes this target itself, as `IMAGE_facts`. For an image that `emit` made, give it that name
+    yourself: `image_sbom` and the rules like it find it by name.
     """,
     attrs = {
         "image": attr.label(

@@ -10,10 +10,10 @@ _policy_test = exec_program(
 )
 
 def image_policy_test(*, name, image, policy, size = "small", **kwargs):
-    """Proves that an image keeps a policy, a TOML file that somebody has reviewed.
+    """Proves that an image keeps a policy, which is a reviewed TOML file.
 
-    Each line of the policy is a rule, and what the policy does not name is not looked at. A message names the path, its
-    package or target, and the line of the policy. The rules are, by section:
+    Each line of the policy is a rule; what no rule names is not checked. A message names the path, its package or
+    target, and the line of the policy. The rules are, by section:
 
     - `[size]`: `max_mib`, `max_compressed_mib`, `max_entries`.
     - `[files]`: `setuid`, `capabilities`, `world_writable`: the paths that may have them, patterns among them. A folder

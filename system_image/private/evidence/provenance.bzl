@@ -58,10 +58,11 @@ _provenance = rule(
 def image_provenance(*, name, image, beside = [], claims = [], valid_days = 365, **kwargs):
     """Makes `NAME.intoto.json`, an in-toto statement with SLSA's provenance v1, and `NAME.endorsement.json`, Oak's endorsement.
 
-    The provenance names as materials the commit, the lock, the base images, each .deb and each file that is laid into the
-    image, with their digests; and who built it: `--@rules_system_image//system_image/settings:builder=URI`. A checkout
-    with changes is told as such, and has no digest. The commit alone decides what they say: the endorsement is valid from
-    the time of the lock's snapshot on.
+    The materials in the provenance are the commit, the lock, the base images, each .deb and each file that is laid into
+    the image, with their digests. The builder in it is the value of
+    `--@rules_system_image//system_image/settings:builder=URI`. A checkout with uncommitted changes is marked as such,
+    and has no digest. Both files depend on the commit alone: the endorsement is valid from the time of the lock's
+    snapshot on.
 
     Args:
       name: name of the target.

@@ -82,19 +82,19 @@ _repro_test = rule(
 )
 
 def image_repro_test(*, name, image, compression = "none", size = "medium", **kwargs):
-    """Proves that an image is a function of its sources: builds it twice, and compares stage by stage.
+    """Proves that an image depends on its sources alone: builds it twice, and compares stage by stage.
 
-    The second build has another output folder, time zone, language, user, umask, number of jobs and SOURCE_DATE_EPOCH: in
-    actions of these rules, in those that read the environment, and the umask in those that start Bash, such as a
-    genrule's. The message names the first stage that differs, from what is injected to the image, and the paths and
-    bytes there. Two builds on one machine have the same kernel and clock: for what depends on these, build on two
-    machines and compare digests.
+    The second build has another output folder, time zone, language, user, umask, number of jobs and SOURCE_DATE_EPOCH.
+    Actions of these rules and actions that read the environment get all of it. Actions that start Bash, such as a
+    genrule's, get the umask. The message names the first stage that differs, from what is injected to the image, and
+    the paths and bytes there. Both builds run on one machine, with the same kernel and clock: to find what depends on
+    these, build on two machines and compare digests.
 
     Args:
       name: name of the target.
       image: label of the `system_image`.
-      compression: "none" leaves compression out, which takes most of the time and is a locked program's; "" has it as
-        the image has it.
+      compression: "none" leaves out compression, which takes most of the time and is done by a locked program; "" keeps
+        the image's compression.
       size: as every test has it.
       **kwargs: attributes that every test has.
     """

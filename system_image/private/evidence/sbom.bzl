@@ -55,16 +55,16 @@ def image_sbom(*, name, image, supplier = "", beside = [], **kwargs):
     """Makes `NAME.spdx.json` (SPDX 2.3), `NAME.spdx3.json` (SPDX 3.0.1) and `NAME.cdx.json` (CycloneDX 1.6).
 
     Each names every package with version, architecture, purl, source package, SHA-256 of the .deb, maintainer, licence
-    and files, and what is no package by the label of the target that made it. A licence is what the package's copyright
-    file says in machine-readable form, else NOASSERTION. The three files are the output groups `spdx`, `spdx3` and
-    `cyclonedx`; they are a function of the image and its lock.
+    and files. What is in no package is named by the label of the target that made it. The licence is what the package's
+    copyright file says in machine-readable form, else NOASSERTION. The three files are the output groups `spdx`,
+    `spdx3` and `cyclonedx`. They depend on the image and its lock alone.
 
     Args:
       name: name of the target.
       image: label of the `system_image`.
       supplier: who is responsible for the image, such as "Example Ltd"; NTIA's minimum elements ask for it.
-      beside: list of labels of what belongs to the image and is not in it, such as its kernel, initramfs and firmware: each
-        is named by its label, with its digest.
+      beside: list of labels of files that belong to the image but are not in it, such as its kernel, initramfs and
+        firmware. Each is named by its label, with its digest.
       **kwargs: attributes that every rule has.
     """
     _sbom(

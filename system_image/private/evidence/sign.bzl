@@ -50,12 +50,13 @@ _sign = rule(
 def sign_image(*, name, image, files = [], **kwargs):
     """Makes a program, `bazel run NAME -- --key KEY --output FOLDER`, that signs an image and what is said about it.
 
-    For the tarball, its digests and each of `files` it writes FILE.sig; for each SBOM, provenance and endorsement
-    FILE.dsse.json, a DSSE envelope of an in-toto statement. KEY is a PEM key, a key pair of cosign's (its password is in
-    COSIGN_PASSWORD), or a URI of a KMS that cosign knows. `--command PROGRAM` signs by another program instead, which gets
-    the bytes on standard input and writes the DER signature; `--digest-command PROGRAM` gets the SHA-256 of them, 32 bytes,
-    as a KMS signs it. `--subject HOST/PATH@sha256:…` attaches all of it to the
-    image that was pushed. One line verifies:
+    It writes FILE.sig for the tarball, its digests and each of `files`. For each SBOM, provenance and endorsement it
+    also writes FILE.dsse.json, a DSSE envelope of an in-toto statement. KEY is a PEM key, a key pair of cosign's (its
+    password is in COSIGN_PASSWORD), or the URI of a KMS that cosign knows.
+
+    `--command PROGRAM` signs with another program, which gets the bytes on standard input and writes the DER signature.
+    `--digest-command PROGRAM` gets their SHA-256 instead, 32 bytes, as a KMS signs it. `--subject HOST/PATH@sha256:…`
+    attaches the signatures and statements to the image that was pushed. To verify a file:
 
         cosign verify-blob --key cosign.pub --insecure-ignore-tlog --signature vanilla.tar.xz.sig vanilla.tar.xz
 

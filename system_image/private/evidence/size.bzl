@@ -12,13 +12,13 @@ _size_test = exec_program(
 def image_size_test(*, name, image, golden, percent = 2, size = "small", **kwargs):
     """Proves that an image, its file and each of its packages are as large as a reviewed file says.
 
-    `bazel run NAME -- --update` writes that file, a line for each package; the first time it has to be there, empty.
+    `bazel run NAME -- --update` writes that file, a line for each package. The first time, create it empty.
 
     Args:
       name: name of the target.
       image: label of the `system_image`.
       golden: name of that file, in this package.
-      percent: how much each size may differ; 64 KiB are always free.
+      percent: how many percent each size may differ; 64 KiB are always allowed.
       size: as every test has it.
       **kwargs: attributes that every test has.
     """

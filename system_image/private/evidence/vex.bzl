@@ -38,9 +38,9 @@ _vex = rule(
 def image_vex(*, name, image, statements, author, **kwargs):
     """Makes `NAME.vex.json`, an OpenVEX 0.2.0 document that says which vulnerabilities matter to an image, and why not.
 
-    `statements` is a TOML file that somebody has reviewed, an entry `[[statement]]` for each vulnerability: `vulnerability`,
-    `packages` (of the image, or source packages), `status`, and as that asks for `justification`, `impact` or `action`. A
-    package that the image does not have is an error, so that nothing stays behind when a package is gone.
+    `statements` is a reviewed TOML file with an entry `[[statement]]` for each vulnerability: `vulnerability`,
+    `packages` (of the image, or source packages), `status`, and `justification`, `impact` or `action` where the status
+    asks for it. A package that the image does not have is an error, so no statement outlives its package.
 
     Args:
       name: name of the target.

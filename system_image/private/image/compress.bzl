@@ -46,8 +46,8 @@ compress = rule(
     exec_compatible_with = EXECUTION,
     doc = """Compresses a base that is cut into blocks, for `emit` to splice images out of.
 
-    All of it takes as long as compressing the whole image; after a change of what is injected it is not run again, and
-    after a change of the base only for the blocks that changed.
+    The first time, this takes as long as compressing the whole image. A change of what is injected does not run it
+    again. A change of the base runs it only for the blocks that changed.
     """,
     attrs = dict(
         BUILD_ATTRS | COMPRESSION_ATTRS,

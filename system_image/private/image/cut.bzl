@@ -39,16 +39,16 @@ cut = rule(
     exec_compatible_with = EXECUTION,
     doc = """Cuts a flat base into blocks, for `compress`.
 
-    Blocks end between entries, at places that follow from the paths near by, so that a changed file changes its block,
-    of 3 to 8 MiB, and an additional one moves the ends beside it. A file of more than 5 MiB is a block by itself.
-    A base of more than 128 MiB has blocks of twice that size.
+    Blocks have 3 to 8 MiB. They end between entries, at places that depend only on the paths near by. A changed file
+    therefore changes only its block, and a new file moves only the ends beside it. A file of more than 5 MiB is a block
+    by itself. A base of more than 128 MiB has blocks of twice that size.
     """,
     attrs = dict(
         BUILD_ATTRS,
         base = FLAT_BASE,
         slots = attr.int(
-            doc = "How many files the blocks are spread over, by their paths: each is compressed by an action of its own. " +
-                  "Blocks that share a file are compressed together, so there are two or three times as many files as blocks.",
+            doc = "How many files the blocks are spread over, by their paths. Each file is compressed by an action of its " +
+                  "own, and blocks in one file together, so use two or three times as many files as there are blocks.",
             default = 64,
         ),
         _cut = tool_attr(Label("//tools/sysimage/image:cut")),

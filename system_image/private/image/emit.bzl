@@ -70,10 +70,11 @@ def _emit_impl(ctx):
 emit = rule(
     implementation = _emit_impl,
     exec_compatible_with = EXECUTION,
-    doc = """Writes the system image, `NAME.tar.xz`, and beside it what is known of it.
+    doc = """Writes the system image, `NAME.tar.xz`, with its digests, its manifest and its contents.
 
-    That is `NAME.tar.xz.sha256` and `.sha384`, the manifest `NAME.mtree`, and `NAME.contents.json` with sizes and
-    the package of each path: the output groups `digest`, `mtree` and `contents`.
+    The files beside the image are `NAME.tar.xz.sha256` and `.sha384`, the manifest `NAME.mtree`, and
+    `NAME.contents.json` with sizes and the package of each path. They are the output groups `digest`, `mtree` and
+    `contents`.
 
     The bytes depend on base and overlay alone: the compressor comes from the lock, and `compressed` saves
     time but changes nothing.
@@ -88,7 +89,7 @@ emit = rule(
         losses = attr.string(
             # Which loader unpacks the image is not known here.
             default = "warn",
-            doc = "What is done about what a loader loses that knows plain tar alone: extended attributes such as file " +
+            doc = "What to do if a loader that knows plain tar alone would lose something: extended attributes such as file " +
                   "capabilities; owners; setuid and setgid bits.",
             values = ["warn", "error", "ignore"],
         ),

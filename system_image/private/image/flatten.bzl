@@ -31,16 +31,16 @@ def _flatten_impl(ctx):
 flatten = rule(
     implementation = _flatten_impl,
     exec_compatible_with = EXECUTION,
-    doc = """Applies the layers of an OCI image, `NAME.tar`.
+    doc = """Applies the layers of an OCI image, and writes the result to `NAME.tar`.
 
-    If the image is for many platforms, the one for the target platform is taken. The tar is a function of what
-    the image contains alone: one entry a path, in a fixed order, without times.
+    If the image is for several platforms, the one for the target platform is taken. The tar depends on the image's
+    content alone: it has one entry a path, in a fixed order, without times.
     """,
     attrs = dict(
         BUILD_ATTRS | ARCHITECTURE_ATTRS,
         image = IMAGE,
         limit = attr.int(
-            doc = "MiB that the image's layers may unpack to, all together; more is taken for a decompression bomb.",
+            doc = "How many MiB all layers together may unpack to. An image with more is refused as a decompression bomb.",
             default = 65536,
         ),
         _flatten = tool_attr(Label("//tools/sysimage/image:flatten")),

@@ -44,32 +44,38 @@ def guest_base(
         exclude_from = [],
         dpkg_database = "",
         **kwargs):
-    """Makes a base of one's own for `system_image`: an OCI image of a package set, with what every guest needs.
+    """Makes your own base for `system_image`: an OCI image of a package set, with what every guest needs.
 
-    The set has systemd, systemd-sysv, udev, dbus unless it is lean, and runc or crun if the orchestrator runs containers.
+    The package set must have systemd, systemd-sysv and udev; dbus, unless the base is lean; and runc or crun, if the
+    orchestrator runs containers. The macro adds:
 
-    The macro adds the unit orchestrator.service, enabled, which starts /usr/bin/orchestrator and powers the machine off
-    when that ends; networkd's configuration, which takes the address that the interface's MAC spells; a journal in
-    memory, whose errors the console shows; and the names in /etc/hosts. No console has a login. A debugging shell comes
-    with the machine, as `system_image_vm` has it.
+    - the unit orchestrator.service, enabled: it starts /usr/bin/orchestrator, and powers the machine off when that
+      ends;
+    - networkd's configuration, which takes the address that the interface's MAC spells;
+    - a journal in memory, whose errors the console shows;
+    - the names in /etc/hosts.
 
-    A boot starts what a guest needs and no more. udev looks at the devices that a rule or a driver asks for. Nothing
-    changes from boot to boot, so /etc/.updated and /var/.updated say that caches and accounts are up to date. Therefore a
-    layer of `layers` with libraries in folders that the loader does not know has to bring its /etc/ld.so.cache along.
+    No console has a login: a debugging shell comes with the machine, from `system_image_vm`.
 
-    What no guest opens is left out, as `@rules_system_image//system_image:guest.toml` says. A file in `files` is taken instead of ours of that path.
+    A boot starts only what a guest needs. udev looks only at devices that a rule or a driver asks for. Nothing changes
+    from boot to boot: /etc/.updated and /var/.updated say that caches and accounts are current. A layer of `layers`
+    with libraries outside of the loader's own folders must therefore bring its /etc/ld.so.cache along.
 
-    `NAME_rootfs` is the root filesystem, for another `rootfs` to extend, and `NAME_modules.tar` the layer of
+    Files that no guest opens are left out, by `@rules_system_image//system_image:guest.toml`. A path in `files`
+    overrides the macro's file of that path.
+
+    `NAME_rootfs` is the root filesystem, which another `rootfs` can extend. `NAME_modules.tar` is the layer of
     `kernel_modules`, if there are any.
 
     Args:
       name: name of the target, an `oci_image`.
       packages: label of a package set, such as `@debian//:vanilla`.
-      lean: whether it is for production: `:lean.toml` leaves out shells, package managers, logins, setuid programs and
-        what asks for D-Bus, once all scripts have run. What stays keeps the libraries that it is linked with.
-      kernel_packages: label of a package set with one kernel, which the modules are from.
-      kernel_modules: list of modules of the kernel to load at boot, such as "nf_tables". They come with the modules that
-        they need. Neither kmod nor a shell is needed for that; programs that have the kernel load modules need kmod.
+      lean: whether it is for production. Once all scripts have run, `:lean.toml` removes shells, package managers,
+        logins, setuid programs and what asks for D-Bus. Programs that stay keep their libraries.
+      kernel_packages: label of a package set with one kernel; its modules are used.
+      kernel_modules: list of modules of the kernel to load at boot, such as "nf_tables". The modules that they depend
+        on come along. Loading them needs neither kmod nor a shell; a program that makes the kernel load others needs
+        kmod.
       layers: list of labels of further layers, such as a `kernel_module`'s `NAME_layer`.
       files: as in `rootfs`.
       hostname: as in `rootfs`; "guest", if not given.

@@ -62,17 +62,17 @@ def inject(
       name: name of the target.
       base: label of the flat base, from `flatten`.
       files: dict, path in the image → label of the file that goes there.
-      modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
+      modes: dict, path → octal mode such as "0600". The default is 0755 for a program and 0644 for any other file.
       directories: dict, path → "MODE USER:GROUP" of a directory to make, such as `{"var/lib/app": "0750 app:app"}`.
-        Either may be left out, then it is 0755 and root:root. One that is there keeps what it has, unless
-        `replace` names it.
+        Either may be left out; the defaults are 0755 and root:root. A directory that exists already keeps its mode and
+        owner, unless `replace` names it.
       symlinks: dict, path → target.
       replace: list of paths of `files`, `symlinks` and `directories` that may replace the base's.
       enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
       unmask: list of units to unmask.
-      guest: whether a guest boots of the base and the overlay: what it needs is checked.
+      guest: whether a guest boots from the base and the overlay; if so, what it needs is checked.
       **kwargs: attributes that every rule has.
     """
     _inject(

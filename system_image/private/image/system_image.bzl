@@ -36,20 +36,19 @@ def system_image(
         slots = None,
         guest_toolchains = GUEST_TOOLCHAINS,
         **kwargs):
-    """Makes a system image, `NAME.tar.xz`, of a base image and what is built to run in it.
+    """Makes a system image, `NAME.tar.xz`, from a base image and the programs that run in it.
 
-    The programs are built for the guest's platform, and so with the sysroot's toolchain, whatever the command
-    line says; the test `NAME_elf_dependencies_test` proves that the image has the libraries that they need.
+    The programs are built for the guest's platform, with the sysroot's toolchain, whatever the command line says. The
+    test `NAME_elf_dependencies_test` proves that the image has the libraries that they need.
 
-    What a guest needs to boot is checked: /sbin/init, the unit orchestrator.service, the loader of its program, D-Bus
-    where an enabled unit asks for it.
+    The build checks that the image has what a guest needs to boot: /sbin/init, the unit orchestrator.service, the
+    loader of its program, and D-Bus if an enabled unit asks for it.
 
     `bazel run NAME_summary` says where the image is, how large it is, and its digests.
 
-    Beside the tarball stand its digests, `NAME.tar.xz.sha256` and `.sha384`, a manifest of what is in it,
-    `NAME.mtree`, and `NAME.contents.json`, which has sizes and the package of each path; they are the output
-    groups `digest`, `mtree` and `contents`. The image knows its name: it is `IMAGE_ID` in
-    /usr/lib/system-image-release.
+    The files beside the tarball are its digests, `NAME.tar.xz.sha256` and `.sha384`; a manifest of its content,
+    `NAME.mtree`; and `NAME.contents.json`, which has sizes and the package of each path. They are the output groups
+    `digest`, `mtree` and `contents`. The image's name is `IMAGE_ID` in its /usr/lib/system-image-release.
 
     Args:
       name: name of the target.
@@ -58,10 +57,10 @@ def system_image(
       orchestrator: label of the program that the unit orchestrator.service starts, /usr/bin/orchestrator.
       binaries: dict, path in the image → label of a program.
       files: dict, path in the image → label of a file. A path that the base has is an error.
-      modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
+      modes: dict, path → octal mode such as "0600". The default is 0755 for a program and 0644 for any other file.
       directories: dict, path → "MODE USER:GROUP" of a directory to make, such as `{"var/lib/app": "0750 app:app"}`.
-        Either may be left out, then it is 0755 and root:root. One that is there keeps what it has, unless
-        `replace` names it.
+        Either may be left out; the defaults are 0755 and root:root. A directory that exists already keeps its mode and
+        owner, unless `replace` names it.
       symlinks: dict, path → target.
       replace: list of paths of `binaries`, `files`, `symlinks` and `directories` that may replace the base's.
       enable: list of units to enable.
@@ -70,14 +69,14 @@ def system_image(
       unmask: list of units to unmask.
       compression: "xz", "zstd" or "none"; the target's file is then called .tar.xz, .tar.zst or .tar.
         `--@rules_system_image//system_image/settings:compression=none` overrides it, for fast development builds.
-      losses: "warn", "error" or "ignore": what is done about what a first-stage loader loses that knows plain tar alone:
-        extended attributes such as file capabilities; owners; setuid and setgid bits. Which
-        loader unpacks the image is not known here, hence the warning.
-      limit: MiB that the base may unpack to, if more than `flatten` has as its default.
-      slots: how many actions compress the base, if not as many as `cut` has as its default: one for each 2 MB of it is
-        good, so that a changed file costs little.
-      guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. Without it,
-        those of this module's sysroot.
+      losses: "warn", "error" or "ignore": what to do if a first-stage loader that knows plain tar alone would lose
+        something: extended attributes such as file capabilities; owners; setuid and setgid bits. The build does not
+        know which loader unpacks the image, so it warns by default.
+      limit: how many MiB the base may unpack to, if it is more than `flatten`'s default.
+      slots: how many actions compress the base, if not `cut`'s default. One for each 2 MB of the base is good: a
+        changed file then costs little.
+      guest_toolchains: list of toolchains, as for --extra_toolchains, that compile the programs. The default is those
+        of this module's sysroot.
       **kwargs: attributes that every rule has. The parts of the image, `NAME_flat` and so on, get them too, and
         the tag `manual`.
     """

@@ -183,51 +183,52 @@ def rootfs(
         **kwargs):
     """Makes a root filesystem, `NAME.tar`, as Debian's own installation of the packages would leave it.
 
-    No script of a package is run by a shell: they are interpreted, over a tree in memory. The output group
-    `mtree` has a manifest of the tree, `effects` what scripts changed and what is left for the guest, `whole` the
-    whole tree of one that extends another.
+    No shell runs the packages' scripts: they are interpreted, over a tree in memory.
+
+    Output groups: `mtree` is a manifest of the tree; `effects` lists what scripts changed and what is left for the
+    guest; `whole` is the whole tree of a `rootfs` that has a `base`.
 
     Args:
       name: name of the target.
       packages: label of a package set, such as `@debian//:vanilla`.
-      base: label of another `rootfs` that this one extends: its packages have to be in this one's set, and
-        all that its attributes say holds here too. `NAME.tar` is then the difference, a layer to lay over
-        the base's (`oci_image(base = …, tars = [NAME])`).
-      files: dict, path in the image → label of the file that goes there. A path that is there is an
-        error, unless `replace` names it.
-      modes: dict, path → octal mode such as "0600". Without it a program has 0755, any other file 0644.
-      directories: dict, path → "MODE USER:GROUP" of a directory to make, such as `{"var/lib/app": "0750 app:app"}`.
-        Either may be left out, then it is 0755 and root:root. One that is there keeps what it has, unless
+      base: label of another `rootfs` that this one extends. This one's set must have its packages, and its attributes
+        hold here too. `NAME.tar` is then the difference alone, a layer over the base's (`oci_image(base = …, tars =
+        [NAME])`).
+      files: dict, path in the image → label of the file that goes there. A path that exists already is an error, unless
         `replace` names it.
-      owners: dict, path → "user:group", by name. Without it a file is root's.
+      modes: dict, path → octal mode such as "0600". The default is 0755 for a program and 0644 for any other file.
+      directories: dict, path → "MODE USER:GROUP" of a directory to make, such as `{"var/lib/app": "0750 app:app"}`.
+        Either may be left out; the defaults are 0755 and root:root. A directory that exists already keeps its mode and
+        owner, unless `replace` names it.
+      owners: dict, path → "user:group", by name. The default is root:root.
       symlinks: dict, path → target.
-      replace: list of paths of `files`, `symlinks` and `directories` that may replace what is there: a package's
+      replace: list of paths of `files`, `symlinks` and `directories` that may replace what exists already: a package's
         file, what a script made, an empty directory, or a directory's mode and owner.
       users: list of lines of sysusers.d(5), such as `u app 800 "The application" /var/lib/app`. A name or
         number that is taken is an error. A line without a number gets the highest one that is free.
       enable: list of units to enable.
       disable: list of units to disable.
       mask: list of units to mask.
-      unmask: list of units to unmask, such as those that the base masks. What is said here of a unit counts, whatever
-        the base says; the contrary of it in the same target is an error.
+      unmask: list of units to unmask, such as those that the base masks. These four lists override the base's. Two of
+        them that contradict each other are an error.
       default_target: the unit to boot into, such as "multi-user.target".
       debconf: dict, question such as "postfix/main_mailer_type" → answer, as `debconf-set-selections` has them. A
-        question that no package asks is an error, and so is an answer to one of type password: a secret in the
-        repository would be a secret of nobody.
-      hostname: what /etc/hostname says.
+        question that no package asks is an error. So is an answer to a question of type password: a password in the
+        repository is no secret.
+      hostname: the content of /etc/hostname.
       kernel_modules: list of modules of the kernel to load at boot, such as "virtio_net".
       exclude: list of patterns of paths to leave out: `*` matches within a name, `**` across names. A
         pattern that matches nothing is an error.
-      exclude_from: list of labels of policies, TOML files that say what the image has no use for, line by line with
-        the reason: `paths`, `packages` whose files go once all scripts have run, `bits` such as "6000" that files lose.
-        What they name may be missing. Ours are `@rules_system_image//system_image:guest.toml`, for every guest, and
-        `:lean.toml`, for one without shell, package manager and setuid programs. The output group `effects` has what
-        each line has brought, in bytes.
+      exclude_from: list of labels of policies: TOML files that list what the image can do without, each entry with a
+        reason. `paths` names files. `packages` names packages whose files go once all scripts have run. With `bits`,
+        such as "6000", the files of `paths` stay and lose these mode bits. What an entry names may be missing. There
+        are `@rules_system_image//system_image:guest.toml`, for every guest, and `:lean.toml`, for a guest without
+        shell, package manager and setuid programs. The output group `effects` says how many bytes each entry saves.
       include: list of patterns of paths to keep although `exclude` or `exclude_from` names them.
-      dpkg_database: "full" lets dpkg know every file; "status" keeps the list of packages alone, which
-        vulnerability scanners read; "none" keeps nothing. Without it, it is as the base has it, or "full".
-      ledger: list of labels of TOML files that say what stands for maintainer scripts which the rules don't
-        know; the build prints the lines to add, `bazel run @HUB//:ledger -- --set NAME` drafts them all.
+      dpkg_database: "full" lets dpkg know every file; "status" keeps the list of packages alone, which vulnerability
+        scanners read; "none" keeps nothing. The default is the base's; without a base, "full".
+      ledger: list of labels of TOML files that state the effects of maintainer scripts which can't be interpreted. The
+        build prints the entries to add; `bazel run @HUB//:ledger -- --set NAME` drafts them all.
       **kwargs: attributes that every rule has.
     """
     check_arguments(

@@ -63,12 +63,12 @@ locked_program = rule(
     exec_compatible_with = EXECUTION,
     doc = """A program of a package set, with the libraries that it needs.
 
-    What decides bytes comes from the lock, so that the same commit gives the same image on every host.
+    The program comes from the lock, not from the host, so that one commit gives the same image on every host.
     """,
     attrs = {
         "data": attr.string_list(
             doc = "Folders in the packages, such as `usr/share/qemu`, whose files the program reads: they go to share/. " +
-                  "With `/**` behind it, what is in a folder's own folders goes there, too, by its path in the folder.",
+                  "With `/**` at the end, files of subfolders go there, too, by their path in the folder.",
         ),
         "packages": attr.label(
             doc = "The package set, such as `@debian//:tools`.",
