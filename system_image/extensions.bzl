@@ -13,8 +13,8 @@ use_repo(debian, "trixie")
 makes `@trixie//:SET` for each package set of the lock, for the architecture of the target platform.
 Packages are fetched when a build needs them, each from the first mirror that has it.
 
-`bazel run @trixie//:lock` writes the lock, the first time and when the manifest has changed. As long as there is none,
-or none that can be read, `@trixie` has this program alone, and its sets fail with the command to run.
+`bazel run @trixie//:lock` writes the lock, the first time and when the manifest has changed. Without a lock that can be
+read, `@trixie` has only this program, and its sets fail with the command to run.
 """
 
 load("//system_image/private/lock:lock_version.bzl", "LOCK_VERSION")

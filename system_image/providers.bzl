@@ -1,4 +1,4 @@
-"""What the rules tell each other, and rules of yours that build on them."""
+"""The providers that the rules pass to each other, and to rules of your own that build on them."""
 
 load("//system_image/providers:compressed_base_info.bzl", _CompressedBaseInfo = "CompressedBaseInfo")
 load("//system_image/providers:cut_base_info.bzl", _CutBaseInfo = "CutBaseInfo")

@@ -15,16 +15,16 @@ toolchain_variables = _toolchain_variables
 def sysroot_toolchain(*, name, execution_architecture, target_architecture, sysroot, compiler = None, **kwargs):
     """Makes a toolchain, `NAME`, for `register_toolchains`.
 
-    It compiles on Linux for `@rules_system_image//toolchains:guest_CPU`, a platform that no host is, so
-    that programs of the build itself stay the host's compiler's.
+    It compiles on Linux for `@rules_system_image//toolchains:guest_CPU`. No host is that platform, so the host's
+    compiler still makes the programs of the build itself.
 
     Args:
       name: name of the target.
       execution_architecture: where it runs, "amd64" or "arm64".
       target_architecture: what it compiles for, "amd64" or "arm64".
       sysroot: label of a `sysroot`. It is built for the target platform.
-      compiler: label of a `sysroot` of which the programs are used, if that is another one. It is built for
-        the execution platform.
+      compiler: label of the `sysroot` whose programs are used, if it is another one. It is built for the execution
+        platform.
       **kwargs: attributes that every rule has.
     """
     parts = dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])

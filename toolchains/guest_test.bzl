@@ -49,8 +49,8 @@ def guest_test(*, name, binary, sysroot = Label("//system_image:sysroot"), data 
 
     Args:
       name: name of the target.
-      binary: label of a `cc_test` or `cc_binary`, which is built for the guest. Its libraries of cc_library
-        have to be in it: `linkstatic = True`.
+      binary: label of a `cc_test` or `cc_binary`, which is built for the guest. It has to contain its libraries of
+        cc_library: `linkstatic = True`.
       sysroot: label of the `sysroot`.
       data: labels of what it reads.
       args: its arguments.

@@ -50,8 +50,8 @@ toolchain_variables = rule(
     doc = """The programs of the guest's `sysroot_toolchain`, for the `toolchains` of a genrule.
 
     `$(CC)`, `$(CXX)`, `$(CPP)`, `$(LD)`, `$(AR)`, `$(NM)`, `$(OBJCOPY)`, `$(OBJDUMP)`, `$(RANLIB)`, `$(READELF)` and
-    `$(STRIP)` are paths relative to the execution root, where a command starts: `$$PWD/$(CC)` is good in any folder. Of
-    Bazel's own `current_cc_toolchain` they are good in the folder alone where the command starts.
+    `$(STRIP)` are paths relative to the execution root, where a command starts: `$$PWD/$(CC)` works in any folder.
+    Those of Bazel's own `current_cc_toolchain` work only in the folder where the command starts.
     """,
     attrs = {
         "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),

@@ -3,7 +3,7 @@
 FirmwareInfo = provider(
     doc = "The firmware of virtual machines.",
     fields = {
-        "description": "File: what it says of itself, as JSON; tools/sysimage/measure/firmware.py says how.",
+        "description": "File: its metadata, as JSON; tools/sysimage/measure/firmware.py has the format.",
         "image": "File: what QEMU has as `-bios` or as flash.",
     },
 )

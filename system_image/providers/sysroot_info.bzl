@@ -9,6 +9,6 @@ SysrootInfo = provider(
         "path": "string: where the sysroot is, relative to the execution root.",
         "programs": "File: the folder with the programs that the launchers start, and their libraries.",
         "tools": "dict: name of a program, such as `gcc` or `ld` → File, its launcher.",
-        "triplet": "string: what is compiled for, such as `x86_64-linux-gnu`.",
+        "triplet": "string: the target of the compiler, such as `x86_64-linux-gnu`.",
     },
 )

@@ -221,26 +221,26 @@ def system_image_vm(
     """Makes a virtual machine: `bazel run NAME` boots the image and ends with the orchestrator's status.
 
     QEMU comes from the lock. It uses hardware virtualisation where that works, and emulates the guest elsewhere. The
-    console is the terminal. After `--` come the options `--debug`, for a root shell on the console of a machine that
-    stays on; `--bundle FILE.tar`, which delivers a container bundle, and `--share FOLDER`, which delivers the bundle
-    in a folder.
+    console is the terminal. Options come after `--`: `--debug` gives a root shell on the console, and the machine stays
+    on; `--bundle FILE.tar` delivers a container bundle; `--share FOLDER` delivers the bundle in a folder.
 
     Args:
       name: name of the target.
       image: label of a `system_image`.
-      disk: in place of an image, label of a `disk_image`. What the machine reports by, and the options above, are added to its
-        initramfs and command line: the UKI that is started is another one than is measured, the file system is the same.
+      disk: in place of an image, label of a `disk_image`. The units by which the machine reports, and the options
+        above, are added to its initramfs and command line. The UKI that is started therefore differs from the one that
+        is measured; the file system is the same.
       firmware: label of the `firmware` that starts a disk; without it, the lock's OVMF or AAVMF.
       start: "disk": firmware starts the UKI on the disk; "uki": QEMU gives the UKI to firmware (-kernel); "kernel": QEMU starts the
         UKI's kernel, with initramfs and command line, as a host does that measures these. Without it, "disk".
-      kernel: label of a `kernel`; without it, this module's. A disk has it in its UKI.
+      kernel: label of a `kernel`; without it, this module's. A disk has its kernel in the UKI.
       stage1: label of a `stage1` for this kernel; without it, one is made, or this module's taken.
       bundle: label of the container bundle to deliver, such as an `app_bundle`.
-      memory: memory of the machine, in MiB. An image takes what its tarball and its files do.
+      memory: memory of the machine, in MiB. It has to hold the image's tarball and its unpacked files together.
       cpus: number of processors.
       ignore_ownership: whether stage1 unpacks the image as some loaders do: it ignores owners, and the setuid, setgid and
         sticky bits.
-      cmdline: list of further words for the kernel's command line; of a disk with `start = "kernel"` alone.
+      cmdline: list of further words for the kernel's command line; with a disk, only if `start = "kernel"`.
       architecture: "amd64" or "arm64", to build the image for another architecture than the build's target.
       **kwargs: attributes that every rule has.
     """
@@ -304,8 +304,8 @@ def boot_test(
     It needs no root, no network and no hardware virtualisation. On failure it says why in one line, and shows the
     failed units, the ends of the journal and of the console.
 
-    An orchestrator that runs on passes as soon as it is ready and all that is expected holds; the machine is then
-    switched off. `eventually` waits for what comes about after that:
+    An orchestrator that keeps running passes as soon as it is ready and all that is expected holds; the machine is then
+    switched off. `eventually` waits for what happens only later:
 
         boot_test(
             name = "server_test",
@@ -321,10 +321,10 @@ def boot_test(
       commands: list of commands for the guest's shell, run as root once systemd is `running`; each has to succeed. The
         shell is the image's /bin/sh. In an image that has none it is busybox's, which comes with the machine; the
         image's own programs go before busybox's.
-      eventually: dict from such a command to the seconds within which it has to succeed; until then it is tried again. They
-        are run one after the other, before `commands`; the time of each begins with its first try.
-      status: the status with which the orchestrator has to end; the machine then has to go off by itself. Without it,
-        the orchestrator may run on.
+      eventually: dict from such a command to the seconds within which it has to succeed; until then it is tried again.
+        The commands are run one after the other, before `commands`; the time of each begins with its first try.
+      status: the status with which the orchestrator has to end; the machine then has to power off by itself. Without
+        it, the orchestrator may keep running.
       ready_timeout: the seconds that the orchestrator may take from its start until it says that it is ready. Without
         it, that is the test's whole time.
       disk: as in `system_image_vm`, and so are the following.
@@ -339,7 +339,7 @@ def boot_test(
       cmdline: see there.
       architecture: see there.
       size: as every test has it. A boot that takes longer than its time is ended shortly before, and shown.
-      tags: as every test has them; Bazel is told that as many processors are used as the machine has.
+      tags: as every test has them. The tag `cpu:N` is added, so that Bazel reserves the machine's processors.
       **kwargs: attributes that every test has.
     """
     check_arguments(

@@ -56,9 +56,9 @@ uki = rule(
     exec_compatible_with = EXECUTION,
     doc = """Makes a unified kernel image (UKI), `NAME.efi`: systemd's stub with kernel, initramfs and command line.
 
-    Firmware starts it from a disk, QEMU by `-kernel`; whoever measures it has measured all that is in it. Its sections are
-    .osrel, .cmdline, .uname, .linux, .initrd and .sbat. With a key it is signed for Secure Boot; the output group `unsigned`
-    is the image without the signature, whose measurements are the same.
+    Firmware starts it from a disk, or QEMU by `-kernel`. Its measurement covers all that is in it. Its sections are
+    .osrel, .cmdline, .uname, .linux, .initrd and .sbat. With a key it is signed for Secure Boot; the output group
+    `unsigned` is the image without the signature, whose measurements are the same.
     """,
     attrs = {
         "cmdline": attr.string_list(
@@ -83,7 +83,8 @@ uki = rule(
             allow_single_file = True,
         ),
         "secure_boot_key": attr.label(
-            doc = "An RSA key in PEM that signs it for Secure Boot. It is an input of the build: keep those that matter out, and sign what `unsigned` gives.",
+            doc = "An RSA key in PEM that signs it for Secure Boot. The key is an input of the build: keep a key for " +
+                  "production out of it, and sign the output group `unsigned` instead.",
             allow_single_file = True,
         ),
         "stub": attr.label(
@@ -91,7 +92,7 @@ uki = rule(
             default = Label("@debian//:systemd_boot_efi"),
             providers = [DebianPackagesInfo],
         ),
-        "uname": attr.string(doc = "The kernel's release. Without it, the kernel's file says it."),
+        "uname": attr.string(doc = "The kernel's release. Without it, it is read from the kernel's file."),
         "verity": attr.label(
             doc = "The file system that it boots: `stage1.roothash=` with its root hash is appended to the command line.",
             providers = [VerityInfo],

@@ -49,13 +49,14 @@ verity_image = rule(
     exec_compatible_with = EXECUTION,
     doc = """Makes the read-only file system of a measured disk: `NAME.erofs`, its hash tree and its root hash.
 
-    The erofs has what the image's tar says, owners, attributes and hard links included. `NAME.verity` is the hash tree
+    The erofs has all that the image's tar has, with owners, attributes and hard links. `NAME.verity` is the hash tree
     of dm-verity, with the superblock that veritysetup(8) and systemd-dissect(1) read; `NAME.roothash` is the root hash,
-    64 hexadecimal digits, which stands for all of it on a measured command line. UUID and salt follow from what is in the image.
+    64 hexadecimal digits; on a measured command line it stands for the whole file system. UUID and salt follow from the
+    content.
     """,
     attrs = {
         "compression": attr.string(
-            doc = "`lz4hc`, which halves it, or `none`, which is there at once.",
+            doc = "`lz4hc`, which halves the size, or `none`, which takes no time.",
             default = "lz4hc",
             values = ["lz4hc", "none"],
         ),

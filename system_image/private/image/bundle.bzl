@@ -73,19 +73,19 @@ def app_bundle(
         **kwargs):
     """Makes an OCI runtime bundle, `NAME.tar`: config.json and rootfs, which the image's orchestrator runs with runc or crun.
 
-    Environment, working folder, user and, without `binary`, the program are those of the base, if that is an image.
-    The container sees the guest's network. The test `NAME_elf_dependencies_test` proves that the base has the loader and
-    the libraries that `binary` needs.
+    If the base is an image, the container has its environment, working folder and user and, without `binary`, its
+    program. The container sees the guest's network. The test `NAME_elf_dependencies_test` proves that the base has the
+    loader and the libraries that `binary` needs.
 
     Args:
       name: name of the target.
       base: label of an OCI image, or of a `rootfs`.
       binary: label of the program, which is built for the guest. Without it, the image's own is run.
       path: where the program goes in the container, without a leading slash; usr/bin/ and its name, if not given.
-      args: list of the program's arguments; without `binary` and with an entry point in the image, that one's.
+      args: list of the program's arguments. Without `binary`, the arguments of the image's entry point, if it has one.
       env: dict of further environment variables.
-      mounts: dict, path in the container → "tmpfs", or the path of a file or folder of the guest. With ":ro" behind
-        it, the container can't write there.
+      mounts: dict, path in the container → "tmpfs", or the path of a file or folder of the guest. With ":ro" at the
+        end, the container can't write there.
       guest_toolchains: list of toolchains that compile the program, as in `system_image`.
       **kwargs: attributes that every rule has.
     """

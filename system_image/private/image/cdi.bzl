@@ -27,8 +27,8 @@ cdi = rule(
     exec_compatible_with = EXECUTION,
     doc = """A layer, `NAME.tar`, with /usr/share/nvidia/cdi.json: the part of a CDI specification that an image determines.
 
-    The specification mounts each library of the driver into a container, under the names by which it is asked for.
-    The devices are those of the machine, and added when it boots.
+    The specification mounts each library of the driver into a container, under the names that programs load it by. The
+    devices depend on the machine, and are added when it boots.
     """,
     attrs = dict(
         BUILD_ATTRS | ARCHITECTURE_ATTRS,

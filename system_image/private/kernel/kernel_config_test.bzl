@@ -20,8 +20,8 @@ def kernel_config_test(*, name, kernel, require = [], forbid = {}, accept = None
       require: list of conditions, and of names of sets of them: `sev-snp`, `tdx`, `verity-disk`, `hardening`.
       forbid: dict, option → why it may not be set.
       accept: label of a TOML file with conditions that need not hold, each with a reason: tables `[[accept]]` with
-        `reason`, and `options`, `amd64`, `arm64`, which are lists of the first option of each condition. The test
-        fails, too, for one that holds.
+        `reason`, and `options`, `amd64`, `arm64`, which are lists of the first option of each condition. A condition in
+        the list that does hold fails the test, too.
       size: as every test has it.
       **kwargs: attributes that every test has.
     """

@@ -155,7 +155,7 @@ def kernel_module(
         signing_certificate = None,
         guest_toolchains = GUEST_TOOLCHAINS,
         **kwargs):
-    """Builds modules of a kernel that are not part of its source, `NAME/MODULE.ko`, and a layer with them.
+    """Builds out-of-tree modules of a kernel, `NAME/MODULE.ko`, and a layer with them.
 
     The layer, `NAME_layer.tar`, has them in usr/lib/modules/RELEASE/updates, with the index that modprobe reads. The
     test `NAME_test` compares the modules with the kernel: version magic, symbols and their CRCs, licence, firmware; and
@@ -163,8 +163,9 @@ def kernel_module(
 
     Args:
       name: name of the target.
-      modules: list of names of the modules that the source makes, such as "nvidia-uvm". One in a subfolder is found by
-        its name, too; where two have one name, by its path, such as "drivers/sub/tiny", which is also that of its file.
+      modules: list of names of the modules that the source makes, such as "nvidia-uvm". A module in a subfolder is
+        found by its name, too. If two have one name, give the path, such as "drivers/sub/tiny"; its file then has that
+        path.
       kernel_headers: label of a package set with one linux-headers package, the linux-image package of the same
         kernel, and what they need.
       srcs: list of files of the source, with a Kbuild or Makefile as the kernel's kbuild/modules.rst has it. Without
@@ -172,13 +173,13 @@ def kernel_module(
       packages: label of a package set with the source; files of `srcs` are laid over it.
       folder: pattern of the folder of the source in `packages`, such as "usr/src/nvidia-current-open-*".
       patches: list of labels of unified diffs, applied in order with `patch -p1`, which have to fit exactly.
-      make_variables: dict, name → value, on make's command line. `$(srctree)` and `$(CURDIR)` in a value
-        are the folders of the headers, of those that all flavours share and of this kernel's.
-      with_modules: list of names of the kernel's own modules that the layer has to have too, with what
-        they depend on.
-      licenses: list of strings; MODULE_LICENSE() has to be one of them. Without it any that is free is good.
+      make_variables: dict, name → value, on make's command line. In a value, `$(srctree)` is the folder of the headers
+        that all flavours share, and `$(CURDIR)` the folder of this kernel's own.
+      with_modules: list of names of the kernel's own modules to add to the layer, with the modules that they depend on.
+      licenses: list of strings; MODULE_LICENSE() has to be one of them. Without it, any free licence is accepted.
       firmware: list of patterns of what the modules may ask for with MODULE_FIRMWARE().
-      signing_key: label of a private key in PEM; then the modules are signed, for a kernel that insists.
+      signing_key: label of a private key in PEM. With it, the modules are signed, for a kernel that requires
+        signatures.
       signing_certificate: label of the key's certificate.
       guest_toolchains: list of toolchains, as for --extra_toolchains, that compile.
       **kwargs: attributes that every rule has.

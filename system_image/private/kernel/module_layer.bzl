@@ -35,8 +35,8 @@ module_layer = rule(
     exec_compatible_with = EXECUTION,
     doc = """A layer, `NAME.tar`, with modules of a kernel, in usr/lib/modules/RELEASE.
 
-    It has the kernel's own modules that are named, with what they depend on. Others are in the folder updates,
-    which comes first. Beside them is what depmod(8) makes of them.
+    It has the kernel's own modules that `with_modules` names, with the modules that they depend on, and the index that
+    depmod(8) makes. Modules of `external` are in the folder updates, which is searched first.
     """,
     attrs = dict(
         BUILD_ATTRS | DEPMOD_ATTRS,

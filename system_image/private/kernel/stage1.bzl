@@ -68,20 +68,23 @@ stage1 = rule(
     exec_compatible_with = EXECUTION,
     doc = """Makes a first-stage loader, the initramfs `NAME.cpio`, for a kernel: one static program, and modules.
 
-    It copies the system image from the disk whose serial number is `system-image` into memory, measures it, unpacks
-    it into a tmpfs and starts /sbin/init. It reads .tar.xz, .tar.zst and .tar. A .tar.xz has to be one stream, as other
-    loaders want it, too. Owners, modes, times, hard links, devices and attributes such as security.capability are kept.
+    It copies the system image from the disk whose serial number is `system-image` into memory, measures it, unpacks it
+    into a tmpfs and starts /sbin/init. It reads .tar.xz (one stream, as other loaders do), .tar.zst and .tar. It keeps
+    owners, modes, times, hard links, devices and attributes such as security.capability. It prints the digest on the
+    console and writes it to /run/system-image/sha256. /run/system-image/tee says `sev-snp`, `tdx` or `none`, by the
+    device that the guest's kernel has; /run/system-image/tee.KIND exists for units' ConditionPathExists=.
 
-    The digest is said on the console, and is in /run/system-image/sha256. /run/system-image/tee says `sev-snp`, `tdx` or
-    `none`, by the device that the guest's kernel has, and /run/system-image/tee.KIND exists, for ConditionPathExists= of
-    units. The kernel's command line has `stage1.size=BYTES`, the length of the image. It may have `stage1.sha256=HEX`, to
-    refuse any other image, and `stage1.unpack=plain`, to ignore owners and all bits of modes but the nine of permissions.
+    On the kernel's command line it takes:
 
-    With `root = "disk"` the root is a measured disk instead (`disk_image`), and the program is another one. The kernel's
-    command line has to have `stage1.roothash=HEX`. It finds the disk by the partition types root and
-    root-verity of its architecture (Discoverable Partitions Specification), and refuses two of a type. dm-verity then
-    checks each block when it is read; one that is not what was measured stops the machine at once. /etc, /var and /tmp can be
-    written to, in memory; all else is read-only. /run is as above, with roothash in place of sha256.
+    - `stage1.size=BYTES`: the length of the image.
+    - `stage1.sha256=HEX`: refuse any other image.
+    - `stage1.unpack=plain`: unpack as some loaders do, without owners, and with the nine permission bits alone.
+
+    With `root = "disk"` the root is a measured disk instead (`disk_image`), and the program is another one. It needs
+    `stage1.roothash=HEX` on the kernel's command line. It finds the disk by the partition types root and root-verity of
+    its architecture (Discoverable Partitions Specification), and refuses two of a type. dm-verity then checks each
+    block when it is read; a block that differs from what was measured stops the machine at once. /etc, /var and /tmp
+    are writable, in memory; all else is read-only. /run is as above, with roothash in place of sha256.
     """,
     attrs = {
         "kernel": attr.label(
@@ -94,11 +97,11 @@ stage1 = rule(
             default = _MODULES,
         ),
         "optional_modules": attr.string_list(
-            doc = "Modules that it tries to load: neither the kernel nor the machine need have what they are for.",
+            doc = "Modules that it tries to load. If the kernel or the machine does not have what they are for, it goes on.",
             default = _OPTIONAL_MODULES,
         ),
         "root": attr.string(
-            doc = "What the system is on: `tar`, a system image that is unpacked into memory, or `disk`.",
+            doc = "Where the system is: `tar`, a system image that is unpacked into memory, or `disk`.",
             default = "tar",
             values = ["disk", "tar"],
         ),

@@ -51,11 +51,11 @@ dstack_manifest = rule(
     exec_compatible_with = EXECUTION,
     doc = """Makes a folder, `NAME`, with the parts of a measured disk and `manifest.json`, dstack's artifact manifest, version 1.
 
-    dstack's os/image/assemble.sh takes it, and makes of it the image, with what its verifiers expect. The commit in it is that
-    of `--workspace_status_command`, STABLE_GIT_COMMIT.
+    dstack's os/image/assemble.sh makes the image from the folder, with what its verifiers expect. The commit in the
+    manifest is STABLE_GIT_COMMIT of `--workspace_status_command`.
     """,
     attrs = {
-        "development": attr.bool(doc = "Whether it is an image for development, which verifiers turn away."),
+        "development": attr.bool(doc = "Whether it is an image for development, which verifiers refuse."),
         "firmware": attr.label(doc = "The `firmware` under TDX.", mandatory = True, providers = [FirmwareInfo]),
         "firmware_sev": attr.label(doc = "The `firmware` under SEV-SNP.", providers = [FirmwareInfo]),
         "flavor": attr.string(doc = "What dstack calls the kind of image.", default = "prod"),

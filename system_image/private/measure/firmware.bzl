@@ -49,9 +49,10 @@ firmware = rule(
             mandatory = True,
         ),
         "require": attr.string_list(
-            doc = "What it has to have, or the build fails: `sev-snp`, `sev-snp-kernel-hashes` (it measures the kernel of " +
-                  "a direct boot), `tdx`, `direct-boot` (a kernel by QEMU's -kernel), `measured-boot` (it has a driver that measures), `tdx-measured-boot` (into a TD's registers), " +
-                  "`secure-boot` (it has keys, and starts only what they have signed).",
+            doc = "What the firmware must have, or the build fails: `sev-snp`, `sev-snp-kernel-hashes` (it measures the " +
+                  "kernel of a direct boot), `tdx`, `direct-boot` (a kernel by QEMU's -kernel), `measured-boot` (it has a " +
+                  "driver that measures), `tdx-measured-boot` (into a TD's registers), `secure-boot` (it has keys, and " +
+                  "starts only what they have signed).",
         ),
         "_firmware": tool_attr(Label("//tools/sysimage/measure:firmware")),
     },

@@ -152,11 +152,12 @@ def measurements(
         kernel_hashes = True,
         oak = True,
         **kwargs):
-    """Predicts what a boot measures, `NAME.json`: what a verifier has to expect.
+    """Computes in advance what a boot measures, `NAME.json`: the values that a verifier has to expect.
 
-    It has the launch digests of AMD SEV-SNP, with the kernel's hashes (QEMU's `kernel-hashes=on`) and without, and for each
-    the ID block to sign; MRTD, RTMR1 and RTMR2 of Intel TDX; PCRs 4, 5, 7, 9, 11 and 12 of a TPM, with the events that they
-    are made of; and Oak's layers. Each value says which inputs it is made of. QEMU and KVM launch the guest.
+    It has the launch digests of AMD SEV-SNP, with the kernel's hashes (QEMU's `kernel-hashes=on`) and without, and for
+    each the ID block to sign; MRTD, RTMR1 and RTMR2 of Intel TDX; PCRs 4, 5, 7, 9, 11 and 12 of a TPM, with the events
+    that they are made of; and Oak's layers. Each value names its inputs. The values are those of guests that QEMU and
+    KVM launch.
 
     Args:
       name: name of the target.
@@ -225,11 +226,11 @@ def measurements(
     )
 
 def measure_program(*, name, measurements, **kwargs):
-    """Makes a program, `bazel run NAME -- --cmdline … --vcpus 8`, that prints measurements of what is in no target.
+    """Makes a program, `bazel run NAME -- --cmdline … --vcpus 8`, that prints measurements for inputs that are in no target.
 
     Args:
       name: name of the target.
-      measurements: label of `measurements`, whose inputs it has where its options name no others.
+      measurements: label of `measurements`; its inputs are used where the options name no others.
       **kwargs: attributes that every rule has.
     """
     parts = attributes_of_parts(kwargs)

@@ -39,8 +39,8 @@ reference_values = rule(
 
     `NAME.oak.textproto` is Oak's ReferenceValues; `NAME.rvps.json` a message for Trustee's RVPS, with the names that
     Trustee's default policy asks for; `NAME.intoto.json` an unsigned in-toto statement; `NAME.corim.cbor` an unsigned
-    CoRIM. Under SEV-SNP, launches without the kernel's hashes are in none of them if there are launches with them. What a
-    verifier has to decide, such as which versions of a platform's firmware it accepts, is for you to add.
+    CoRIM. If there are SEV-SNP launches with the kernel's hashes, those without are left out. Add yourself what a
+    verifier has to decide, such as the versions of a platform's firmware that it accepts.
     """,
     attrs = {
         "forms": attr.string_list(

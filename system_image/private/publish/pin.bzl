@@ -37,7 +37,7 @@ _pin = rule(
 )
 
 def pin_program(*, name, names, pins_file, lock, **kwargs):
-    """Makes a program, `bazel run NAME -- BASE=HOST/PATH@sha256:…`, that pins base images of registries.
+    """Makes a program, `bazel run NAME -- BASE=HOST/PATH@sha256:…`, that pins base images in registries.
 
     It writes the pins to a file of the workspace and their `oci.pull` to MODULE.bazel.
 
@@ -45,8 +45,8 @@ def pin_program(*, name, names, pins_file, lock, **kwargs):
       name: name of the target.
       names: list of names that bases are pinned under, as `pin` of their `base_image` has it.
       pins_file: name of the file of pins in this package, such as "pins.bzl". The first time it says `PINS = {}`.
-      lock: label of the lock that the bases are made of. What is pinned may be made of another one; then the
-        program says so.
+      lock: label of the lock that the bases are made from. If a pinned image is made from another lock, the program
+        says so.
       **kwargs: attributes that every rule has.
     """
     _pin(

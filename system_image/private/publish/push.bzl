@@ -46,8 +46,8 @@ _push = rule(
 def push_image(*, name, image, lock, base = None, **kwargs):
     """Makes a program, `bazel run NAME -- --repository HOST/PATH --tag TAG`, that pushes an image by its digest.
 
-    It prints the reference, `HOST/PATH@sha256:…`, alone on the last line. Without `--repository` it pushes to
-    what `--@rules_system_image//system_image/settings:repository` says. The image that is pushed is `NAME_image`:
+    It prints the reference, `HOST/PATH@sha256:…`, alone on the last line. Without `--repository` it pushes to the
+    repository in `--@rules_system_image//system_image/settings:repository`. The image that is pushed is `NAME_image`:
     `image`, with annotations that say where it comes from.
 
     Args:
@@ -93,9 +93,10 @@ def push_image(*, name, image, lock, base = None, **kwargs):
 def push_system_image(*, name, image, lock, base = None, referrers = {}, **kwargs):
     """Makes a program, `bazel run NAME -- …` as `push_image` does, that pushes a system image as an OCI artifact.
 
-    The artifact, whose type is `application/vnd.system-image.v1`, has the tarball and all that stands beside it
-    as layers. Any client fetches it by its digest, such as `oras pull HOST/PATH@sha256:…`. That of a `disk_image`, of type
-    `application/vnd.system-image.disk.v1`, has the disk in its `formats`, the digests, the UKI and the root hash.
+    The artifact of a `system_image` has the type `application/vnd.system-image.v1`. Its layers are the tarball and all
+    files beside it. The artifact of a `disk_image` has the type `application/vnd.system-image.disk.v1`. Its layers are
+    the disk in its `formats`, the digests, the UKI and the root hash. Any client can fetch an artifact by its digest,
+    such as `oras pull HOST/PATH@sha256:…`.
 
     Args:
       name: name of the target.

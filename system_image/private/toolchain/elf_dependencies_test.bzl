@@ -13,14 +13,14 @@ _elf_dependencies_test = exec_program(
 def elf_dependencies_test(*, name, image, binaries, sysroot = None, guest_toolchains = GUEST_TOOLCHAINS, size = "small", **kwargs):
     """Proves that each library that programs need is in the image, with the symbol versions that they need.
 
-    Libraries of libraries are looked at, too. What is linked statically, and a script, need none.
+    Libraries that libraries need are checked, too. A script, or a program that is linked statically, needs none.
 
     Args:
       name: name of the target.
-      image: label of what is looked into: a `system_image`, a tar from `flatten`, or an OCI image.
+      image: label of what is searched: a `system_image`, a tar from `flatten`, or an OCI image.
       binaries: list of labels of programs or shared libraries. They are built for the guest.
-      sysroot: label of the `sysroot` that they are linked with. Then each library in the image has to be the
-        very file that is in there.
+      sysroot: label of the `sysroot` that they are linked with. With it, each library in the image has to be the same
+        file as in the sysroot.
       guest_toolchains: list of toolchains that compile the programs, as in `system_image`.
       size: as every test has it.
       **kwargs: attributes that every test has.

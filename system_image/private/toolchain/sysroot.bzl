@@ -97,14 +97,14 @@ sysroot = rule(
     exec_compatible_with = EXECUTION,
     doc = """Extracts headers, libraries, start files and compilers from an image, into the folder `NAME`.
 
-    The image has gcc, g++ and binutils, of one version, and the development packages of what is linked
-    with. The programs, in `NAME/usr/bin`, run from any folder on any host of the image's architecture. The
-    output group `tar` has it all as a tarball, for use outside of Bazel.
+    The image must have gcc, g++ and binutils, of one version, and the development packages of the libraries to link
+    with. The programs, in `NAME/usr/bin`, run from any folder on any host of the image's architecture. The output group
+    `tar` has it all as a tarball, for use outside of Bazel.
     """,
     attrs = dict(
         ARCHITECTURE_ATTRS,
         compiler_for = attr.string(
-            doc = "The architecture that the image's compiler is for, if that is another one. Then the programs alone are taken.",
+            doc = "If the image's compiler is for another architecture, that architecture. Only the programs are then taken.",
             values = [""] + ARCHITECTURES.keys(),
         ),
         gcc = attr.string(
