@@ -100,6 +100,7 @@ def _at_commits(options: argparse.Namespace) -> Iterator[facts.Facts]:
 
 
 def _load(name: str, options: argparse.Namespace) -> facts.Facts:
+    print(f"reading {name}", file=sys.stderr, flush=True)
     if not _REGISTRY.fullmatch(name) or workspace_path(name).exists():
         return load(workspace_path(name), options.architecture, _fsck(options))
     if not options.oras:

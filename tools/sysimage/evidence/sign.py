@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ def sign(settings: SignInput, runfiles: Path, output: Path, signer: Signer) -> l
     written = []
     image = runfiles / settings.image
     for path in (image, *(runfiles / file for file in settings.files)):
+        # A KMS may take seconds for each.
+        print(f"signing {path.name}", file=sys.stderr, flush=True)
         signature = output / f"{path.name}.sig"
         signature.write_bytes(base64.b64encode(signer.sign(path.read_bytes())))
         written.append(signature)

@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -202,6 +203,7 @@ def _mmdebstrap(packages: Sequence[LockedPackage], architecture: str, work: Path
             " or see --prepare for another host that has it"
         )
     script = prepare(packages, architecture, work)
+    print(f"mmdebstrap installs {len(packages)} packages, which takes minutes", file=sys.stderr, flush=True)
     done = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2]
