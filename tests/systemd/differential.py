@@ -23,6 +23,7 @@ from pathlib import Path
 from tests.commands import judge
 from tests.systemd import fork_server
 from tests.testing.debs import Folder, Link, Node
+from tests.testing.progress import told
 from tests.testing.roots import inode
 from tools.sysimage.core import tree as trees
 from tools.sysimage.core.tree import Tree
@@ -214,7 +215,7 @@ def compare(kind: Kind, count: int, seed: int = 0, processes: int = 2) -> Tally:
     todo = [(kind, seed, range(start, min(start + chunk, cases))) for start in range(0, cases, chunk)]
     tally = Tally()
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        for part in pool.imap(_compare, todo):
+        for part in told(pool.imap(_compare, todo), len(todo), f"parts of {count} cases"):
             tally.add(part)
     return tally
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.kernel.stage1 import disks
 from tests.testing.programs import argv
+from tests.testing.progress import told
 from tools.sysimage.disk.hash_tree import BLOCK
 
 _EROFS = (1024, 1024 + 128)  # bytes of the superblock of an erofs
@@ -59,7 +60,7 @@ def _campaign(
         ("superblock of the file system", data, _EROFS, _verified),
         ("superblock of the hash tree", tree, (0, BLOCK), _starts),
     )
-    for number in range(count):
+    for number in told(range(count), count, "changed bytes"):
         place, path, (first, end), sound = places[number % len(places)]
         at, bit = seed.randrange(first, end), seed.randrange(8)
         _flip(path, at, bit)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.fuzz.mutate import mutate
 from tests.kernel.stage1.images import PACKED, own, sample, unpack, xz, zst
+from tests.testing.progress import told
 from tests.testing.tars import entry, hardlink, symlink, tar
 
 _SAID = ("the system image ", "unpacking the system image takes ", "memory ran out while the system image ")
@@ -31,6 +32,7 @@ def campaign(folder: Path, count: int, seed: int = 17) -> dict[int, int]:
     sound = [tar(*own(*small)), sample()]
     images = [pack(data) for data in sound for pack in PACKED.values()]
     ends = {0: 0, 1: 0}
+    numbers = told(range(count), count, "images")
     while sum(ends.values()) < count:
         if chance.random() < 0.5:
             image = chance.choice((bytes, xz, zst))(mutate(chance.choice(sound), sound, chance))
@@ -44,6 +46,7 @@ def campaign(folder: Path, count: int, seed: int = 17) -> dict[int, int]:
         assert done.status in ends, done
         assert not done.status or (done.refused.startswith(_SAID) and done.refused.count("\n") == 1), done
         ends[done.status] += 1
+        next(numbers)
         for path in [root, *root.rglob("*")]:
             if path.is_dir() and not path.is_symlink():
                 path.chmod(0o700)
