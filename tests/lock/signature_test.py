@@ -90,7 +90,7 @@ def test_what_is_not_signed_is_refused(keyring: Keyring, message: bytes) -> None
 
 
 def test_a_missing_keyring_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"none\.asc: no such keyring"):
+    with pytest.raises(ToolError, match=r"none\.asc: there is no such keyring"):
         Keyring(tmp_path / "none.asc")
 
 

@@ -122,5 +122,5 @@ def test_folder_would_be_laid_as_a_file(tmp_path: Path) -> None:
 
 def test_directory_would_be_given_twice_by_two_spellings(tmp_path: Path) -> None:
     items = [{"path": "lib/x", "says": "0700"}, {"path": "usr/lib//x"}]
-    with pytest.raises(ToolError, match=r"'usr/lib//x' is /usr/lib/x, as 'lib/x' is; keep one"):
+    with pytest.raises(ToolError, match=r"'usr/lib//x' and 'lib/x' are both /usr/lib/x; keep one"):
         laid(tmp_path, directories=items)

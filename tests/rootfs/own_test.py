@@ -52,8 +52,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"users": ["u a -", "u a -"]}, r"users: a is given twice"),
     ({"users": ["m nobody kvm"]}, r"users: there is no user nobody to be in the group kvm"),
     ({"users": ["x y z"]}, r"users: 'x y z': not a line of sysusers.d\(5\)"),
-    ({"hostname": "no_name"}, r"hostname: 'no_name' is none"),
-    ({"hostname": "-x"}, r"hostname: '-x' is none"),
+    ({"hostname": "no_name"}, r"hostname: 'no_name' is no host name"),
+    ({"hostname": "-x"}, r"hostname: '-x' is no host name"),
     (
         {"hostname": "x", "symlinks": [{"path": "etc/hostname", "target": "y"}]},
         r"/etc/hostname is given twice",

@@ -143,7 +143,10 @@ def test_report_says_what_each_entry_has_brought(tmp_path: Path) -> None:
         ('[[exclude]]\npaths = ["x"]', "has no reason"),
         ('[[exclude]]\nreason = "x"', "names neither paths nor packages"),
         ('[[exclude]]\nreason = "x"\npaths = ["x"]\nbits = "9"', "is not octal"),
-        ('[[exclude]]\nreason = "x"\npaths = ["x"]\nbits = "0"', "6000 would be some"),
+        (
+            '[[exclude]]\nreason = "x"\npaths = ["x"]\nbits = "0"',
+            "bits have to be an octal mode such as 6000",
+        ),
         ('[[exclude]]\nreason = "x"\npaths = ["/"]', "names the root itself"),
         ('[[exclude]]\nreason = "x"\npaths = ["[b-a]"]', "the range b-a holds nothing"),
     ],

@@ -224,13 +224,15 @@ def test_a_layer_that_was_changed(tmp_path: Path) -> None:
     data = bytearray(BELOW)
     data[data.index(b"below")] ^= 1
     blob_of(folder, BELOW).write_bytes(data)
-    refused(folder, r"layer 1 of 2 \(sha256:.*…\): the blob is sha256:.* of \d+ bytes, promised is")
+    refused(
+        folder, r"layer 1 of 2 \(sha256:.*…\): the blob is sha256:.* of \d+ bytes, but its descriptor says"
+    )
 
 
 def test_a_layer_that_is_cut_off(tmp_path: Path) -> None:
     folder = layout(tmp_path / "layout", BELOW)
     blob_of(folder, BELOW).write_bytes(BELOW[:-1])
-    refused(folder, r"layer 1 of 1 \(.*\): the blob has \d+ bytes, promised are")
+    refused(folder, r"layer 1 of 1 \(.*\): the blob has \d+ bytes, but its descriptor says")
 
 
 def test_a_layer_that_is_missing(tmp_path: Path) -> None:

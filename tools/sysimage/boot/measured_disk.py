@@ -1,4 +1,4 @@
-"""Measured disks as a host boots them that adds files to the initramfs: for tests, and for looking around.
+"""Boots measured disks with files added to their initramfs: for tests, and for looking around.
 
 A disk's own UKI is measured, so these files make another one of it. The disk's file system stays as it is.
 """

@@ -1,4 +1,4 @@
-"""What a mirror is told of who asks: user and password, of its URL or of netrc(5); neither is ever shown."""
+"""User and password for a mirror, from its URL or from netrc(5). Neither is ever shown."""
 
 import base64
 import netrc

@@ -1,4 +1,4 @@
-"""Reading debian.lock.json: a merge may have damaged it, so that each field is looked at."""
+"""Reading debian.lock.json: a merge may have damaged it, so each field is checked."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""policy: whether an image is as a policy, a TOML file that a person has reviewed, wants it.
+"""policy: whether an image keeps a policy, which is a reviewed TOML file.
 
 Each line of the policy is a rule; what it does not name is not looked at. See policy_rules.py for all of
 them.

@@ -59,7 +59,8 @@ def open_blob(path: Path, descriptor: Descriptor, where: str) -> BinaryIO:
     if size != descriptor.size:
         stream.close()
         raise ToolError(
-            f"{where}: the blob has {size} bytes, promised are {descriptor.size}; fetch the image again"
+            f"{where}: the blob has {size} bytes, but its descriptor says {descriptor.size}; "
+            "fetch the image again"
         )
     return stream
 
@@ -75,7 +76,7 @@ def checked(stream: BinaryIO, descriptor: Descriptor, where: str) -> Iterator[by
     name = f"{digest.name}:{digest.hexdigest()}"
     if size != descriptor.size or name != descriptor.digest:
         raise ToolError(
-            f"{where}: the blob is {name} of {size} bytes, promised is {descriptor.digest} of "
+            f"{where}: the blob is {name} of {size} bytes, but its descriptor says {descriptor.digest} of "
             f"{descriptor.size} bytes; fetch or build the image again"
         )
 

@@ -1,4 +1,4 @@
-"""The contents file of an image: its size and digests, its packages, and of each path size and origin.
+"""The contents file of an image: its size and digests, its packages, and the size and origin of each path.
 
 JSON, one package and one path a line, so that diff(1) shows what changed:
 

@@ -1,4 +1,4 @@
-"""flatten: makes of an image in an OCI image layout one deterministic tar of its root filesystem."""
+"""flatten: writes the root filesystem of an image in an OCI image layout as one deterministic tar."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a guest needs of its image to boot: each lack is told with the package that brings it."""
+"""Checks that an image has what a guest needs to boot. A message names the package that is missing."""
 
 import re
 from collections.abc import Iterable, Iterator

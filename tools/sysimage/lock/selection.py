@@ -1,4 +1,4 @@
-"""Packages that are to stand side by side, and what fulfils which relation among them."""
+"""Packages that a set installs side by side, and which of them fulfils which relation."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

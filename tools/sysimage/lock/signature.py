@@ -1,4 +1,4 @@
-"""Whose word an InRelease is: OpenPGP clear-signatures (RFC 9580, 7) against pinned fingerprints."""
+"""Verifies the OpenPGP clear-signature (RFC 9580, 7) of an InRelease against pinned fingerprints."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Keyring:
         try:
             found = pysequoia.Cert.split_bytes(path.read_bytes())
         except FileNotFoundError as error:
-            raise ToolError(f"{path}: no such keyring; [lock] keyring names it") from error
+            raise ToolError(f"{path}: there is no such keyring; correct [lock] keyring") from error
         except (RuntimeError, ValueError) as error:
             raise ToolError(f"{path}: not OpenPGP certificates: {_first_line(error)}") from error
         if not found:
@@ -56,7 +56,7 @@ class Keyring:
             keys = ", ".join(key.upper() for key in claimed)
             raise ToolError(
                 f"no good signature by a key of {self.path.name}; it claims to be signed by {keys}, "
-                f"whose certificate would belong into the file that [lock] keyring names"
+                f"whose certificate has to be in the file that [lock] keyring names"
             ) from error
         signers = {
             fingerprint.upper()

@@ -1,4 +1,4 @@
-"""artifact: makes of a system image and its files one OCI artifact, in an image layout.
+"""artifact: makes one OCI artifact, in an image layout, from a system image and its files.
 
 It follows the image-spec 1.1, manifest.md, "Guidelines for Artifact Usage": the files are the layers of a
 manifest with an artifactType and an empty configuration. A statement about the image (an SBOM, an

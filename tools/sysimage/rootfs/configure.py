@@ -40,7 +40,8 @@ def hostname(root: Root, name: str) -> None:
         r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", name
     ):
         raise ToolError(
-            f"hostname: {name!r} is none; it has a to z and 0 to 9, 64 at most, and hyphens and dots between"
+            f"hostname: {name!r} is no host name; use a to z and 0 to 9, with hyphens and dots between, "
+            "64 at most"
         )
     root.write("etc/hostname", f"{name}\n", origin="hostname")
 
@@ -131,7 +132,7 @@ def directories(root: Root, items: Sequence[DirectoryInput]) -> None:
         path = root.tree.resolve(canonical(item.path.lstrip("/"), "directories"))
         check_lasting(path, "directories")
         if path in given:
-            raise ToolError(f"directories: {item.path!r} is /{path}, as {given[path]!r} is; keep one")
+            raise ToolError(f"directories: {item.path!r} and {given[path]!r} are both /{path}; keep one")
         given[path] = item.path
         item.lay(root.tree, path, item.inode(root, "directories"), "directories")
 

@@ -1,4 +1,4 @@
-"""Policies: TOML files that say what of its packages an image has no use for, line by line with the reason.
+"""Policies: TOML files that list what an image leaves out of its packages, each entry with its reason.
 
     [[exclude]]
     paths = ["usr/share/locale/**"]   # patterns; what they name may be missing
@@ -215,7 +215,7 @@ def _entry(given: object, where: str) -> Exclusion:
         raise ToolError(f"{where}: names neither paths nor packages; name some")
     if entry.bits and (content.bits(entry.bits, where) == 0 or entry.packages):
         raise ToolError(
-            f"{where}: bits are taken from what `paths` names, and 6000 would be some; correct it"
+            f"{where}: bits have to be an octal mode such as 6000, with paths that lose them; correct it"
         )
     for text in (*entry.paths, *entry.keep):
         Pattern(text, where)
