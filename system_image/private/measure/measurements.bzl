@@ -152,7 +152,7 @@ def measurements(
         kernel_hashes = True,
         oak = True,
         **kwargs):
-    """Computes in advance what a boot measures, `NAME.json`: the values that a verifier has to expect.
+    """Predicts what a boot measures, `NAME.json`: the values that a verifier has to expect.
 
     It has the launch digests of AMD SEV-SNP, with the kernel's hashes (QEMU's `kernel-hashes=on`) and without, and for
     each the ID block to sign; MRTD, RTMR1 and RTMR2 of Intel TDX; PCRs 4, 5, 7, 9, 11 and 12 of a TPM, with the events

@@ -70,7 +70,7 @@ class MeasurementsInput:
     """Whether the layers of Oak are in it."""
 
 
-_DOC = "Computes in advance what a boot of a confidential VM measures, as JSON for verifiers."
+_DOC = "Predicts what a boot of a confidential VM measures, as JSON for verifiers."
 _EXAMPLES = {
     "bazel run //system_image:measure -- --vcpus 8 --cpu-type EPYC-Turin": "SEV-SNP of another machine",
     'bazel run //system_image:measure -- --cmdline "console=ttyS0 debug"': "of another command line",
