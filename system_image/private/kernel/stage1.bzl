@@ -76,7 +76,7 @@ stage1 = rule(
 
     On the kernel's command line it takes:
 
-    - `stage1.size=BYTES`: the length of the image.
+    - `stage1.size=BYTES`, which it needs: the length of the image.
     - `stage1.sha256=HEX`: refuse any other image.
     - `stage1.unpack=plain`: unpack as some loaders do, without owners, and with the nine permission bits alone.
 
