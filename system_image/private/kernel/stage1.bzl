@@ -78,7 +78,8 @@ stage1 = rule(
 
     - `stage1.size=BYTES`, which it needs: the length of the image.
     - `stage1.sha256=HEX`: refuse any other image.
-    - `stage1.unpack=plain`: unpack as some loaders do, without owners, and with the nine permission bits alone.
+    - `stage1.unpack=plain`: unpack as some loaders do, without owners and extended attributes, and with the nine
+      permission bits alone.
 
     With `root = "disk"` the root is a measured disk instead (`disk_image`), and the program is another one. It needs
     `stage1.roothash=HEX` on the kernel's command line. It finds the disk by the partition types root and root-verity of
