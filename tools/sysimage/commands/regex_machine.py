@@ -116,7 +116,7 @@ class Machine:
             number = ways[1] if len(ways) > 1 and ways[0] in seen else ways[0]
 
     def _leading(self, text: str, places: list[Here], start: int, end: int) -> list[frozenset[int]]:
-        """Of the states at each place, those from which the end is reached."""
+        """For each place, the states from which the end is reached."""
         leading: list[frozenset[int]] = [frozenset()] * (end - start + 1)
         following: frozenset[int] = frozenset()
         for at in range(end, start - 1, -1):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK_VERSION = 2
-"""Of debian.lock.json, as the tools read and write it; the rules have it in lock_version.bzl."""
+"""The version of debian.lock.json that the tools read and write; the rules have it in lock_version.bzl."""
 
 
 @dataclass(frozen=True, slots=True)

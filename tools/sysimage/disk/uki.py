@@ -35,7 +35,7 @@ class UkiInput:
     initrd: Path | None = None
     cmdline: tuple[str, ...] = ()
     root_hash: Path | None = None
-    """Of a file system with dm-verity; it is appended to the command line as stage1.roothash=…"""
+    """Root hash of a file system with dm-verity; the command line gets it as stage1.roothash=…"""
     os_release: Path | None = None
     name: str = ""
     """IMAGE_ID, if there is no os_release."""

@@ -37,7 +37,7 @@ class Effect:
     """Takes the root, the package's name, and the ledger's parameters by name."""
     when: When = When.AT_ONCE
     order: int = 0
-    """Of effects at the end, each has a number of its own; the smallest is the first."""
+    """The place of an effect at the end: a number that no other has; the smallest is the first."""
 
 
 def _late(name: str, order: int, function: Callable[..., None]) -> Effect:

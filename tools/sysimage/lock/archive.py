@@ -49,10 +49,10 @@ class Release:
     files: dict[str, tuple[str, int]]
     """Path below the suite's folder → SHA-256, size in bytes."""
     sha256: str
-    """Of the InRelease file as it was fetched."""
+    """SHA-256 of the InRelease file as it was fetched."""
     signed_by: tuple[str, ...]
     priority: int
-    """Of its packages where no preference sets another: 500, or 100 (backports), or 1 (experimental)."""
+    """Priority of its packages without a preference: 500, or 100 (backports), or 1 (experimental)."""
     security: bool
     """Whether the suite holds security updates."""
 
@@ -183,7 +183,7 @@ def _open(path: Path, name: str) -> BinaryIO:
 
 
 def _priority(fields: Mapping[str, str]) -> int:
-    """Of the packages of a suite that is asked for by no preference, apt_preferences(5)."""
+    """The priority of a suite's packages that no preference names, after apt_preferences(5)."""
     if fields.get("notautomatic") != "yes":
         return 500
     return 100 if fields.get("butautomaticupgrades") == "yes" else 1

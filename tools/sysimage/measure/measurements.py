@@ -59,7 +59,7 @@ class MeasurementsInput:
     vcpus: tuple[int, ...] = ()
     guest_features: tuple[int, ...] = ()
     policy: int = 0x30000
-    """Of the ID block: what an SNP guest may be; the default is one without debugging, with SMT."""
+    """Policy in the ID block: what an SNP guest may be; the default is one without debugging, with SMT."""
     family_id: str = ""
     """16 bytes of the ID block, in hexadecimal."""
     image_id: str = ""

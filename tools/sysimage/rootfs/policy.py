@@ -244,7 +244,7 @@ def _leads(tree: Tree, path: str, inode: Inode) -> bool:
 
 
 def _needed(tree: Tree, gone: Collection[str]) -> set[str]:
-    """Of the paths that are to go, the shared libraries that a program or library needs which stays."""
+    """The shared libraries among the paths that go which a program or library that stays needs."""
     libraries = {path.rpartition("/")[2]: path for path in gone if ".so" in path}
     needed = set[str]()
     todo = [inode for path, inode in tree.walk() if inode.kind is Kind.FILE and path not in gone]
