@@ -209,5 +209,5 @@ def test_a_status_is_what_a_shell_would_say(text: str, status: int | None) -> No
 
 
 def test_a_status_that_is_none_is_an_error() -> None:
-    with pytest.raises(ToolError, match="that is no status"):
+    with pytest.raises(ToolError, match="which is no status"):
         guest.exit_status("what is this")

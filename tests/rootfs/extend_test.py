@@ -137,13 +137,13 @@ def test_accounts_of_the_base_keep_their_numbers(tmp_path: Path) -> None:
 
 
 def test_base_whose_packages_are_not_in_the_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="it has the package init, of which the set has none"):
+    with pytest.raises(ToolError, match="it has the package init, but the set has none of it"):
         extended(tmp_path, [BASE, INIT, ACCOUNTS], [BASE, ACCOUNTS])
 
 
 def test_base_with_another_version_is_refused(tmp_path: Path) -> None:
     other = Deb("init", INIT.paths, INIT.fields, INIT.control, version="2")
-    with pytest.raises(ToolError, match="it has the package init, of which the set has another version"):
+    with pytest.raises(ToolError, match="it has the package init, but the set has another version of it"):
         extended(tmp_path, [BASE, INIT, ACCOUNTS], [BASE, other, ACCOUNTS])
 
 

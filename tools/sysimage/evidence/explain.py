@@ -1,4 +1,4 @@
-"""explain: where a path of an image is from, through all stages, and why a package is in it."""
+"""explain: where a path of an image comes from, through all stages, and why a package is in it."""
 
 import argparse
 import difflib
@@ -17,7 +17,7 @@ from tools.sysimage.evidence.facts import Facts, Node, Package
 
 _SHOWN = 8  # packages of a list
 
-_DOC = "Where a path of an image is from, through all stages, and why a package is in it."
+_DOC = "Where a path of an image comes from, through all stages, and why a package is in it."
 _EXAMPLES = {
     "bazel run //:guest_explain -- /usr/bin/runc": "package, script or target that laid it there",
     "bazel run //:guest_explain -- --package libssl3t64": "what needs it, and what it costs",

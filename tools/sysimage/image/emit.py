@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         "--losses",
         choices=("warn", "error", "ignore"),
         default="warn",
-        help="what is done about what a loader loses that knows plain tar alone",
+        help="what to do if a loader that knows plain tar alone would lose something",
     )
     parser.add_argument("--jobs", type=int, help="compressors at a time; default: one a core")
     options = parser.parse_args(argv)
@@ -188,8 +188,8 @@ def _check(paths: Iterable[tuple[str, Inode]]) -> None:
     for path, inode in paths:
         if inode.kind not in _KINDS:
             raise ToolError(
-                f"{path!r}: is a {inode.kind.value} node, of which plain tar in a stage1 makes an empty "
-                "file; leave it out of the base, devices and fifos are made at boot"
+                f"{path!r}: is a {inode.kind.value} node, and plain tar in a stage1 makes an empty file of "
+                "it; leave it out of the base: devices and fifos are made at boot"
             )
 
 

@@ -23,7 +23,7 @@ from tools.sysimage.publish.registry import LOCK_ANNOTATION, Oras, Reference, in
 _BEGIN = "# What `{}` has written:\n"
 _END = "# (end of what is pinned)\n"
 
-_DOC = "Pins base images of registries by their digests, in the file of pins and in MODULE.bazel."
+_DOC = "Pins base images in registries by their digests, in the file of pins and in MODULE.bazel."
 _EXAMPLES = {
     "bazel run //:pin -- base=registry.example/base@sha256:…": "pins the base of this name",
     "bazel run //:pin -- base=": "builds it from packages again",
@@ -198,7 +198,7 @@ def main(argv: Sequence[str]) -> int:
     parser.given("--runfiles", type=Path)
     parser.given("--settings", type=Path)
     parser.add_argument(
-        "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
+        "--plain-http", action="store_true", help="the registry has no TLS (assumed on loopback)"
     )
     parser.add_argument(
         "pins", nargs="+", metavar="NAME=HOST/PATH@sha256:…", help="what to pin a base to; NAME= unpins it"

@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--replace-tag", action="store_true", help="move tags that name something else")
     parser.add_argument("--reference-file", type=Path, help="also write what is printed last to this file")
     parser.add_argument(
-        "--plain-http", action="store_true", help="the registry has no TLS (known of loopback)"
+        "--plain-http", action="store_true", help="the registry has no TLS (assumed on loopback)"
     )
     options = parser.parse_args(argv)
     settings = PushInput.load(options.runfiles.absolute(), options.settings)

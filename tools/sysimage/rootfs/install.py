@@ -137,7 +137,7 @@ def _extended(packages: Sequence[Package], base: Sequence[BasePackage]) -> froze
         if have.get(item.name) != item.sha256:
             what = "another version" if item.name in have else "none"
             raise ToolError(
-                f"base: it has the package {item.name}, of which the set has {what}; "
+                f"base: it has the package {item.name}, but the set has {what} of it; "
                 "let the set extend the base's set, in the manifest of one lock"
             )
     return frozenset(item.name for item in base)
