@@ -128,5 +128,6 @@ def exit_status(text: str) -> int | None:
         return int(status) if how == "exited" else 128 + signal.Signals[f"SIG{status}"].value
     except ValueError, KeyError:
         raise ToolError(
-            f"the guest reports {text.strip()!r} as the orchestrator's end, which is no status; look at the console"
+            f"the guest reports {text.strip()!r} as the orchestrator's end, which is no status; "
+            "look at the console"
         ) from None
