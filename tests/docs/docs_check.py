@@ -65,6 +65,7 @@ def main() -> int:
         labels |= dict.fromkeys(labels_of(text), name)
     found += sources()
     found += rules_table((HERE / "docs/README.md").read_text())
+    found += messages((HERE / "docs/troubleshooting.md").read_text())
     if not options.no_bazel:
         found += unknown(labels)
     for problem in found:
@@ -186,6 +187,31 @@ def rules_table(text: str) -> Iterator[str]:
     exported += re.findall(r"^def ([a-z]\w+)\(", nvidia, re.MULTILINE)
     for name in sorted(set(table) ^ set(exported)):
         yield f"docs/README.md: {name} is either in the table of rules or in a defs.bzl, but not in both"
+
+
+def messages(text: str) -> Iterator[str]:
+    """Yields a line for each message of the page on troubles that no program of ours says any more.
+
+    Compared is what stands between capitals, paths and names with dots, which stand for others. Bazel's own messages are in
+    the last section.
+    """
+    sources = [
+        *(HERE / "tools/sysimage").rglob("*.py"),
+        *(HERE / "system_image").rglob("*.bzl"),
+        *(HERE / "system_image/stage1").glob("*.cc"),
+    ]
+    # A message may be written in several literals, one below the other.
+    said = re.sub(r'"\s*\n\s*f?"', "", "".join(path.read_text() for path in sources))
+    ours = text.partition("\n## Bazel\n")[0]
+    for place in (
+        *re.findall(r"\*\*(.*?)\*\*", ours, re.DOTALL),
+        *re.findall(r"^\| (`.*?) \|", ours, re.MULTILINE),
+    ):
+        for message in re.findall(r"`([^`]+)`", place):
+            parts = re.split(r"\b[A-Z][A-Z0-9_]*\b|…|[;:]|\S*/\S+|\S+\.\S+", message)
+            words = [part.strip() for part in parts if len(part.strip()) > 6]
+            if gone := [part for part in words if part not in said]:
+                yield f"docs/troubleshooting.md: no program says '{gone[0]}'"
 
 
 def labels_of(text: str) -> set[str]:
