@@ -89,7 +89,7 @@ _unpinned = rule(
 def base_image(*, name, image, pin, pins, pin_command, optional = False, **kwargs):
     """Makes an alias of a base image that is built, or of the one that is pinned in a registry.
 
-`--@rules_system_image//system_image/settings:bases=pinned` chooses the pinned one.
+    `--@rules_system_image//system_image/settings:bases=pinned` chooses the pinned one.
 
     Args:
       name: name of the target.
