@@ -163,6 +163,7 @@ def main(argv: Sequence[str]) -> int:
         path = Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), image)
         others.append(dataclasses.replace(ours[0], name=name, image=path, digest=""))
     scripted = [dataclasses.replace(vm, name=f"{vm.name} by a script") for vm in others]
+    inits = {vm.name: options.script for vm in scripted}
     machines = [
         dataclasses.replace(vm, memory=options.memory or ours[0].memory, cpus=ours[0].cpus)
         for vm in [*ours, *others, *scripted]
@@ -170,8 +171,7 @@ def main(argv: Sequence[str]) -> int:
     runs: dict[str, list[Run]] = {vm.name: [] for vm in machines}
     for _ in range(options.runs):
         for vm in machines:
-            init = options.script if vm.name in {each.name for each in scripted} else None
-            runs[vm.name].append(boot(vm, init))
+            runs[vm.name].append(boot(vm, inits.get(vm.name)))
     for vm in machines:
         print(f"{vm.name}, {vm.image.stat().st_size / 1e6:.1f} MB")
         print("\n".join(_table(runs[vm.name])))
