@@ -4,6 +4,7 @@ import functools
 import http.server
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.airgap import apt, recipe, toolbox, unpack
+from tools.airgap import apt, making, recipe, toolbox, unpack
 from tools.airgap.errors import ToolError
 
 _REAL_APT = apt.PrivateApt
@@ -43,7 +44,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(unpack, "unpack", lambda _, root: root.mkdir())
     monkeypatch.setattr(unpack, "finish", lambda root, _: (root / "toolbox.json").write_text("{}"))
     monkeypatch.setattr(unpack, "compile_library", lambda *_: None)
-    monkeypatch.setattr(toolbox, "_SPACE_NEEDED", 0)
+    monkeypatch.setattr(making, "_SPACE_NEEDED", 0)
     return tmp_path / "rules_system_image"
 
 
@@ -117,7 +118,7 @@ def test_a_full_disk_is_one_line_with_what_to_do(
 def test_too_little_space_is_seen_before_anything_is_downloaded(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(toolbox, "_SPACE_NEEDED", 1 << 40)
+    monkeypatch.setattr(making, "_SPACE_NEEDED", 1 << 40)
     with pytest.raises(ToolError, match=r"^no space for the toolbox"):
         toolbox.find_or_make()
     assert _names(cache) == []
@@ -311,3 +312,12 @@ def test_the_snapshot_is_debians_on_the_day_of_the_recipe() -> None:
     source = apt.snapshot_of(apt.Source("http://m.example/debian", ("trixie",), "/k.gpg"), recipe.SNAPSHOT)
     assert source.uri.startswith("https://snapshot.debian.org/archive/debian/2026")
     assert source.signed_by == "/k.gpg"
+
+
+def test_each_command_would_load_what_only_the_making_needs() -> None:
+    program = "import sys, tools.airgap.enter, tools.airgap.handover, tools.airgap.host; print(*sys.modules)"
+    environment = {"PYTHONPATH": str(Path(toolbox.__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, env=environment)
+    loaded = set(done.stdout.decode().split())
+    assert not loaded & {"tools.airgap.apt", "tools.airgap.making", "concurrent.futures", "dataclasses"}
+    assert "tools.airgap.toolbox" in loaded

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -38,6 +37,8 @@ def write_if_new(path: Path, content: bytes) -> None:
     """Replaces `path` in one step, and only if its content changes: several starts may run at once."""
     if path.exists() and path.read_bytes() == content:
         return
+    import tempfile  # noqa: PLC0415 - each start would pay for it
+
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     aside = Path(name)
     with os.fdopen(descriptor, "wb") as file:
