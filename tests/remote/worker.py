@@ -37,6 +37,7 @@ class Worker:
         """sandbox: see the module. folder: for what is downloaded and for the roots of actions."""
         self._from, self._to = Downloader(channel, ""), Uploader(channel, "")
         self._sandbox, self._folder = sandbox, folder
+        self._directories: dict[str, reapi.Directory] = {}
         (folder / "blobs").mkdir(parents=True, exist_ok=True)
 
     def carry_out(self, action: reapi.Action) -> reapi.ActionResult:
@@ -67,7 +68,10 @@ class Worker:
 
     def _lay_out(self, digest: reapi.Digest, folder: Path) -> None:
         folder.mkdir(parents=True)
-        directory = self._from.get_message(digest, reapi.Directory())
+        # Most actions share the tools' folders.
+        if digest.hash not in self._directories:
+            self._directories[digest.hash] = self._from.get_message(digest, reapi.Directory())
+        directory = self._directories[digest.hash]
         for file in directory.files:
             os.link(self._blob(file.digest, executable=file.is_executable), folder / file.name)
         for link in directory.symlinks:
