@@ -13,76 +13,36 @@ In turn, mkosi 25.3, of mkosi.lock.json, makes a disk of the same packages, from
 erofs with lz4hc and dm-verity, and an EFI system partition with a UKI. It is given what our build compiles:
 orchestrator, kernel, initramfs. After an edit it has its cache (`Incremental=`).
 
-DIR, or a folder of its own that is removed in the end, takes 8 GB. mkosi runs with a folder as its root, in a
-mount namespace, which takes root and mmdebstrap. Prints medians of wall and processor time, and ours as a
-multiple of mkosi's. The exit status is 0 if no wall time of ours is above its limit.
+DIR, or a folder of its own that is removed in the end, takes 8 GB. mkosi takes root and mmdebstrap. Prints
+medians of wall and processor time, and ours as a multiple of mkosi's. The exit status is 0 if no wall time of
+ours is above its limit.
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import edits
-from building import HERE, bazel
+from mkosi import Cost, Mkosi
 
 TARGET = "vanilla_disk"
 # Seconds of wall time on 2 cores.
 LIMITS: Mapping[str, float] = {"packages": 60, "upgrade": 60, "orchestrator": 8}
 _TICK = os.sysconf("SC_CLK_TCK")
-_RELEASE = "locked"  # the suite of the archive that //tests/rootfs:reference makes
-
-# TREE PROGRAM WORD…: becomes the program, with TREE as its root. mkosi needs a root that is a mount.
-_ENTER = """\
-set -e
-cd "$1"
-mount --bind . .
-cd "$1"
-shift
-mount -t proc proc proc
-mount --rbind /dev dev
-mount --rbind /sys sys
-mount -t tmpfs tmpfs run
-mkdir -p mnt/old
-pivot_root . mnt/old
-umount -l /mnt/old
-exec env -i HOME=/root PATH=/usr/sbin:/usr/bin SYSTEMD_REPART_MKFS_OPTIONS_EROFS=-C65536 "$@"
-"""
-
-_CONFIGURATION = """\
-[Distribution]
-Distribution=debian
-Release={release}
-LocalMirror=file:///work/repository
-RepositoryKeyCheck=no
-
-[Output]
+_OUTPUT = """\
 Format=disk
-OutputDirectory=/work/out
 RepartDirectories=/work/repart
-
-[Content]
+"""
+_CONTENT = """\
 Bootable=yes
 Bootloader=uki
 Initrds=/work/initrd.cpio
 KernelCommandLine=console=ttyS0 panic=-1 quiet
-ExtraTrees=/work/extra
-WithDocs=no
-CleanPackageMetadata=no
-RemoveFiles=/usr/share/doc /usr/share/info /usr/share/man /usr/share/locale
-    /usr/lib/udev/hwdb.d /usr/lib/udev/hwdb.bin
-Packages={packages}
-
-[Build]
-CacheDirectory=/work/cache
 """
 
 _PARTITIONS = {
@@ -120,14 +80,6 @@ Minimize=best
 }
 # What mkosi has depmod make, of a kernel whose modules are all in the initramfs.
 _DEPMOD = ("modules.dep", "modules.dep.bin", "modules.symbols", "modules.symbols.bin")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Seconds."""
-
-    wall: float
-    processors: float
 
 
 class Ours:
@@ -177,113 +129,27 @@ class Ours:
         self.checkout.bazel(*(("clean", "--expunge") if remove else ("shutdown",)))
 
 
-class Mkosi:
-    """A root filesystem with mkosi, and in it the folder /work with what mkosi makes a disk of."""
+class Disk(Mkosi):
+    """mkosi, and the parts of a disk, which it is given."""
 
     def __init__(self, folder: Path, ours: Ours) -> None:
-        self._tree = folder / "tree"
-        self._work = self._tree / "work"
-        self._log = folder / "mkosi.log"
-        # apt reads archives as its own user.
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o755)
-        if not self._tree.exists():
-            self._install(folder)
-        shutil.rmtree(self._work, ignore_errors=True)
-        self._work.mkdir()
-        packages = self._archive(folder)
-        self._extra(ours)
-        shutil.copy(ours.output("stage1_disk.cpio"), self._work / "initrd.cpio")
-        for name in ("repart", "out", "cache"):
-            (self._work / name).mkdir()
+        super().__init__(folder, ours.output("vanilla_overlay.tar"), output=_OUTPUT, content=_CONTENT)
+        shutil.copy(ours.output("stage1_disk.cpio"), self.work / "initrd.cpio")
+        (self.work / "repart").mkdir()
         for name, text in _PARTITIONS.items():
-            (self._work / "repart" / name).write_text(text)
-        configuration = _CONFIGURATION.format(release=_RELEASE, packages="\n    ".join(packages))
-        (self._work / "mkosi.conf").write_text(configuration)
-
-    def _install(self, folder: Path) -> None:
-        folder = folder / "mkosi"
-        _reference("mkosi", folder)
-        _ran(["sh", str(folder / "install.sh")], self._log)
-        partial = self._tree.with_name("unfinished")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        # mmdebstrap's has no devices that a folder could have; /dev is mounted.
-        _ran(
-            [
-                "tar",
-                "-C",
-                str(partial),
-                "--numeric-owner",
-                "--exclude=./dev/*",
-                "-xf",
-                str(folder / "real.tar"),
-            ],
-            self._log,
-        )
-        partial.rename(self._tree)
-
-    def _archive(self, folder: Path) -> list[str]:
-        """The packages' archive, and their names."""
-        work = folder / "vanilla"
-        _reference("vanilla", work)
-        # mkosi sees this folder alone, and none that a link goes to.
-        shutil.copytree(work / "repository", self._work / "repository")
-        manifest = json.loads((work / "manifest.json").read_text())
-        return [package["name"] for package in manifest["packages"]]
-
-    def _extra(self, ours: Ours) -> None:
-        """What is laid over the packages: our configuration, the orchestrator, parts of the UKI."""
-        extra = self._work / "extra"
-        shutil.copytree(HERE / "system_image/files", extra)
-        overlay = str(ours.output("vanilla_overlay.tar"))
-        _ran(["tar", "-C", str(extra), "-xf", overlay, "--wildcards", "usr/*"], self._log)
-        modules = extra / "usr/lib/modules/kernel"
+            (self.work / "repart" / name).write_text(text)
+        modules = self.extra / "usr/lib/modules/kernel"
         modules.mkdir(parents=True)
         shutil.copy(ours.output("kernel"), modules / "vmlinuz")
         for name in _DEPMOD:
             (modules / name).touch()
         stubs = "usr/lib/systemd/boot/efi"
-        shutil.copytree(self._tree / stubs, extra / stubs)
-
-    def packages(self, _run: str) -> Cost:
-        """A disk of nothing but packages."""
-        return self._build("--incremental=no")
-
-    # Its cache is of all packages, or of none.
-    upgrade = packages
-
-    def orchestrator(self, run: str) -> Cost:
-        """A disk after an edit, from the cache; the first time, it is made."""
-        with (self._work / "extra/usr/bin/orchestrator").open("ab") as file:
-            file.write(run.encode())
-        return self._build("--incremental=yes")
-
-    def _build(self, *words: str) -> Cost:
-        enter = ["unshare", "--mount", "--propagation=private", "sh", "-c", _ENTER, "enter", str(self._tree)]
-        return _ran([*enter, "mkosi", "--directory=/work", "--force", *words, "build"], self._log)
+        shutil.copytree(self.tree / stubs, self.extra / stubs)
 
     @property
     def disk(self) -> Path:
         """What was made."""
-        return self._work / "out/image.raw"
-
-
-def _reference(name: str, folder: Path) -> None:
-    """The packages of a locked set, as an archive, and what installs them with mmdebstrap."""
-    words = ["--set", name, "--architecture", edits.ARCHITECTURE, "--work", str(folder)]
-    bazel("run", "//tests/rootfs:reference", "--", *words)
-
-
-def _ran(command: Sequence[str], log: Path) -> Cost:
-    """Runs a program; ends this one if it fails."""
-    start = time.monotonic()
-    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)[:300]}: ended with {process.returncode}: {log.read_text()[-4000:]}")
-    return Cost(time.monotonic() - start, usage.ru_utime + usage.ru_stime)
+        return self.work / "out/image.raw"
 
 
 def median(costs: Sequence[Cost]) -> Cost:
@@ -305,7 +171,7 @@ def main(argv: Sequence[str]) -> int:
     ours = Ours(folder / "checkout")
     slow = []
     try:
-        mkosi = None if options.without_mkosi else Mkosi(folder, ours)
+        mkosi = None if options.without_mkosi else Disk(folder, ours)
         print("| disk | wall | processors | beside mkosi: wall | processors |\n|---|---|---|---|---|")
         for name, limit in LIMITS.items():
             found, others = _measured(name, options.runs, ours, mkosi)

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """How long an image takes after an edit: from `bazel build` to the image, and which actions it waits for.
 
-    tests/bench/edits.py [--targets vanilla nvidia] [--edits NAME…] [--runs 5] [--folder DIR] [--doc FILE]
+    tests/bench/edits.py [--targets vanilla nvidia] [--edits NAME…] [--runs 5] [--mkosi] [--folder DIR]
+        [--doc FILE]
 
 Copies the checkout to DIR, or to a folder of its own that is removed in the end, and builds the images there,
 from a disk cache if `user.bazelrc` names one. Then it makes each edit RUNS times, each time another one, and
 builds without a disk cache. Prints a table of medians, beside what `xz -6` takes for the whole image, and for
 each edit the actions of the critical path, from Bazel's profile. The checkout itself stays as it is. The exit
 status is 0 if no median is above its limit, and no image is more than 3 % larger than xz's.
+
+With --mkosi, mkosi makes a .tar.xz of vanilla's packages after the same edits: from its cache after those of
+files, from packages after the others. It takes root, mmdebstrap and 6 GB more.
 
 The edits:
 
@@ -20,7 +24,6 @@ The edits:
 """
 
 import argparse
-import gzip
 import hashlib
 import io
 import json
@@ -28,6 +31,7 @@ import lzma
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -39,7 +43,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parents[2]
+from building import HERE, profile_events
+from mkosi import Mkosi
+
 LOCK, MANIFEST = "system_image/debian.lock.json", "system_image/debian.toml"
 ARCHITECTURE = "amd64"
 UPGRADED = "perl-base"
@@ -56,6 +62,13 @@ LIMITS: Mapping[str, Mapping[str, float]] = {
     "clean": {"vanilla": 50},
 }
 MOST_SIZE = 1.03
+
+# What mkosi makes: the image that ours is, compressed as ours.
+_OUTPUT = """\
+Format=tar
+CompressOutput=xz
+CompressLevel=6
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +109,7 @@ class Checkout:
         start = time.monotonic()
         self.bazel("build", *words)
         seconds = time.monotonic() - start
-        with gzip.open(profile) as stream:
-            events = json.load(stream)["traceEvents"]
-        parts = [event for event in events if event.get("cat") == "critical path component"]
+        parts = [event for event in profile_events(profile) if event.get("cat") == "critical path component"]
         return Build(seconds, tuple((named(part["name"]), part["dur"] / 1e6) for part in parts))
 
     def edit(self, name: str, change: Callable[[bytes], bytes]) -> None:
@@ -247,6 +258,26 @@ def measured(checkout: Checkout, target: str, name: str, runs: int) -> list[Buil
     return sorted(found[1:], key=lambda build: build.seconds)
 
 
+def by_mkosi(checkout: Checkout, names: Sequence[str], runs: int) -> dict[str, float]:
+    """What mkosi takes after an edit, in seconds: of those edits that it has anything to do after."""
+    checkout.build("vanilla_overlay", "--remote_download_outputs=all")
+    overlay = checkout.folder / "bazel-bin/system_image/vanilla_overlay.tar"
+    with tempfile.TemporaryDirectory(dir=checkout.folder) as folder:
+        peer = Mkosi(Path(folder), overlay, output=_OUTPUT, content="Bootable=no\n")
+        seconds: dict[str, float] = {}
+        for name in ("orchestrator", "configuration", "packages"):
+            costs = [getattr(peer, name)(f"x{run}").wall for run in range(runs + 1)]
+            print(
+                f"mkosi, {name}: {', '.join(f'{cost:.1f}' for cost in costs[1:])} s",
+                file=sys.stderr,
+                flush=True,
+            )
+            seconds[name] = statistics.median(costs[1:])
+    # Its cache is of all packages, or of none.
+    seconds |= dict.fromkeys(("package", "upgrade", "clean"), seconds.pop("packages"))
+    return {name: seconds[name] for name in names if name in seconds}
+
+
 def document(page: Path, table: Sequence[str]) -> None:
     """Writes the table into a page, in place of the one that is there."""
     before, begin, rest = page.read_text().partition("<!-- edits: begin -->\n")
@@ -268,6 +299,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--runs", type=int, default=5, help="builds for each edit; the median counts")
     parser.add_argument("--folder", type=Path, help="where the copy goes; it stays, for the next time")
     parser.add_argument("--doc", type=Path, help="a page whose table is written anew: docs/edits.md")
+    parser.add_argument("--mkosi", action="store_true", help="beside ours, what mkosi takes; as root")
     options = parser.parse_args(argv)
     folder = options.folder or Path(tempfile.mkdtemp(prefix="edits.", dir="/var/tmp"))
     checkout = Checkout(folder.resolve())
@@ -284,15 +316,22 @@ def main(argv: Sequence[str]) -> int:
                 load = os.getloadavg()[0]
                 print(f"{target}, {name}: {times} s; load {load:.1f}", file=sys.stderr, flush=True)
             compressing[target] = whole(checkout, target)
+        peer = by_mkosi(checkout, options.edits, options.runs) if options.mkosi else {}
     finally:
         if not options.folder:
             checkout.bazel("clean", "--expunge")
             shutil.rmtree(folder)
-    rows = {name: [results[target, name].seconds for target in options.targets] for name in options.edits}
-    rows["`xz -6` of all"] = [compressing[target][0] for target in options.targets]
-    table = [f"| edit | {' | '.join(options.targets)} |", "|---|" + "---|" * len(options.targets)]
-    for name, seconds in rows.items():
-        table.append(f"| {name} | {' | '.join(f'{value:.1f} s' for value in seconds)} |")
+    columns = {
+        target: {name: results[target, name].seconds for name in options.edits} for target in options.targets
+    }
+    for target in options.targets:
+        columns[target]["`xz -6` of all"] = compressing[target][0]
+    if peer:
+        columns["vanilla, by mkosi"] = peer
+    table = [f"| edit | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
+    for name in (*options.edits, "`xz -6` of all"):
+        cells = (f"{found[name]:.1f} s" if name in found else "" for found in columns.values())
+        table.append(f"| {name} | {' | '.join(cells)} |")
     print("\n".join(table))
     if options.doc:
         document(options.doc, table)
