@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# Builds an image twice, here and in a clone elsewhere, and compares the digests.
+# Builds an image here and in a clone elsewhere, and compares the digests.
 #
-#   tests/reproducible/two_builds.sh [TARGET…]       (default: vanilla, its disk, and what its boot measures)
+#   tests/reproducible/two_builds.sh [--farm] [TARGET…]       (default: vanilla, its disk, and what its boot measures)
 #
 # The second build differs in all that must not matter: folder, home, cache, umask, time zone, locale,
-# number of jobs and, if this is run by root, the user. It starts from nothing, its own toolbox included.
+# number of jobs and, if this is run by root, the user. It starts from nothing, its own toolbox included. Then it is
+# made once more there, with many jobs, from the disk cache that it has filled. --farm: and by workers that have Python
+# alone (tests/remote/remote_check.py).
 set -euo pipefail
 # A build that fails in $(…) must end the script, not be followed by the digest of an older file.
 shopt -s inherit_errexit
 
+farm=
+if [[ ${1:-} == --farm ]]; then
+  farm=yes
+  shift
+fi
 targets=("$@")
 if [[ $# == 0 ]]; then
   targets=(//system_image:vanilla)
@@ -47,9 +54,9 @@ as_second() {
   fi
 }
 
-digests_of() { # FOLDER COMMAND-PREFIX JOBS: builds there, and prints a line with the digest of each file of the targets
+digests_of() { # FOLDER COMMAND-PREFIX OPTIONS: builds there, and prints a line with the digest of each of the targets' files
   local target files
-  "$2" "cd '$1' && tools/bazel build --jobs=$3 ${targets[*]}" >&2
+  "$2" "cd '$1' && tools/bazel build $3 ${targets[*]}" >&2
   for target in "${targets[@]}"; do
     # Bazel's paths have no characters that a shell reads otherwise.
     files=$("$2" "cd '$1' && tools/bazel cquery --output=files '$target' 2>/dev/null" | tr '\n' ' ')
@@ -68,14 +75,24 @@ if [[ $(id -u) == 0 ]]; then
   chmod 755 "$there"
 fi
 
-first=$(digests_of "$here" as_first 2)
+same_as_first() { # DIGESTS: ends the script if they are others
+  [[ $1 == "$first" ]] && return
+  echo "error: the builds differ; of an image, compare the .mtree files to see where" >&2
+  exit 1
+}
+
+first=$(digests_of "$here" as_first --jobs=2)
 echo "first, in $here, by $(id -un):"
 echo "$first"
-second=$(digests_of "$there/checkout" as_second 1)
+cached="--disk_cache='$there/home/disk'"
+second=$(digests_of "$there/checkout" as_second "$cached --jobs=1")
 echo "second, in $there/checkout, by $([[ $(id -u) == 0 ]] && echo "$user" || id -un):"
 echo "$second"
-if [[ $first != "$second" ]]; then
-  echo "error: the two builds differ; of an image, compare the .mtree files to see where" >&2
-  exit 1
-fi
+same_as_first "$second"
+as_second "cd '$there/checkout' && tools/bazel clean"
+third=$(digests_of "$there/checkout" as_second "$cached --remote_download_outputs=all --jobs=32")
+echo "third, from its cache:"
+echo "$third"
+same_as_first "$third"
+[[ ! $farm ]] || "$here/tests/remote/remote_check.py" "${targets[@]}"
 echo "${targets[*]}: the same bytes"
