@@ -71,8 +71,8 @@ class Mkosi:
     """A root filesystem with mkosi, and in it the folder /work with what mkosi makes an image of."""
 
     def __init__(self, folder: Path, overlay: Path, *, output: str, content: str) -> None:
-        """folder: for all of this; what is there is used again. overlay: vanilla's, a tar. output, content: lines
-        for the sections of these names (mkosi(1)).
+        """folder: for all of this; what is there is used again. overlay: vanilla's, a tar. output, content:
+        lines for the sections of these names (mkosi(1)).
         """
         self.tree = folder / "tree"
         self.work = self.tree / "work"
