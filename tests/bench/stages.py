@@ -1,121 +1,131 @@
-"""What each stage of //system_image:vanilla and of its disk costs: time, processor time, the largest process.
+"""What each stage on the way to a target costs: time, processor time, the largest process.
 
-    tools/bazel build --remote_download_outputs=all //system_image:{vanilla,vanilla_disk} --output_groups=+gcp
-    tools/bazel run //tests/bench:stages
+    tools/bazel run //tests/bench:stages -- [TARGET…]        (default: vanilla and its disk)
 
-Runs the tools again on what the build left in bazel-out, outside of Bazel, each in turn, with outputs in a
-temporary folder. The exit status is 0 if no single process took 128 MiB.
+Builds the targets, asks Bazel which actions of ours they needed, and runs each again: one at a time, outside
+of Bazel's sandbox, with outputs in a temporary folder. Prints a row for each kind of action: how many there
+were, the slowest one's seconds of wall and of processor time, and the largest process of all. The exit status
+is 0 if no process took 128 MiB.
 """
 
+import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.measure import measure
+from tests.bench.measure import Cost, measure
 from tools.sysimage.core import errors
 
 MOST_MEMORY = 128  # MiB
-SLOTS = 8  # fewer than the rule has, so that each has something
-BIN = "bazel-out/k8-fastbuild/bin/system_image"
+TARGETS = ("//system_image:vanilla", "//system_image:vanilla_disk")
+OURS = "SystemImage"  # what the mnemonics of our actions begin with
 
 
-def commands(scratch: Path) -> dict[str, list[str]]:
-    """PHASE/STAGE → arguments, as the rules give them, relative to the execution root."""
-    out = scratch / "out"
-    return {
-        "lock/lock_fits": [
-            *("--manifest", "external/DEBIAN/debian.toml", "--manifest-label", "manifest"),
-            *("--lock", "external/DEBIAN/debian.lock.json", "--lock-label", "lock"),
-            *("--set", "vanilla", "--relock", "command", "--output", f"{out}.checked"),
-        ],
-        "toolchain/program": [
-            "--manifest",
-            "TOOLS/xz.json",
-            "--program",
-            "usr/bin/xz",
-            "--output",
-            f"{out}.program",
-        ],
-        "rootfs/install": [
-            *("--manifest", f"{BIN}/built_vanilla_rootfs_installed.json", "--output", f"{out}.installed.tar"),
-            *("--owners", f"{out}.owners.json", "--effects", f"{out}.effects.json"),
-        ],
-        "rootfs/rootfs": ["--manifest", f"{BIN}/built_vanilla_rootfs.json", "--output", f"{out}.rootfs.tar"],
-        "image/flatten": [
-            *("--layout", f"{BIN}/built_vanilla", "--os", "linux", "--architecture", "amd64"),
-            *("--output", f"{out}.flat.tar"),
-        ],
-        "image/cut": [
-            *("--base", f"{out}.flat.tar", "--index", f"{out}.index.json", "--slots"),
-            *(f"{out}.{slot}.blocks" for slot in range(SLOTS)),
-        ],
-        **{
-            f"image/compress {slot}": [
-                *("--slot", f"{out}.{slot}.blocks", "--output", f"{out}.{slot}.blocks.xz"),
-                *("--compression", "xz", "--tool", f"{BIN}/vanilla.json"),
-            ]
-            for slot in range(SLOTS)
-        },
-        "image/inject": [
-            *("--manifest", f"{BIN}/vanilla_overlay.json", "--base", f"{out}.flat.tar"),
-            *("--output", f"{out}.overlay.tar"),
-        ],
-        "image/emit": [
-            *("--base", f"{out}.flat.tar", "--overlay", f"{out}.overlay.tar", "--compression", "xz"),
-            *("--compressed", *(f"{out}.{slot}.blocks.xz" for slot in range(SLOTS))),
-            *("--index", f"{out}.index.json"),
-            *("--tool", f"{BIN}/vanilla.json", "--output", f"{out}.tar.xz"),
-            *("--sha256", f"{out}.sha256", "--sha384", f"{out}.sha384"),
-            *("--mtree", f"{out}.mtree", "--contents", f"{out}.contents.json"),
-        ],
-        "disk/verity": [
-            *("--layer", f"{out}.flat.tar", "--layer", f"{out}.overlay.tar", "--compression", "lz4hc"),
-            *("--data", f"{out}.erofs", "--hash-tree", f"{out}.verity", "--root-hash", f"{out}.roothash"),
-            *("--mkfs", f"{BIN}/vanilla_verity.json"),
-        ],
-        "disk/uki": ["--manifest", f"{BIN}/vanilla_uki.json", "--output", f"{out}.efi"],
-        "disk/disk": [
-            *("--manifest", f"{BIN}/vanilla_disk.json", "--output", f"{out}.raw"),
-            *("--digest", f"{out}.raw.sha256"),
-        ],
-        **{
-            f"disk/disk {kind}": [
-                *("--raw", f"{out}.raw", "--format", kind, "--output", f"{out}.{kind}"),
-                *("--digest", f"{out}.{kind}.sha256", "--gzip", f"{BIN}/vanilla_disk_gzip.json"),
-            ]
-            for kind in ("qcow2", "vhd", "gcp")
-        },
-    }
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action of Bazel's. Paths are relative to the execution root."""
+
+    mnemonic: str
+    target: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    inputs: frozenset[str]
+    outputs: frozenset[str]
+
+    def elsewhere(self, folder: Path) -> list[str]:
+        """The command, with outputs below `folder`."""
+        words = []
+        for argument in self.arguments:
+            if argument in self.outputs or any(path.startswith(f"{argument}/") for path in self.outputs):
+                (folder / argument).parent.mkdir(parents=True, exist_ok=True)
+                words.append(str(folder / argument))
+            else:
+                words.append(argument)
+        return words
 
 
-def main() -> int:
-    """Prints a row a stage."""
-    # bazel-bin is EXECROOT/bazel-out/CONFIGURATION/bin.
-    execroot = Path(os.environ["BUILD_WORKSPACE_DIRECTORY"], "bazel-bin").resolve().parents[2]
-    external = execroot.parents[1] / "external"
-    hub = next(external.glob("*rules_system_image_debian")).name
-    tools = str(next(execroot.glob("bazel-out/*-exec*/bin/system_image/tools")).relative_to(execroot))
-    # Not the programs of the build, which a disk cache keeps to itself.
-    environ = {"PYTHONPATH": str(Path(__file__).parents[2]), "LC_ALL": "C.UTF-8"}
-    largest = 0.0
-    with tempfile.TemporaryDirectory() as scratch:
-        # The execution root as an action sees it.
-        Path(scratch, "external").symlink_to(external)
-        Path(scratch, "bazel-out").symlink_to(execroot / "bazel-out")
-        Path(scratch, "system_image").symlink_to(
-            Path(os.environ["BUILD_WORKSPACE_DIRECTORY"], "system_image")
-        )
-        print(f"{'stage':20}{'wall s':>8}{'cpu s':>8}{'MiB':>6}")
-        for stage, arguments in commands(Path(scratch)).items():
-            module = f"tools.sysimage.{stage.partition(' ')[0].replace('/', '.')}"
-            words = [argument.replace("DEBIAN", hub).replace("TOOLS", tools) for argument in arguments]
-            cost = measure([sys.executable, "-m", module, *words], folder=Path(scratch), environ=environ)
-            largest = max(largest, cost.memory)
-            print(f"{stage:20}{cost.wall:8.1f}{cost.cpu:8.1f}{cost.memory:6.0f}")
+def bazel(*words: str) -> str:
+    """Runs Bazel in the workspace; gives what it prints."""
+    workspace = Path(os.environ["BUILD_WORKSPACE_DIRECTORY"])
+    command = [str(workspace / "tools/bazel"), *words]
+    return subprocess.run(command, cwd=workspace, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def actions(targets: Sequence[str]) -> Iterator[Action]:
+    """Our actions that the targets need (analysis.proto, ActionGraphContainer)."""
+    query = f"mnemonic('{OURS}.*', deps({' + '.join(targets)}))"
+    graph = json.loads(
+        bazel("aquery", "--output=jsonproto", "--include_param_files", "--ui_event_filters=-info", query)
+    )
+    fragments = {fragment["id"]: fragment for fragment in graph["pathFragments"]}
+    labels = {target["id"]: target["label"] for target in graph["targets"]}
+
+    def path(number: int) -> str:
+        fragment = fragments[number]
+        parent = fragment.get("parentId")
+        return f"{path(parent)}/{fragment['label']}" if parent else str(fragment["label"])
+
+    def artifacts(number: int) -> frozenset[int]:
+        if number not in members:
+            depset = depsets[number]
+            below = (artifacts(child) for child in depset.get("transitiveDepSetIds", []))
+            members[number] = frozenset(depset.get("directArtifactIds", [])).union(*below)
+        return members[number]
+
+    depsets = {depset["id"]: depset for depset in graph["depSetOfFiles"]}
+    members: dict[int, frozenset[int]] = {}
+    paths = {artifact["id"]: path(artifact["pathFragmentId"]) for artifact in graph["artifacts"]}
+    for action in graph["actions"]:
+        if "arguments" in action:
+            yield Action(
+                action["mnemonic"].removeprefix(OURS),
+                labels[action["targetId"]],
+                tuple(action["arguments"]),
+                {pair["key"]: pair.get("value", "") for pair in action.get("environmentVariables", [])},
+                frozenset(paths[each] for depset in action["inputDepSetIds"] for each in artifacts(depset)),
+                frozenset(paths[output] for output in action["outputIds"]),
+            )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints a row for each mnemonic."""
+    parser = argparse.ArgumentParser(prog="stages", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("targets", nargs="*", default=TARGETS, metavar="TARGET")
+    targets = parser.parse_args(argv).targets
+    # Else a disk cache keeps to itself what is between.
+    bazel("build", "--remote_download_outputs=all", *targets)
+    root = Path(bazel("info", "execution_root").strip())
+    found: dict[str, list[tuple[Cost, str]]] = defaultdict(list)
+    for action in actions(targets):
+        # Those of formats, say, that nobody asked for.
+        inputs = (path for path in sorted(action.inputs) if "/_middlemen/" not in path)
+        missing = [path for path in inputs if not (root / path).exists()]
+        if missing:
+            print(
+                f"{action.mnemonic} of {action.target}: not run: there is no {missing[0]}",
+                file=sys.stderr,
+                flush=True,
+            )
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            cost = measure(action.elsewhere(Path(folder)), folder=root, environ=action.environment)
+        found[action.mnemonic].append((cost, action.target))
+        print(f"{action.mnemonic} of {action.target}: {cost.wall:.1f} s", file=sys.stderr, flush=True)
+    print(f"{'stage':16}{'actions':>8}{'wall s':>8}{'cpu s':>8}{'MiB':>6}  largest")
+    for mnemonic, costs in found.items():
+        wall, cpu = max(cost.wall for cost, _ in costs), max(cost.cpu for cost, _ in costs)
+        memory, target = max((cost.memory, target) for cost, target in costs)
+        print(f"{mnemonic:16}{len(costs):8}{wall:8.1f}{cpu:8.1f}{memory:6.0f}  {target}")
+    largest = max(cost.memory for costs in found.values() for cost, _ in costs)
     print(f"the largest process took {largest:.0f} MiB; the limit is {MOST_MEMORY}")
     return 0 if largest < MOST_MEMORY else 1
 
 
 if __name__ == "__main__":
-    errors.run(lambda _: main())
+    errors.run(main)
