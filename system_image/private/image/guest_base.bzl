@@ -38,6 +38,7 @@ def guest_base(
         kernel_modules = [],
         layers = [],
         files = {},
+        replace = [],
         hostname = "",
         enable = [],
         default_target = "multi-user.target",
@@ -53,7 +54,7 @@ def guest_base(
       ends;
     - networkd's configuration, which takes the address that the interface's MAC spells;
     - a journal in memory, whose errors the console shows;
-    - the names in /etc/hosts.
+    - the names in /etc/hosts, in place of those that netbase writes.
 
     No console has a login: a debugging shell comes with the machine, from `system_image_vm`.
 
@@ -78,6 +79,7 @@ def guest_base(
         kmod.
       layers: list of labels of further layers, such as a `kernel_module`'s `NAME_layer`.
       files: as in `rootfs`.
+      replace: as in `rootfs`.
       hostname: as in `rootfs`; "guest", if not given.
       enable: as in `rootfs`; orchestrator.service and systemd-networkd.service are enabled too.
       default_target: as in `rootfs`.
@@ -96,6 +98,8 @@ def guest_base(
         hostname = hostname,
         kernel_modules = kernel_modules,
         packages = packages,
+        # netbase's script makes one.
+        replace = ["etc/hosts"] + replace,
         **kwargs
     )
     common = dict(attributes_of_parts(kwargs), tags = kwargs.get("tags", []))
