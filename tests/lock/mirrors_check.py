@@ -50,7 +50,7 @@ class Case:
     works: bool
     says: list[str]
     mirrors: list[str]
-    toml: str = TOML
+    toml: str | None = TOML
     lock: str | None = None
     """None: there is no lock."""
     command: tuple[str, ...] = ("build", "@trixie//:tiny_amd64")
@@ -143,6 +143,7 @@ def make_cases(scratch: Path) -> list[Case]:
         Case("a lock without packages", False, [f"{LABEL}: not a lock"], [good], lock=json.dumps({"version": version}), command=whole_set),
         Case("a lock with the marks of a merge", False, [f"{LABEL}: it has the conflict markers of a merge; take one side whole"], [good], lock="<<<<<<< HEAD\n" + lock, command=whole_set),
         Case("a set that is new in the manifest", False, [f"//{FOLDER}:debian.toml: has the set more, which {LABEL} does not have yet; write it with `bazel run @trixie//:lock`"], [good], toml=TOML + '[set.more]\npackages = ["x"]\n', lock=lock, command=("build", "@trixie//:more")),
+        Case("no manifest beside the lock", False, [f"//{FOLDER}:debian.toml: there is no such manifest"], [good], toml=None, lock=lock, command=whole_set),
         Case("a damaged lock, and the program that writes it", False, [f"{FOLDER}/debian.toml: [lock] is missing"], [good], lock=lock[:-9], command=check),
         Case("a set with the name of the program", False, [f"//{FOLDER}:debian.toml: a set can't be called lock"], [good], lock=lock.replace('"sets": {"tiny"', '"sets": {"lock"')),
     ]
@@ -153,7 +154,10 @@ def run(bazel: list[str], module: Path, case: Case, cache: Path) -> subprocess.C
     """Lays out the files of a case and calls Bazel."""
     imports = "".join(f"use_repo(debian, {name!r})\n" for name in case.imports)
     (module / "MODULE.bazel").write_text(MODULE.format(checkout=HERE) + imports)
-    (module / FOLDER / "debian.toml").write_text(case.toml)
+    manifest = module / FOLDER / "debian.toml"
+    manifest.unlink(missing_ok=True)
+    if case.toml is not None:
+        manifest.write_text(case.toml)
     lock = module / FOLDER / "debian.lock.json"
     lock.unlink(missing_ok=True)
     if case.lock is not None:

@@ -173,6 +173,11 @@ def _unlocked(names, problem):
 
 def _locked(rctx):
     parts = []
+    if not rctx.path(rctx.attr.manifest).exists:
+        fail("{}: there is no such manifest, as debian.lock names for {}; mend its manifest, or restore the file".format(
+            shown(rctx.attr.manifest),
+            shown(rctx.attr.lock),
+        ))
     sets = json.decode(rctx.attr.sets)
 
     # A set of this name goes before the program.
