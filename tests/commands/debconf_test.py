@@ -149,6 +149,7 @@ def test_an_answer_would_not_be_the_value() -> None:
         ({"p/a": "z"}, _TEMPLATES, "answer with one of x, y"),
         ({"p/b": "yes"}, _TEMPLATES, "answer with one of true, false"),
         ({"p/c": "x"}, _TEMPLATES, "no script of the set's packages has the question p/c"),
+        ({"p/aa": "x"}, _TEMPLATES, r"the question p/aa \(did you mean p/a\?\)"),
         ({"p/a": "x"}, _TEMPLATES.replace(b"Type: select", b"Type: password"), "is a password"),
         ({"p/a": "z"}, _TEMPLATES.replace(b"x, y", b"${C}"), "is none of"),
     ],

@@ -104,6 +104,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("directories", {"path": "a", "says": "0755 root:root x"}, r"directories: 'a': .* is not \"MODE USER"),
     ("directories", {"path": "a", "says": "9755"}, "directories: 'a': mode '9755' is not octal"),
     ("directories", {"path": "a", "says": "0755 who"}, "directories: 'a': no user or group who"),
+    ("directories", {"path": "a", "says": "0755 appp"}, r"no user appp in \S+ \(did you mean app\?\)"),
 ]
 
 

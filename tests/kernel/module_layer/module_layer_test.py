@@ -84,6 +84,11 @@ def test_module_that_the_kernel_lacks_is_named_with_who_wants_it(tmp_path: Path)
         module_layer.lay_out(kernel(), [external(tmp_path, "driver", depends="drm")], [])
 
 
+def test_a_misspelt_module_is_named_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"has no module cryptdd \(did you mean cryptd\?\); correct the name"):
+        module_layer.lay_out(kernel(), [], ["cryptdd"])
+
+
 def test_two_modules_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     given = [external(tmp_path, "a-b"), external(tmp_path / "x", "a_b")]

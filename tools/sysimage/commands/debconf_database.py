@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tools.sysimage.commands.world import World
-from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.errors import ToolError, nearest
 
 _FIELD = re.compile(r"([-_@.A-Za-z0-9]*):\s?(.*)", re.ASCII)
 _SPLIT = re.compile(r"(\\[, ]|,\s+)", re.ASCII)
@@ -351,7 +351,9 @@ def check_answers(world: World) -> None:
     data = database(world)
     missing = sorted(set(data.answers) - data.used)
     if missing:
+        name = _outward(missing[0])
+        near = nearest(name, map(_outward, data.questions))
         raise ToolError(
-            f"debconf: no script of the set's packages has the question {_outward(missing[0])}; remove its"
+            f"debconf: no script of the set's packages has the question {name}{near}; remove its"
             " answer, correct its name or add the package"
         )

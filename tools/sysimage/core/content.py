@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.errors import ToolError, nearest
 from tools.sysimage.core.files import Files
 from tools.sysimage.core.tree import Inode, Kind, Tree, check_path, directory
 
@@ -99,10 +99,12 @@ def owner(files: Files, text: str, where: str) -> tuple[int, int]:
         raise ToolError(f'{where}: owner {text!r} is not "USER:GROUP"; write for instance "app:app"')
     uid, gid = files.uid(user), files.gid(group or user)
     if uid is None or gid is None:
-        what = f"user {user}" if uid is None else f"group {group or user}"
+        kind, name, place = (
+            ("user", user, "etc/passwd") if uid is None else ("group", group or user, "etc/group")
+        )
         raise ToolError(
-            f"{where}: no user or group {text}: the image has no {what} in /etc/passwd and /etc/group; "
-            "correct it, or make it with users"
+            f"{where}: no user or group {text}: the image has no {kind} {name} in /{place}"
+            f"{nearest(name, files.accounts(place))}; correct it, or make it with users"
         )
     if max(uid, gid) >= _NOBODY:
         raise ToolError(f"{where}: owner {text!r}: the highest number is {_NOBODY - 1}; choose a lower one")

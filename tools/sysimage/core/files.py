@@ -58,6 +58,10 @@ class Files:
         """The number of a group, by /etc/group; a number stands for itself; None if there is none."""
         return self._number("etc/group", name)
 
+    def accounts(self, path: str) -> list[str]:
+        """The names of users (etc/passwd) or of groups (etc/group)."""
+        return [line.partition(":")[0] for line in self.text(path).splitlines() if ":" in line]
+
     def _number(self, path: str, name: str) -> int | None:
         if name.isascii() and name.isdigit():
             return int(name)

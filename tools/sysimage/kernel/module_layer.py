@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest
-from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.errors import ToolError, nearest, run
 from tools.sysimage.core.span import External
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Inode, Kind, Tree
@@ -81,7 +81,8 @@ def lay_out(kernel: Tree, external: Sequence[Path], names: Sequence[str]) -> Tre
         if name in have or name in built_in:
             continue
         if name not in own:
-            raise ToolError(f"{who}: the kernel {release} has no module {name}; correct the name")
+            near = nearest(name, own)
+            raise ToolError(f"{who}: the kernel {release} has no module {name}{near}; correct the name")
         have[name] = own[name]
         layer.add(own[name], kernel[own[name]])
         module = kmod.parse(kmod.unpacked(kernel[own[name]].read(), own[name]), own[name])

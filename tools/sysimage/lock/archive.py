@@ -19,12 +19,12 @@ from typing import Any, BinaryIO, cast
 
 from debian import deb822
 
-from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.errors import ToolError, nearest
 from tools.sysimage.debian.fetch import Mirrors, Progress
 from tools.sysimage.debian.mirrors import is_security
 from tools.sysimage.lock.cache import Cache
 from tools.sysimage.lock.index import Index
-from tools.sysimage.lock.manifest import Archive, nearest
+from tools.sysimage.lock.manifest import Archive
 from tools.sysimage.lock.packages import Origin
 from tools.sysimage.lock.signature import Keyring, Signed
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.errors import ToolError, nearest
 from tools.sysimage.debian import mirrors as host
 from tools.sysimage.debian.fetch import Mirrors
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.archive import Release, fetch_release, read_packages
 from tools.sysimage.lock.cache import Cache
 from tools.sysimage.lock.index import Index
-from tools.sysimage.lock.manifest import Manifest, nearest
+from tools.sysimage.lock.manifest import Manifest
 from tools.sysimage.lock.resolve import Closure, resolve_sets
 from tools.sysimage.lock.signature import SHIPPED, Keyring
 from tools.sysimage.lock.summary import summary

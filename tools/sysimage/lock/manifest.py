@@ -1,6 +1,5 @@
 """`debian.toml`: what the user asks for. Parsed and checked once, here."""
 
-import difflib
 import hashlib
 import json
 import re
@@ -11,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.errors import ToolError, nearest
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _RESTRICTED = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?: \[([a-z0-9-]+(?: [a-z0-9-]+)*)\])?")
@@ -307,9 +306,3 @@ def _bases_first(sets: list[PackageSet], where: str) -> tuple[PackageSet, ...]:
             current = by_name[base] if base is not None else None
         ordered.update((link.name, link) for link in reversed(chain))
     return tuple(ordered.values())
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` (did you mean a, b?)` with the known names that look like `name`, or nothing."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.7)
-    return f" (did you mean {', '.join(close)}?)" if close else ""

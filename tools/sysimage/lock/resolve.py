@@ -17,9 +17,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.errors import ToolError, nearest
 from tools.sysimage.lock.index import Index
-from tools.sysimage.lock.manifest import PackageSet, nearest
+from tools.sysimage.lock.manifest import PackageSet
 from tools.sysimage.lock.packages import ArchivePackage
 from tools.sysimage.lock.relations import AlternativeRelations, Relation, format_alternatives
 from tools.sysimage.lock.selection import Conflict, PackageSelection

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.errors import ToolError, nearest
 from tools.sysimage.lock import lockfile
-from tools.sysimage.lock.manifest import Manifest, PackageSet, nearest
+from tools.sysimage.lock.manifest import Manifest, PackageSet
 from tools.sysimage.lock.packages import ArchivePackage
 from tools.sysimage.lock.relations import format_alternatives
 from tools.sysimage.lock.selection import PackageSelection

@@ -5,8 +5,7 @@ from typing import NoReturn
 
 import yaml
 
-from tools.sysimage.core.errors import ToolError
-from tools.sysimage.lock.manifest import nearest
+from tools.sysimage.core.errors import ToolError, nearest
 
 
 class YamlNode:
