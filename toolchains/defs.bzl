@@ -4,6 +4,7 @@ load("@rules_cc//cc/toolchains:cc_toolchain.bzl", "cc_toolchain")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load(":config.bzl", "toolchain_config")
 load(":guest_test.bzl", _guest_test = "guest_test")
 load(":parts.bzl", "toolchain_parts")
@@ -12,7 +13,7 @@ load(":variables.bzl", _toolchain_variables = "toolchain_variables")
 guest_test = _guest_test
 toolchain_variables = _toolchain_variables
 
-def sysroot_toolchain(*, name, execution_architecture, target_architecture, sysroot, compiler = None, **kwargs):
+def sysroot_toolchain(*, name, execution_architecture = MANDATORY, target_architecture = MANDATORY, sysroot = MANDATORY, compiler = None, **kwargs):
     """Makes a toolchain, `NAME`, for `register_toolchains`.
 
     It compiles on Linux for `@rules_system_image//toolchains:guest_CPU`. No host is that platform, so the host's
@@ -27,6 +28,13 @@ def sysroot_toolchain(*, name, execution_architecture, target_architecture, sysr
         platform.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "sysroot_toolchain",
+        name,
+        kwargs,
+        mandatory = {"execution_architecture": execution_architecture, "sysroot": sysroot, "target_architecture": target_architecture},
+        others = ["compiler"],
+    )
     parts = dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
     toolchain_parts(
         name = name + "_parts",

@@ -4,6 +4,7 @@ load("@platforms//host:constraints.bzl", "HOST_CONSTRAINTS")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private/core:exec_program.bzl", "exec_program")
@@ -42,7 +43,7 @@ sysroot_program_test = exec_program(
     test = True,
 )
 
-def guest_test(*, name, binary, sysroot = Label("//system_image:sysroot"), data = [], args = [], size = "small", **kwargs):
+def guest_test(*, name, binary = MANDATORY, sysroot = Label("//system_image:sysroot"), data = [], args = [], size = "small", **kwargs):
     """Runs a program of the guest on the host, with the loader and the libraries of the sysroot.
 
     The host need not have the guest's libraries. A guest of another architecture than the host's is emulated.
@@ -57,6 +58,14 @@ def guest_test(*, name, binary, sysroot = Label("//system_image:sysroot"), data 
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "guest_test",
+        name,
+        kwargs,
+        mandatory = {"binary": binary},
+        lists = {"args": args, "data": data},
+        others = ["sysroot"],
+    )
     parts = {key: value for key, value in kwargs.items() if key in ("visibility", "target_compatible_with")}
     guest_libraries(
         name = name + "_libraries",

@@ -1,6 +1,7 @@
 """The macros for images with NVIDIA GPUs: a root filesystem with the driver, a system image with an attestation."""
 
-load("//system_image/private/image:system_image.bzl", "system_image")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
+load("//system_image/private/image:system_image.bzl", "SYSTEM_IMAGE_ARGUMENTS", "system_image")
 load("//system_image/private/kernel:kernel_module.bzl", "kernel_module")
 load("//system_image/private/rootfs:rootfs.bzl", "rootfs")
 
@@ -143,6 +144,15 @@ def nvidia_system_image(*, name, base = Label("//system_image:base_nvidia"), att
       slots: as in `system_image`, where fewer are enough.
       **kwargs: further arguments of `system_image`.
     """
+    check_arguments(
+        "nvidia_system_image",
+        name,
+        kwargs,
+        mandatory = {"orchestrator": kwargs.get("orchestrator", MANDATORY)},
+        dicts = {"binaries": binaries},
+        lists = {"replace": replace},
+        others = SYSTEM_IMAGE_ARGUMENTS + ["attestation"],
+    )
     own = {_ATTESTATION: attestation} if attestation else {}
     system_image(
         name = name,

@@ -106,6 +106,8 @@ def _default(message: Message) -> str:
     if message.text("mandatory") == "true":
         return "mandatory"
     default = message.text("default_value")
+    if default == '"MANDATORY"':  # of a macro, which says in its own words that it is missing
+        return "mandatory"
     return f"default `{_cell(default)}`" if default else "optional"
 
 

@@ -3,7 +3,7 @@
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 
 # buildifier: disable=bzl-visibility
-load("//system_image/private/core:arguments.bzl", "arguments_problem")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "arguments_problem")
 
 def _arguments_test_impl(ctx):
     env = unittest.begin(ctx)
@@ -29,6 +29,19 @@ def _arguments_test_impl(ctx):
             lists = {"enable": enable},
             others = ["compression"],
         ))
+    for kwargs, base, message in [
+        ({}, "//:base", ""),
+        ({}, MANDATORY, where + "the argument base is missing"),
+        # The misspelt one is what the user has to look for.
+        ({"bsae": "//:base"}, MANDATORY, where + "there is no argument bsae; did you mean base?"),
+    ]:
+        asserts.equals(env, message, arguments_problem("image", "x", kwargs, mandatory = {"base": base}))
+    for numbers, switches, message in [
+        ({"memory": 1024, "status": None}, {"lean": False}, ""),
+        ({"memory": "2G"}, {}, where + "memory is a string; give an integer"),
+        ({}, {"lean": "no"}, where + "lean is a string; give True or False"),
+    ]:
+        asserts.equals(env, message, arguments_problem("image", "x", {}, numbers = numbers, switches = switches))
     return unittest.end(env)
 
 _arguments_test = unittest.make(_arguments_test_impl)

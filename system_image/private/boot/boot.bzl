@@ -191,13 +191,10 @@ def _make_machine(name, architecture, image, disk, firmware, start, kernel, stag
 _MACHINE = [
     "architecture",
     "bundle",
-    "cpus",
     "disk",
     "firmware",
-    "ignore_ownership",
     "image",
     "kernel",
-    "memory",
     "stage1",
     "start",
 ]
@@ -249,6 +246,8 @@ def system_image_vm(
         name,
         kwargs,
         lists = {"cmdline": cmdline},
+        numbers = {"cpus": cpus, "memory": memory},
+        switches = {"ignore_ownership": ignore_ownership},
         others = _MACHINE,
     )
     common = attributes_of_parts(kwargs)
@@ -348,7 +347,9 @@ def boot_test(
         kwargs,
         dicts = {"eventually": eventually},
         lists = {"cmdline": cmdline, "commands": commands, "expect": expect, "tags": tags},
-        others = _MACHINE + ["ready_timeout", "status"],
+        numbers = {"cpus": cpus, "memory": memory, "ready_timeout": ready_timeout, "status": status},
+        switches = {"ignore_ownership": ignore_ownership},
+        others = _MACHINE,
     )
     common = attributes_of_parts(kwargs)
     machine = _make_machine(

@@ -29,45 +29,63 @@ _COMMON = [
     "visibility",
 ]
 
-def check_arguments(macro, name, kwargs, *, dicts = {}, lists = {}, others = []):
-    """Fails if a macro was given what it does not take.
+# The default of an argument that has none. With a real one missing, Starlark names it alone, and not the misspelt one
+# that stands in its place.
+MANDATORY = "MANDATORY"
+
+def check_arguments(macro, name, kwargs, *, mandatory = {}, dicts = {}, lists = {}, numbers = {}, switches = {}, others = []):
+    """Fails if a macro was given what it does not take, or was not given what it needs.
 
     Args:
       macro: the macro's name.
       name: the target's name.
       kwargs: dict of the arguments that the macro does not name itself.
+      mandatory: dict, argument → value, of those that must be given; their default is MANDATORY.
       dicts: dict, argument → value, of those that have to be dicts.
       lists: dict, argument → value, of those that have to be lists.
+      numbers: dict, argument → value, of those that have to be integers.
+      switches: dict, argument → value, of those that have to be True or False.
       others: list of the names of its further arguments, for a near miss.
     """
-    problem = arguments_problem(macro, name, kwargs, dicts = dicts, lists = lists, others = others)
+    problem = arguments_problem(macro, name, kwargs, mandatory = mandatory, dicts = dicts, lists = lists, numbers = numbers, switches = switches, others = others)
     if problem:
         fail(problem)
 
-def arguments_problem(macro, name, kwargs, *, dicts = {}, lists = {}, others = []):
+def arguments_problem(macro, name, kwargs, *, mandatory = {}, dicts = {}, lists = {}, numbers = {}, switches = {}, others = []):
     """Says what is wrong with a macro's arguments.
 
     Args:
       macro: as in `check_arguments`.
       name: as in `check_arguments`.
       kwargs: as in `check_arguments`.
+      mandatory: as in `check_arguments`.
       dicts: as in `check_arguments`.
       lists: as in `check_arguments`.
+      numbers: as in `check_arguments`.
+      switches: as in `check_arguments`.
       others: as in `check_arguments`.
 
     Returns:
       A string, "" if nothing is wrong.
     """
     where = '{}(name = "{}")'.format(macro, name)
-    own = dicts.keys() + lists.keys() + others
+    own = mandatory.keys() + dicts.keys() + lists.keys() + numbers.keys() + switches.keys() + others
     for argument in kwargs:
         if argument not in _COMMON and argument not in own:
             near = _nearest(argument, own + _COMMON)
             return "{}: there is no argument {}{}".format(where, argument, "; did you mean {}?".format(near) if near else "")
-    for kind, values in [("dict", dicts), ("list", lists)]:
+    for argument, value in mandatory.items():
+        if value == MANDATORY:
+            return "{}: the argument {} is missing".format(where, argument)
+    for kind, wanted, values in [
+        ("dict", "a dict", dicts),
+        ("list", "a list", lists),
+        ("int", "an integer", numbers),
+        ("bool", "True or False", switches),
+    ]:
         for argument, value in values.items():
             if type(value) not in (kind, "select") and value != None:
-                return "{}: {} is {} {}; give a {}".format(where, argument, "an" if type(value) == "int" else "a", type(value), kind)
+                return "{}: {} is {} {}; give {}".format(where, argument, "an" if type(value) == "int" else "a", type(value), wanted)
     return ""
 
 def _nearest(word, words):

@@ -1,5 +1,6 @@
 """Programs and tests that say what differs between two images."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load(":golden.bzl", "golden_test")
 
@@ -39,7 +40,7 @@ def image_diff(*, name, **kwargs):
         **kwargs
     )
 
-def image_diff_test(*, name, image, golden, size = "small", **kwargs):
+def image_diff_test(*, name, image = MANDATORY, golden = MANDATORY, size = "small", **kwargs):
     """Proves that an image is what was reviewed: packages with versions, units, users, groups, rights, sockets.
 
     `bazel run NAME -- --update` writes the reviewed file. The first time, create it empty. It does not hold the
@@ -52,6 +53,12 @@ def image_diff_test(*, name, image, golden, size = "small", **kwargs):
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "image_diff_test",
+        name,
+        kwargs,
+        mandatory = {"golden": golden, "image": image},
+    )
     golden_test(
         _diff_test,
         name = name,

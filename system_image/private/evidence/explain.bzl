@@ -1,5 +1,6 @@
 """The program that says where a path of an image is from."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
@@ -25,7 +26,7 @@ _explain = rule(
     executable = True,
 )
 
-def image_explain(*, name, image, **kwargs):
+def image_explain(*, name, image = MANDATORY, **kwargs):
     """Makes a program, `bazel run NAME -- PATH…`, that says where paths of an image come from, through all stages.
 
     It names the package and its .deb, each maintainer script with line and command, the target whose file it is, and
@@ -36,4 +37,10 @@ def image_explain(*, name, image, **kwargs):
       image: label of the `system_image`.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "image_explain",
+        name,
+        kwargs,
+        mandatory = {"image": image},
+    )
     _explain(name = name, facts = facts_of(image), **kwargs)

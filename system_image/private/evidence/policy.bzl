@@ -1,5 +1,6 @@
 """The test that an image is as a policy wants it."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load(":image_facts.bzl", "facts_of")
 
@@ -9,7 +10,7 @@ _policy_test = exec_program(
     test = True,
 )
 
-def image_policy_test(*, name, image, policy, size = "small", **kwargs):
+def image_policy_test(*, name, image = MANDATORY, policy = MANDATORY, size = "small", **kwargs):
     """Proves that an image keeps a policy, which is a reviewed TOML file.
 
     Each line of the policy is a rule; what no rule names is not checked. A message names the path, its package or
@@ -32,6 +33,12 @@ def image_policy_test(*, name, image, policy, size = "small", **kwargs):
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "image_policy_test",
+        name,
+        kwargs,
+        mandatory = {"image": image, "policy": policy},
+    )
     facts = str(facts_of(image))
     _policy_test(
         name = name,

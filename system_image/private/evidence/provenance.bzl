@@ -1,6 +1,7 @@
 """Stage provenance: what an image was made of and how, as statements that can be signed."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
@@ -55,7 +56,7 @@ _provenance = rule(
     },
 )
 
-def image_provenance(*, name, image, beside = [], claims = [], valid_days = 365, **kwargs):
+def image_provenance(*, name, image = MANDATORY, beside = [], claims = [], valid_days = 365, **kwargs):
     """Makes `NAME.intoto.json`, an in-toto statement with SLSA's provenance v1, and `NAME.endorsement.json`, Oak's endorsement.
 
     The materials in the provenance are the commit, the lock, the base images, each .deb and each file that is laid into
@@ -72,6 +73,14 @@ def image_provenance(*, name, image, beside = [], claims = [], valid_days = 365,
       valid_days: how many days the endorsement is valid.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "image_provenance",
+        name,
+        kwargs,
+        mandatory = {"image": image},
+        lists = {"beside": beside, "claims": claims},
+        others = ["valid_days"],
+    )
     _provenance(
         name = name,
         beside = beside,

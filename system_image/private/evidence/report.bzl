@@ -1,5 +1,6 @@
 """Stage report: what is in an image, as a page to look at."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
@@ -35,7 +36,7 @@ _report = rule(
     },
 )
 
-def image_report(*, name, image, measurements = None, **kwargs):
+def image_report(*, name, image = MANDATORY, measurements = None, **kwargs):
     """Makes `NAME.html`, a page that shows what is in an image: maps of its bytes, and tables that can be searched and sorted.
 
     The page needs nothing else, and no network; without JavaScript its tables can still be read.
@@ -46,4 +47,11 @@ def image_report(*, name, image, measurements = None, **kwargs):
       measurements: label of the image's `measurements`, to be shown too.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "image_report",
+        name,
+        kwargs,
+        mandatory = {"image": image},
+        others = ["measurements"],
+    )
     _report(name = name, facts = facts_of(image), measurements = measurements, **kwargs)

@@ -1,5 +1,6 @@
 """The test that an image, built twice, is the same."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:build.bzl", "BASH_ENVIRONMENT", "OTHER_ENVIRONMENT")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path", "tool_launcher")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
@@ -81,7 +82,7 @@ _repro_test = rule(
     exec_groups = {"test": exec_group(exec_compatible_with = EXECUTION)},
 )
 
-def image_repro_test(*, name, image, compression = "none", size = "medium", **kwargs):
+def image_repro_test(*, name, image = MANDATORY, compression = "none", size = "medium", **kwargs):
     """Proves that an image depends on its sources alone: builds it twice, and compares stage by stage.
 
     The second build has another output folder, time zone, language, user, umask, number of jobs and SOURCE_DATE_EPOCH.
@@ -98,6 +99,13 @@ def image_repro_test(*, name, image, compression = "none", size = "medium", **kw
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "image_repro_test",
+        name,
+        kwargs,
+        mandatory = {"image": image},
+        others = ["compression"],
+    )
     _repro_test(
         name = name,
         size = size,

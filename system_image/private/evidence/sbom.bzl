@@ -1,5 +1,6 @@
 """Stage sbom: what an image is made of, for programs that look for licences and vulnerabilities."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
@@ -51,7 +52,7 @@ _sbom = rule(
     },
 )
 
-def image_sbom(*, name, image, supplier = "", beside = [], **kwargs):
+def image_sbom(*, name, image = MANDATORY, supplier = "", beside = [], **kwargs):
     """Makes `NAME.spdx.json` (SPDX 2.3), `NAME.spdx3.json` (SPDX 3.0.1) and `NAME.cdx.json` (CycloneDX 1.6).
 
     Each names every package with version, architecture, purl, source package, SHA-256 of the .deb, maintainer, licence
@@ -67,6 +68,14 @@ def image_sbom(*, name, image, supplier = "", beside = [], **kwargs):
         firmware. Each is named by its label, with its digest.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "image_sbom",
+        name,
+        kwargs,
+        mandatory = {"image": image},
+        lists = {"beside": beside},
+        others = ["supplier"],
+    )
     _sbom(
         name = name,
         beside = beside,

@@ -1,5 +1,6 @@
 """The program that signs an image and what is said about it."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:runfiles.bzl", "runfiles_argv", "runfiles_path", "tool_launcher")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/providers:locked_program_info.bzl", "LockedProgramInfo")
@@ -47,7 +48,7 @@ _sign = rule(
     executable = True,
 )
 
-def sign_image(*, name, image, files = [], **kwargs):
+def sign_image(*, name, image = MANDATORY, files = [], **kwargs):
     """Makes a program, `bazel run NAME -- --key KEY --output FOLDER`, that signs an image and what is said about it.
 
     It writes FILE.sig for the tarball, its digests and each of `files`. For each SBOM, provenance and endorsement it
@@ -66,6 +67,13 @@ def sign_image(*, name, image, files = [], **kwargs):
       files: list of labels, such as its `image_sbom` and `image_provenance`.
       **kwargs: attributes that every rule has. The target gets the tag `manual`.
     """
+    check_arguments(
+        "sign_image",
+        name,
+        kwargs,
+        mandatory = {"image": image},
+        lists = {"files": files},
+    )
     _sign(
         name = name,
         image = image,

@@ -1,5 +1,6 @@
 """The test that an image and its packages are as large as a reviewed file says."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load(":golden.bzl", "golden_test")
 
@@ -9,7 +10,7 @@ _size_test = exec_program(
     test = True,
 )
 
-def image_size_test(*, name, image, golden, percent = 2, size = "small", **kwargs):
+def image_size_test(*, name, image = MANDATORY, golden = MANDATORY, percent = 2, size = "small", **kwargs):
     """Proves that an image, its file and each of its packages are as large as a reviewed file says.
 
     `bazel run NAME -- --update` writes that file, a line for each package. The first time, create it empty.
@@ -22,6 +23,13 @@ def image_size_test(*, name, image, golden, percent = 2, size = "small", **kwarg
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "image_size_test",
+        name,
+        kwargs,
+        mandatory = {"golden": golden, "image": image},
+        others = ["percent"],
+    )
     golden_test(
         _size_test,
         name = name,

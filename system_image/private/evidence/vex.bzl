@@ -1,5 +1,6 @@
 """Stage vex: what is known of vulnerabilities of an image's packages, as OpenVEX."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "target_args", "tool_attr")
 load("//system_image/providers:image_facts_info.bzl", "ImageFactsInfo")
 load(":image_facts.bzl", "FACTS", "facts_of")
@@ -35,7 +36,7 @@ _vex = rule(
     },
 )
 
-def image_vex(*, name, image, statements, author, **kwargs):
+def image_vex(*, name, image = MANDATORY, statements = MANDATORY, author = MANDATORY, **kwargs):
     """Makes `NAME.vex.json`, an OpenVEX 0.2.0 document that says which vulnerabilities matter to an image, and why not.
 
     `statements` is a reviewed TOML file with an entry `[[statement]]` for each vulnerability: `vulnerability`,
@@ -49,6 +50,12 @@ def image_vex(*, name, image, statements, author, **kwargs):
       author: who says so, such as "Example Ltd <security@example.com>".
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "image_vex",
+        name,
+        kwargs,
+        mandatory = {"author": author, "image": image, "statements": statements},
+    )
     _vex(
         name = name,
         author = author,

@@ -1,7 +1,7 @@
 """Stage bundle: an OCI runtime bundle, for the orchestrator to run."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURE_ATTRS", "target_architecture")
-load("//system_image/private/core:arguments.bzl", "check_arguments")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
@@ -63,7 +63,7 @@ _bundle = rule(
 def app_bundle(
         *,
         name,
-        base,
+        base = MANDATORY,
         binary = None,
         path = None,
         args = [],
@@ -93,6 +93,7 @@ def app_bundle(
         "app_bundle",
         name,
         kwargs,
+        mandatory = {"base": base},
         dicts = {
             "env": env,
             "mounts": mounts,
@@ -102,7 +103,6 @@ def app_bundle(
             "guest_toolchains": guest_toolchains,
         },
         others = [
-            "base",
             "binary",
             "path",
         ],

@@ -2,9 +2,10 @@
 
 load("@rules_oci//oci:defs.bzl", "oci_image")
 load("//system_image/private/core:architecture.bzl", "by_architecture")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "attributes_of_parts")
 load("//system_image/private/kernel:module_layer.bzl", "module_layer")
-load("//system_image/private/rootfs:rootfs.bzl", "rootfs")
+load("//system_image/private/rootfs:rootfs.bzl", "ROOTFS_ARGUMENTS", "rootfs")
 
 _FILES = [
     "etc/.updated",
@@ -32,7 +33,7 @@ _LEAN_POLICY = Label("//system_image:lean.toml")
 def guest_base(
         *,
         name,
-        packages,
+        packages = MANDATORY,
         lean = False,
         kernel_packages = Label("@debian//:kernel"),
         kernel_modules = [],
@@ -87,6 +88,22 @@ def guest_base(
       dpkg_database: as in `rootfs`; "status" for a lean one.
       **kwargs: further arguments of `rootfs`.
     """
+    check_arguments(
+        "guest_base",
+        name,
+        kwargs,
+        mandatory = {"packages": packages},
+        dicts = {argument: kwargs.get(argument) for argument in ROOTFS_ARGUMENTS.dicts} | {"files": files},
+        lists = {argument: kwargs.get(argument) for argument in ROOTFS_ARGUMENTS.lists} | {
+            "enable": enable,
+            "exclude_from": exclude_from,
+            "kernel_modules": kernel_modules,
+            "layers": layers,
+            "replace": replace,
+        },
+        switches = {"lean": lean},
+        others = ROOTFS_ARGUMENTS.others + ["default_target", "dpkg_database", "hostname", "kernel_packages"],
+    )
     own = {path: label for path, label in _GUEST_FILES.items() if path != "etc/hostname" or not hostname}
     rootfs(
         name = name + "_rootfs",

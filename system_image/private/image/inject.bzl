@@ -1,5 +1,6 @@
 """Stage inject: files, links and unit states that go on top of a base, checked against it."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
@@ -41,7 +42,7 @@ _inject = rule(
 def inject(
         *,
         name,
-        base,
+        base = MANDATORY,
         files = {},
         modes = {},
         directories = {},
@@ -75,6 +76,15 @@ def inject(
       guest: whether a guest boots from the base and the overlay; if so, what it needs is checked.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "inject",
+        name,
+        kwargs,
+        mandatory = {"base": base},
+        dicts = {"directories": directories, "files": files, "modes": modes, "symlinks": symlinks},
+        lists = {"disable": disable, "enable": enable, "mask": mask, "replace": replace, "unmask": unmask},
+        others = ["guest"],
+    )
     _inject(
         name = name,
         base = base,

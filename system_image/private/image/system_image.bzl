@@ -1,6 +1,6 @@
 """The macro that composes flatten, cut, compress, inject and emit."""
 
-load("//system_image/private/core:arguments.bzl", "check_arguments")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/evidence:image_facts.bzl", "image_facts")
 load("//system_image/private/toolchain:elf_dependencies_test.bzl", "elf_dependencies_test")
 load("//toolchains:guest.bzl", "GUEST_TOOLCHAINS", "guest_programs")
@@ -15,11 +15,32 @@ load(":summary.bzl", "summary")
 _ORCHESTRATOR = "usr/bin/orchestrator"
 _RELEASE = "usr/lib/system-image-release"
 
+# All arguments of `system_image`, for macros that pass theirs on.
+SYSTEM_IMAGE_ARGUMENTS = [
+    "base",
+    "binaries",
+    "compression",
+    "directories",
+    "disable",
+    "enable",
+    "files",
+    "guest_toolchains",
+    "limit",
+    "losses",
+    "mask",
+    "modes",
+    "orchestrator",
+    "replace",
+    "slots",
+    "symlinks",
+    "unmask",
+]
+
 def system_image(
         *,
         name,
-        base,
-        orchestrator,
+        base = MANDATORY,
+        orchestrator = MANDATORY,
         binaries = {},
         files = {},
         modes = {},
@@ -84,9 +105,11 @@ def system_image(
         "system_image",
         name,
         kwargs,
+        mandatory = {"base": base, "orchestrator": orchestrator},
         dicts = {"binaries": binaries, "directories": directories, "files": files, "modes": modes, "symlinks": symlinks},
         lists = {"disable": disable, "enable": enable, "guest_toolchains": guest_toolchains, "mask": mask, "replace": replace, "unmask": unmask},
-        others = ["base", "compression", "limit", "losses", "orchestrator"],
+        numbers = {"limit": limit, "slots": slots},
+        others = ["compression", "losses"],
     )
     taken = [path for path in [_ORCHESTRATOR, _RELEASE] + files.keys() if path in binaries]
     taken += [path for path in [_ORCHESTRATOR, _RELEASE] if path in files]

@@ -1,5 +1,6 @@
 """The test that a kernel's configuration has what a guest needs."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "argument", "attributes_of_parts", "exec_program")
 
 _kernel_config_test = exec_program(
@@ -8,7 +9,7 @@ _kernel_config_test = exec_program(
     test = True,
 )
 
-def kernel_config_test(*, name, kernel, require = [], forbid = {}, accept = None, size = "small", **kwargs):
+def kernel_config_test(*, name, kernel = MANDATORY, require = [], forbid = {}, accept = None, size = "small", **kwargs):
     """Proves that a kernel has been configured as its guests need it.
 
     A condition is written as in `"X86_PAT=y"`, `"DM_VERITY=y|m"` or `"SLS=y | CPU_SUP_INTEL=n"`: options without CONFIG_,
@@ -25,6 +26,15 @@ def kernel_config_test(*, name, kernel, require = [], forbid = {}, accept = None
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "kernel_config_test",
+        name,
+        kwargs,
+        mandatory = {"kernel": kernel},
+        dicts = {"forbid": forbid},
+        lists = {"require": require},
+        others = ["accept"],
+    )
     parts = attributes_of_parts(kwargs)
     native.filegroup(
         name = name + "_config",

@@ -1,7 +1,7 @@
 """Stage kernel_module: external modules of a kernel, built with its locked headers and the sysroot's compiler."""
 
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
-load("//system_image/private/core:arguments.bzl", "check_arguments")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:exec_program.bzl", "exec_program")
 load("//system_image/private/core:manifest.bzl", "package_inputs", "write_manifest")
@@ -141,7 +141,7 @@ kernel_module_check_test = exec_program(
 def kernel_module(
         *,
         name,
-        modules,
+        modules = MANDATORY,
         kernel_headers = Label("@debian//:kernel_headers"),
         srcs = [],
         packages = None,
@@ -188,6 +188,7 @@ def kernel_module(
         "kernel_module",
         name,
         kwargs,
+        mandatory = {"modules": modules},
         dicts = {
             "make_variables": make_variables,
         },

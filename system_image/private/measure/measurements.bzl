@@ -1,5 +1,6 @@
 """Stage measurements: what a verifier has to expect of a boot."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//system_image/private/core:manifest.bzl", "write_manifest")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
@@ -225,7 +226,7 @@ def measurements(
         **dict(kwargs, **{_FIRMWARE[technology][0]: label for technology, label in firmware.items()})
     )
 
-def measure_program(*, name, measurements, **kwargs):
+def measure_program(*, name, measurements = MANDATORY, **kwargs):
     """Makes a program, `bazel run NAME -- --cmdline … --vcpus 8`, that prints measurements for inputs that are in no target.
 
     Args:
@@ -233,6 +234,12 @@ def measure_program(*, name, measurements, **kwargs):
       measurements: label of `measurements`; its inputs are used where the options name no others.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "measure_program",
+        name,
+        kwargs,
+        mandatory = {"measurements": measurements},
+    )
     parts = attributes_of_parts(kwargs)
     for group in ("program", "program_files"):
         native.filegroup(

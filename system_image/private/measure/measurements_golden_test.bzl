@@ -1,5 +1,6 @@
 """The test that measurements are those that were reviewed."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "argument", "exec_program")
 
 _TOOL = Label("//tools/sysimage/measure:measurements_golden")
@@ -15,7 +16,7 @@ _update = exec_program(
     doc = "See the macro `measurements_golden_test`.",
 )
 
-def measurements_golden_test(*, name, measurements, golden, size = "small", **kwargs):
+def measurements_golden_test(*, name, measurements = MANDATORY, golden = MANDATORY, size = "small", **kwargs):
     """Proves that measurements are those in a file of the repository, which people have reviewed.
 
     If they are not, it says which input moved which of them. `bazel run NAME.update` writes the file anew.
@@ -27,6 +28,12 @@ def measurements_golden_test(*, name, measurements, golden, size = "small", **kw
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "measurements_golden_test",
+        name,
+        kwargs,
+        mandatory = {"golden": golden, "measurements": measurements},
+    )
     update = name + ".update"
     path = "/".join([part for part in [native.package_name(), golden] if part])
     measured = ["--measurements", "$(rootpath {})".format(measurements)]

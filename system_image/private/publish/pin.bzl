@@ -1,6 +1,7 @@
 """Stage pin: base images that are pulled from a registry, by digest, instead of being built."""
 
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load(":registry_program.bzl", "REGISTRY_PROGRAM_ATTRS", "registry_program")
@@ -36,7 +37,7 @@ _pin = rule(
     executable = True,
 )
 
-def pin_program(*, name, names, pins_file, lock, **kwargs):
+def pin_program(*, name, names = MANDATORY, pins_file = MANDATORY, lock = MANDATORY, **kwargs):
     """Makes a program, `bazel run NAME -- BASE=HOST/PATH@sha256:…`, that pins base images in registries.
 
     It writes the pins to a file of the workspace and their `oci.pull` to MODULE.bazel.
@@ -49,6 +50,12 @@ def pin_program(*, name, names, pins_file, lock, **kwargs):
         says so.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "pin_program",
+        name,
+        kwargs,
+        mandatory = {"lock": lock, "names": names, "pins_file": pins_file},
+    )
     _pin(
         name = name,
         command = "bazel run //{}:{}".format(native.package_name(), name),
@@ -86,7 +93,7 @@ _unpinned = rule(
     },
 )
 
-def base_image(*, name, image, pin, pins, pin_command, optional = False, **kwargs):
+def base_image(*, name, image = MANDATORY, pin = MANDATORY, pins = MANDATORY, pin_command = MANDATORY, optional = False, **kwargs):
     """Makes an alias of a base image that is built, or of the one that is pinned in a registry.
 
     `--@rules_system_image//system_image/settings:bases=pinned` chooses the pinned one.
@@ -100,6 +107,13 @@ def base_image(*, name, image, pin, pins, pin_command, optional = False, **kwarg
       optional: whether to take `image` if there is no pin, instead of failing.
       **kwargs: attributes that every rule has.
     """
+    check_arguments(
+        "base_image",
+        name,
+        kwargs,
+        mandatory = {"image": image, "pin": pin, "pin_command": pin_command, "pins": pins},
+        others = ["optional"],
+    )
     choices = {}
     for architecture in ARCHITECTURES:
         setting = Label("//system_image/settings:pinned_" + architecture)

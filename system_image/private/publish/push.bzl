@@ -2,6 +2,7 @@
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_push")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:runfiles.bzl", "runfiles_path")
 load("//system_image/private/core:tool.bzl", "EXECUTION", "tool_attr")
 load(":annotate.bzl", "annotate")
@@ -43,7 +44,7 @@ _push = rule(
     executable = True,
 )
 
-def push_image(*, name, image, lock, base = None, **kwargs):
+def push_image(*, name, image = MANDATORY, lock = MANDATORY, base = None, **kwargs):
     """Makes a program, `bazel run NAME -- --repository HOST/PATH --tag TAG`, that pushes an image by its digest.
 
     It prints the reference, `HOST/PATH@sha256:…`, alone on the last line. Without `--repository` it pushes to the
@@ -58,6 +59,13 @@ def push_image(*, name, image, lock, base = None, **kwargs):
         what `oci.pull` gives. Its digest is an annotation.
       **kwargs: attributes that every rule has. All targets get the tag `manual`.
     """
+    check_arguments(
+        "push_image",
+        name,
+        kwargs,
+        mandatory = {"image": image, "lock": lock},
+        others = ["base"],
+    )
     kwargs = _manual(kwargs)
     annotate(
         name = name + "_annotations",
@@ -90,7 +98,7 @@ def push_image(*, name, image, lock, base = None, **kwargs):
         **kwargs
     )
 
-def push_system_image(*, name, image, lock, base = None, referrers = {}, **kwargs):
+def push_system_image(*, name, image = MANDATORY, lock = MANDATORY, base = None, referrers = {}, **kwargs):
     """Makes a program, `bazel run NAME -- …` as `push_image` does, that pushes a system image as an OCI artifact.
 
     The artifact of a `system_image` has the type `application/vnd.system-image.v1`. Its layers are the tarball and all
@@ -107,6 +115,14 @@ def push_system_image(*, name, image, lock, base = None, referrers = {}, **kwarg
         is pushed as an artifact that refers to the image's.
       **kwargs: attributes that every rule has. All targets get the tag `manual`.
     """
+    check_arguments(
+        "push_system_image",
+        name,
+        kwargs,
+        mandatory = {"image": image, "lock": lock},
+        dicts = {"referrers": referrers},
+        others = ["base"],
+    )
     kwargs = _manual(kwargs)
     annotate(
         name = name + "_annotations",

@@ -1,6 +1,6 @@
 """Stage rootfs: what the user adds is laid over a package set, and with `install` makes a root filesystem of it."""
 
-load("//system_image/private/core:arguments.bzl", "check_arguments")
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:build.bzl", "BUILD_ATTRS", "build_environment")
 load("//system_image/private/core:content.bzl", "content_attributes")
 load("//system_image/private/core:manifest.bzl", "CONTENT_ATTRS", "content_manifest", "write_manifest")
@@ -155,10 +155,17 @@ _rootfs = rule(
     ),
 )
 
+# The arguments of `rootfs` beside those that are checked by guest_base itself, by what they have to be.
+ROOTFS_ARGUMENTS = struct(
+    dicts = ["debconf", "directories", "modes", "owners", "symlinks"],
+    lists = ["disable", "exclude", "include", "ledger", "mask", "unmask", "users"],
+    others = ["base"],
+)
+
 def rootfs(
         *,
         name,
-        packages,
+        packages = MANDATORY,
         base = None,
         files = {},
         modes = {},
@@ -235,6 +242,7 @@ def rootfs(
         "rootfs",
         name,
         kwargs,
+        mandatory = {"packages": packages},
         dicts = {
             "debconf": debconf,
             "directories": directories,
@@ -261,7 +269,6 @@ def rootfs(
             "default_target",
             "dpkg_database",
             "hostname",
-            "packages",
         ],
     )
     _rootfs(

@@ -1,5 +1,6 @@
 """The test that what is injected finds its libraries in the image."""
 
+load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load("//system_image/private/core:exec_program.bzl", "attributes_of_parts", "exec_program")
 load("//toolchains:guest.bzl", "GUEST_PLATFORM", "GUEST_TOOLCHAINS", "guest_programs")
 load("//toolchains:guest_test.bzl", "guest_libraries")
@@ -10,7 +11,7 @@ _elf_dependencies_test = exec_program(
     test = True,
 )
 
-def elf_dependencies_test(*, name, image, binaries, sysroot = None, guest_toolchains = GUEST_TOOLCHAINS, size = "small", **kwargs):
+def elf_dependencies_test(*, name, image = MANDATORY, binaries = MANDATORY, sysroot = None, guest_toolchains = GUEST_TOOLCHAINS, size = "small", **kwargs):
     """Proves that each library that programs need is in the image, with the symbol versions that they need.
 
     Libraries that libraries need are checked, too. A script, or a program that is linked statically, needs none.
@@ -25,6 +26,14 @@ def elf_dependencies_test(*, name, image, binaries, sysroot = None, guest_toolch
       size: as every test has it.
       **kwargs: attributes that every test has.
     """
+    check_arguments(
+        "elf_dependencies_test",
+        name,
+        kwargs,
+        mandatory = {"binaries": binaries, "image": image},
+        lists = {"guest_toolchains": guest_toolchains},
+        others = ["sysroot"],
+    )
     parts = attributes_of_parts(kwargs)
     programs = guest_programs(
         name,
