@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.commands import judge
-from tests.commands.rooted import in_memory, rooted
+from tests.commands.rooted import in_memory, laid, rooted
 from tests.commands.world import run
 
 _TREE: dict[str, str | None] = {
@@ -36,15 +36,7 @@ def _real(files: dict[str, str | None]) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="shells") as folder:
         root, binaries = Path(folder) / "root", Path(folder) / "bin"
         binaries.mkdir()
-        for path, data in files.items():
-            place = root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if data is None:
-                place.mkdir(exist_ok=True)
-            elif data.startswith("-> "):
-                place.symlink_to(data[3:])
-            else:
-                place.write_text(data)
+        laid(root, files)
         for name in _PROGRAMS:
             (binaries / name).write_text(f'#!/bin/sh\nexec {" ".join(judge.argv(f"usr/bin/{name}"))} "$@"\n')
             (binaries / name).chmod(0o755)

@@ -30,23 +30,11 @@ class Done:
 
 
 def real(script: str, files: dict[str, str | None], programs: Sequence[str]) -> Done:
-    """Runs a script with these programs of dpkg, which get the option --root.
-
-    `files` are contents by path; "-> TARGET" is a symbolic link, None a folder.
-    """
+    """Runs a script with these programs of dpkg, which get the option --root; see `laid` for files."""
     with tempfile.TemporaryDirectory(prefix="root") as folder:
         root, binaries = Path(folder) / "root", Path(folder) / "bin"
-        root.mkdir()
         binaries.mkdir()
-        for path, data in files.items():
-            place = root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if data is None:
-                place.mkdir(exist_ok=True)
-            elif data.startswith("-> "):
-                place.symlink_to(data[3:])
-            else:
-                place.write_text(data)
+        laid(root, files)
         for name in programs:
             words = " ".join(judge.argv(f"usr/bin/{name}"))
             (binaries / name).write_text(f'#!/bin/sh\nexec {words} --root={root} "$@"\n')
@@ -96,6 +84,25 @@ def rooted(files: dict[str, str | None]) -> World:
 
 def _counts(path: str) -> bool:
     return not path.startswith("var/log") and not path.endswith("-old") and path not in ("var", "var/lib")
+
+
+def laid(root: Path, files: dict[str, str | None]) -> None:
+    """Makes the new folder `root` with these files.
+
+    `files` are contents by path; "-> TARGET" is a symbolic link, None a folder. What lies in a folder
+    named bin is executable.
+    """
+    root.mkdir()
+    for path, data in files.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if data is None:
+            place.mkdir(exist_ok=True)
+        elif data.startswith("-> "):
+            place.symlink_to(data[3:])
+        else:
+            place.write_bytes(data.encode())
+            place.chmod(0o755 if "/bin/" in path else 0o644)
 
 
 def on_disk(root: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.commands import judge
-from tests.commands.rooted import Done, on_disk
+from tests.commands.rooted import Done, laid, on_disk
 
 _SECONDS = 20
 
@@ -26,21 +26,11 @@ sub set { my ($name, $value) = @_; $answers{$name} = $value; return '' }
 
 
 def real(script: str, files: dict[str, str | None], environment: dict[str, str] | None = None) -> Done:
-    """Runs a script whose systemctl and Perl programs work below the folder; see `rooted.real` for files."""
+    """Runs a script whose systemctl and Perl programs work below the folder; see `laid` for files."""
     with tempfile.TemporaryDirectory(prefix="root") as folder:
         root, binaries = Path(folder) / "root", Path(folder) / "bin"
-        root.mkdir()
         binaries.mkdir()
-        for path, data in files.items():
-            place = root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if data is None:
-                place.mkdir(exist_ok=True)
-            elif data.startswith("-> "):
-                place.symlink_to(data[3:])
-            else:
-                place.write_bytes(data.encode())
-                place.chmod(0o755 if "/bin/" in path else 0o644)
+        laid(root, files)
         loader, path_option, libraries, *rest = judge.argv("usr/bin/systemctl")
         words = " ".join([loader, path_option, f"{libraries}:{libraries}/systemd", *rest])
         (binaries / "systemctl").write_text(f'#!/bin/sh\nexec {words} --root={root} "$@"\n')
