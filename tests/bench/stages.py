@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +58,8 @@ def bazel(*words: str) -> str:
 
 
 def actions(targets: Sequence[str]) -> Iterator[Action]:
-    """Our actions that the targets need (analysis.proto, ActionGraphContainer)."""
-    query = f"mnemonic('{OURS}.*', deps({' + '.join(targets)}))"
+    """What Bazel can do for the targets (analysis.proto, ActionGraphContainer)."""
+    query = f"deps({' + '.join(targets)})"
     graph = json.loads(
         bazel("aquery", "--output=jsonproto", "--include_param_files", "--ui_event_filters=-info", query)
     )
@@ -82,15 +82,28 @@ def actions(targets: Sequence[str]) -> Iterator[Action]:
     members: dict[int, frozenset[int]] = {}
     paths = {artifact["id"]: path(artifact["pathFragmentId"]) for artifact in graph["artifacts"]}
     for action in graph["actions"]:
-        if "arguments" in action:
-            yield Action(
-                action["mnemonic"].removeprefix(OURS),
-                labels[action["targetId"]],
-                tuple(action["arguments"]),
-                {pair["key"]: pair.get("value", "") for pair in action.get("environmentVariables", [])},
-                frozenset(paths[each] for depset in action["inputDepSetIds"] for each in artifacts(depset)),
-                frozenset(paths[output] for output in action["outputIds"]),
-            )
+        yield Action(
+            action["mnemonic"],
+            labels[action["targetId"]],
+            tuple(action.get("arguments", [])),
+            {pair["key"]: pair.get("value", "") for pair in action.get("environmentVariables", [])},
+            frozenset(
+                paths[each] for depset in action.get("inputDepSetIds", []) for each in artifacts(depset)
+            ),
+            frozenset(paths[output] for output in action["outputIds"]),
+        )
+
+
+def needed(files: Iterable[str], actions: Iterable[Action]) -> Iterator[Action]:
+    """Those of the actions that files are made by; the others are of formats, say, that nobody asked for."""
+    makers = {path: action for action in actions for path in action.outputs}
+    wanted, seen = list(files), set[str]()
+    while wanted:
+        action = makers.get(wanted.pop())
+        if action and not action.outputs <= seen:
+            seen |= action.outputs
+            wanted += action.inputs
+            yield action
 
 
 def main(argv: Sequence[str]) -> int:
@@ -102,26 +115,22 @@ def main(argv: Sequence[str]) -> int:
     bazel("build", "--remote_download_outputs=all", *targets)
     root = Path(bazel("info", "execution_root").strip())
     found: dict[str, list[tuple[Cost, str]]] = defaultdict(list)
-    for action in actions(targets):
-        # Those of formats, say, that nobody asked for.
-        inputs = (path for path in sorted(action.inputs) if "/_middlemen/" not in path)
-        missing = [path for path in inputs if not (root / path).exists()]
-        if missing:
-            print(
-                f"{action.mnemonic} of {action.target}: not run: there is no {missing[0]}",
-                file=sys.stderr,
-                flush=True,
-            )
+    # Bazel remembers targets in other configurations, too.
+    query = " + ".join(f"config({target}, target)" for target in targets)
+    files = bazel("cquery", "--output=files", "--ui_event_filters=-info", query).splitlines()
+    for action in needed(files, actions(targets)):
+        if not action.mnemonic.startswith(OURS):
             continue
         with tempfile.TemporaryDirectory() as folder:
             cost = measure(action.elsewhere(Path(folder)), folder=root, environ=action.environment)
-        found[action.mnemonic].append((cost, action.target))
-        print(f"{action.mnemonic} of {action.target}: {cost.wall:.1f} s", file=sys.stderr, flush=True)
+        stage = action.mnemonic.removeprefix(OURS)
+        found[stage].append((cost, action.target))
+        print(f"{stage} of {action.target}: {cost.wall:.1f} s", file=sys.stderr, flush=True)
     print(f"{'stage':16}{'actions':>8}{'wall s':>8}{'cpu s':>8}{'MiB':>6}  largest")
-    for mnemonic, costs in found.items():
+    for stage, costs in found.items():
         wall, cpu = max(cost.wall for cost, _ in costs), max(cost.cpu for cost, _ in costs)
         memory, target = max((cost.memory, target) for cost, target in costs)
-        print(f"{mnemonic:16}{len(costs):8}{wall:8.1f}{cpu:8.1f}{memory:6.0f}  {target}")
+        print(f"{stage:16}{len(costs):8}{wall:8.1f}{cpu:8.1f}{memory:6.0f}  {target}")
     largest = max(cost.memory for costs in found.values() for cost, _ in costs)
     print(f"the largest process took {largest:.0f} MiB; the limit is {MOST_MEMORY}")
     return 0 if largest < MOST_MEMORY else 1
