@@ -5,7 +5,7 @@
 Builds the targets, asks Bazel which actions of ours they needed, and runs each again: one at a time, outside
 of Bazel's sandbox, with outputs in a temporary folder. Prints a row for each kind of action: how many there
 were, the slowest one's seconds of wall and of processor time, and the largest process of all. The exit status
-is 0 if no process took 128 MiB.
+is 0 if no process took 128 MiB, but for gcc, which compiles kernel modules.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from tools.sysimage.core import errors
 
 MOST_MEMORY = 128  # MiB
 TARGETS = ("//system_image:vanilla", "//system_image:vanilla_disk")
+COMPILING = "KernelModule"
 OURS = "SystemImage"  # what the mnemonics of our actions begin with
 
 
@@ -131,7 +132,7 @@ def main(argv: Sequence[str]) -> int:
         wall, cpu = max(cost.wall for cost, _ in costs), max(cost.cpu for cost, _ in costs)
         memory, target = max((cost.memory, target) for cost, target in costs)
         print(f"{stage:16}{len(costs):8}{wall:8.1f}{cpu:8.1f}{memory:6.0f}  {target}")
-    largest = max(cost.memory for costs in found.values() for cost, _ in costs)
+    largest = max(cost.memory for stage, costs in found.items() if stage != COMPILING for cost, _ in costs)
     print(f"the largest process took {largest:.0f} MiB; the limit is {MOST_MEMORY}")
     return 0 if largest < MOST_MEMORY else 1
 
