@@ -3,35 +3,29 @@
 
     tests/docs/docs_check.py            # with the labels of commands, for which it asks Bazel
     tests/docs/docs_check.py --no-bazel
+    tests/docs/docs_check.py --list     # what looks at each code block
 
 A script and no `bazel test`, since it reads the examples, which are modules of their own, and starts Bazel.
 """
 
 import argparse
-import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.docs import snippets
+
 HERE = Path(__file__).resolve().parents[2]
-EXAMPLES = HERE / "examples"
+PAGES = ("*.md", "docs/**/*.md", "tools/**/*.md")
 LONGEST = 130  # lines of the README
 COMMANDS = ["tools/bazel build //system_image:vanilla", "tools/bazel test //..."]
 
 # Labels that stand for others.
 NAMES = {"//toolchains:all", "//toolchains:guest_CPU"}
-
-# What every rule takes, whatever its file says.
-COMMON = {"name", "visibility", "tags", "testonly", "target_compatible_with", "timeout", "size"}
-
-# Functions of others that snippets call: Bazel's in BUILD and MODULE files, and rules of other rule sets.
-OTHERS = {
-    *("load", "glob", "select", "alias", "filegroup", "genrule", "package", "platform"),
-    *("module", "bazel_dep", "use_extension", "use_repo", "register_toolchains", "local_path_override"),
-    *("cc_binary", "cc_test", "oci_image", "oci_load"),
-}
 
 # Where sentences turn round on themselves. Each has a plain form: a subject, a verb, an object.
 PHRASES = {
@@ -55,14 +49,23 @@ def main() -> int:
     """Prints what is wrong, a line each; returns 1 if anything is."""
     parser = argparse.ArgumentParser(description="Checks that what README and docs say is what there is.")
     parser.add_argument("--no-bazel", action="store_true", help="leave out what Bazel has to be asked for")
+    parser.add_argument("--list", action="store_true", help="print what looks at each code block, and end")
     options = parser.parse_args()
-    pages = [*sorted(HERE.glob("*.md")), *sorted((HERE / "docs").rglob("*.md"))]
+    pages = [path for place in PAGES for path in sorted(HERE.glob(place))]
+    flags = None if options.no_bazel else snippets.bazel_flags()
+    if options.list:
+        for verdict in looked_at(pages, flags):
+            print(f"{verdict.block.page}:{verdict.block.line}: {verdict.what} | {verdict.how or 'nothing'}")
+        return 0
     found = [f"README.md: {problem}" for problem in readme((HERE / "README.md").read_text())]
     labels: dict[str, str] = {}
     for page in pages:
         text, name = page.read_text(), str(page.relative_to(HERE))
-        found += [f"{name}: {problem}" for problem in (*links(page, text), *snippets(text), *phrases(text))]
+        found += [f"{name}: {problem}" for problem in (*links(page, text), *phrases(text))]
         labels |= dict.fromkeys(labels_of(text), name)
+    for verdict in looked_at(pages, flags):
+        where = f"{verdict.block.page}:{verdict.block.line}: {verdict.what}"
+        found += [f"{where}: {problem}" for problem in verdict.problems]
     found += sources()
     found += rules_table((HERE / "docs/README.md").read_text())
     found += messages((HERE / "docs/troubleshooting.md").read_text())
@@ -71,6 +74,13 @@ def main() -> int:
     for problem in found:
         print(problem)
     return 1 if found else 0
+
+
+def looked_at(pages: list[Path], flags: Mapping[str, set[str]] | None) -> Iterator[snippets.Verdict]:
+    """Yields what looks at each code block of the pages. `flags` are Bazel's; None if it was not asked."""
+    for page in pages:
+        for block in snippets.blocks(str(page.relative_to(HERE)), page.read_text()):
+            yield from snippets.verdicts(block, flags)
 
 
 def readme(text: str) -> Iterator[str]:
@@ -99,64 +109,6 @@ def links(page: Path, text: str) -> Iterator[str]:
             yield f"the link {link} leads nowhere"
         elif anchor and anchor not in anchors(target.read_text()):
             yield f"the link {link} leads to no heading there"
-
-
-def snippets(text: str) -> Iterator[str]:
-    """Yields a line for each code block that is neither verbatim in examples/ nor sound by itself.
-
-    A block after a line that names its file in backticks and ends with a colon has to be in that file, of examples/ or
-    of examples/minimal.
-    """
-    for before, language, block in re.findall(r"([^\n]*)\n+ *```(\w*)\n(.*?)```", text, re.DOTALL):
-        first = block.strip().splitlines()[0] if block.strip() else ""
-        if named := re.search(r"`([\w./]+\.\w+)`[^`]*:$", before):
-            files = [folder / named[1] for folder in (EXAMPLES, EXAMPLES / "minimal")]
-            if not any(file.is_file() and block in file.read_text() for file in files):
-                yield f"the block after '{before.strip()}' is not verbatim in examples/{named[1]}"
-        elif not language:
-            yield f"the block that begins with '{first}' says no language"
-        elif language == "starlark":
-            yield from starlark(block)
-
-
-def starlark(block: str) -> Iterator[str]:
-    """Yields what is wrong with calls of our rules: a syntax error, a rule or an argument that there is not."""
-    try:
-        # Where a list is indented, the block is.
-        tree = ast.parse(
-            "\n".join(
-                line.removeprefix("  ") if block.startswith("  ") else line for line in block.split("\n")
-            )
-        )
-    except SyntaxError as error:
-        yield f"a block of Starlark has a syntax error in line {error.lineno}: {error.msg}"
-        return
-    sources = public()
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-            continue
-        source = sources.get(node.func.id)
-        if source is None:
-            if node.func.id not in OTHERS:
-                yield f"{node.func.id} is no rule of ours, nor a known one of others"
-            continue
-        for keyword in node.keywords:
-            if keyword.arg and keyword.arg not in COMMON and not re.search(rf"\b{keyword.arg}\b", source):
-                yield f"{node.func.id} has no attribute {keyword.arg}"
-
-
-def public() -> dict[str, str]:
-    """Returns the public rules and macros with the source of the file that each is defined in."""
-    sources: dict[str, str] = {}
-    for file in (HERE / "system_image/defs.bzl", HERE / "system_image/nvidia/defs.bzl"):
-        text = file.read_text()
-        sources |= dict.fromkeys(re.findall(r"^def ([a-z]\w+)\(", text, re.MULTILINE), text)
-        for load in re.findall(r"^load\((.*?)\)", text, re.MULTILINE | re.DOTALL):
-            where = re.match(r'\s*"//([\w/]+):([\w.]+)"', load)
-            if where:
-                body = (HERE / where[1] / where[2]).read_text()
-                sources |= dict.fromkeys(re.findall(r'_\w+ = "(\w+)"', load), body)
-    return sources
 
 
 def phrases(text: str) -> Iterator[str]:
