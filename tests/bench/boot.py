@@ -171,6 +171,7 @@ def main(argv: Sequence[str]) -> int:
     runs: dict[str, list[Run]] = {vm.name: [] for vm in machines}
     for _ in range(options.runs):
         for vm in machines:
+            print(f"booting {vm.name}", file=sys.stderr, flush=True)
             runs[vm.name].append(boot(vm, inits.get(vm.name)))
     for vm in machines:
         print(f"{vm.name}, {vm.image.stat().st_size / 1e6:.1f} MB")

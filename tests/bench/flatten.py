@@ -224,6 +224,7 @@ def main(argv: Sequence[str]) -> int:
             for what, command in commands(folder).items():
                 if options.alone and what != "flatten":
                     continue
+                print(what, file=sys.stderr, flush=True)
                 costs = command()
                 walls.setdefault(what, []).append(sum(cost.wall for cost in costs))
                 memory[what] = max(memory.get(what, 0), *(cost.memory for cost in costs))

@@ -47,6 +47,7 @@ def main() -> int:
             else:
                 options = ["--insecure-policy", "copy", "--preserve-digests", "--dest-tls-verify=false"]
                 argv = [*SKOPEO, *options, f"oci:{layout}", f"docker://{where}:copy"]
+            print(client, file=sys.stderr, flush=True)
             times.append(seconds(argv, environment))
             registry.stop()
             shutil.rmtree(folder)

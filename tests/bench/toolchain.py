@@ -61,7 +61,7 @@ def main(runs: int) -> int:
     for number in range(runs):
         run = f"{time.time_ns()}{number}"
         pairs.append((action_time(run), direct_time(run)))
-        print(f"run {number + 1}: action {pairs[-1][0]:.2f} s, gcc alone {pairs[-1][1]:.2f} s")
+        print(f"run {number + 1}: action {pairs[-1][0]:.2f} s, gcc alone {pairs[-1][1]:.2f} s", flush=True)
     action, direct = (min(times) for times in zip(*pairs, strict=True))
     print(f"fastest: {action:.2f} s and {direct:.2f} s, {action / direct:.2f} times; the limit is {MOST}")
     print(f"the orchestrator, from its sources: {orchestrator_time():.1f} s ({shlex.join(FLAGS)})")

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, cast
@@ -36,19 +36,22 @@ def main(arguments: list[str]) -> int:
         root = Path(folder) / "root"
         unpack(image, root)
         ours = named_by(json.loads(Path(f"{prefix}.cdx.json").read_bytes()))
-        for judge, problems in (
-            ("spdx-tools, SPDX 2.3", spdx2(Path(f"{prefix}.spdx.json"))),
-            ("spdx-python-model, SPDX 3.0.1", spdx3(Path(f"{prefix}.spdx3.json"))),
-            ("cyclonedx-python-lib, CycloneDX 1.6, strict", cyclonedx(Path(f"{prefix}.cdx.json"))),
-            ("ntia-conformance-checker, SPDX 2.3", ntia(Path(f"{prefix}.spdx.json"), "spdx2")),
-            ("ntia-conformance-checker, SPDX 3.0.1", ntia(Path(f"{prefix}.spdx3.json"), "spdx3")),
-            ("dpkg's status", differences(ours, status(root))),
-            ("debsbom", differences(ours, debsbom(root, Path(folder)))),
-            *([("trivy", differences(ours, run_trivy(trivy, root, Path(folder))))] if trivy else []),
-        ):
-            found = list(problems)
+        judges: dict[str, Callable[[], Iterable[str]]] = {
+            "spdx-tools, SPDX 2.3": lambda: spdx2(Path(f"{prefix}.spdx.json")),
+            "spdx-python-model, SPDX 3.0.1": lambda: spdx3(Path(f"{prefix}.spdx3.json")),
+            "cyclonedx-python-lib, CycloneDX 1.6, strict": lambda: cyclonedx(Path(f"{prefix}.cdx.json")),
+            "ntia-conformance-checker, SPDX 2.3": lambda: ntia(Path(f"{prefix}.spdx.json"), "spdx2"),
+            "ntia-conformance-checker, SPDX 3.0.1": lambda: ntia(Path(f"{prefix}.spdx3.json"), "spdx3"),
+            "dpkg's status": lambda: differences(ours, status(root)),
+            "debsbom": lambda: differences(ours, debsbom(root, Path(folder))),
+        }
+        if trivy:
+            judges["trivy"] = lambda: differences(ours, run_trivy(trivy, root, Path(folder)))
+        for judge, ask in judges.items():
+            print(f"asking {judge}", file=sys.stderr, flush=True)
+            found = list(ask())
             failures += bool(found)
-            print(f"{judge}: {len(found)} problems")
+            print(f"{judge}: {len(found)} problems", flush=True)
             for problem in found[:10]:
                 print(f"  {problem[:300]}")
     if not trivy:

@@ -77,6 +77,7 @@ def pictures(report: Path, root: Path, folder: Path) -> None:
         ("narrow_dark", "report_narrow", 500, (dark,)),
         ("narrow_plain", "plain_narrow", 500, ()),
     ):
+        print(f"{picture}.png", file=sys.stderr, flush=True)
         size = f"--window-size={width},2600"
         chromium(root, size, *options, "--screenshot=/tmp/report.png", f"file:///tmp/{page}.html")
         shutil.copy(root / "tmp/report.png", folder / f"{picture}.png")

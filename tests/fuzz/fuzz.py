@@ -23,6 +23,7 @@ from types import FrameType
 
 from tests.fuzz.mutate import mutate
 from tests.fuzz.readers import READERS
+from tests.testing.progress import told
 from tools.sysimage.core.errors import ToolError
 
 SECONDS, BYTES = 10, 256 << 20
@@ -50,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
             count = -(-options.count // len(names))
             failures = dict[str, bytes]()
             refused = 0
-            for number in range(count):
+            for number in told(range(count), count, name):
                 data = made(name, options.seed, number)
                 problem = attempt(name, data)
                 refused += problem == "refused"

@@ -99,6 +99,7 @@ def _served(folder: Path) -> Iterator[str]:
 
 
 def _bazel(consumer: Path, index: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    print(f"bazel {' '.join(arguments)}", file=sys.stderr, flush=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     # The index of this host, which may have everything, is in a file of pip's.
     environment |= {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": "/dev/null", "PIP_RETRIES": "0"}

@@ -23,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.testing.progress import told
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.debian import download
 from tools.sysimage.debian.locked import LockedPackage
@@ -134,10 +135,11 @@ def main(argv: Sequence[str]) -> int:
     results = []
     with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("fork")) as pool:
         tasks = []
-        for name in arguments.only or source.read_text().split():
+        names = arguments.only or source.read_text().split()
+        for name in told(names, len(names), "sets fetched"):
             packages = download.fetch(locked, _set(name), "amd64", arguments.cache / "debs")
             tasks.append(pool.submit(build, name, packages, "amd64", arguments.cache))
-        for task in tasks:
+        for task in told(tasks, len(tasks), "sets built"):
             result = task.result()
             results.append(result)
             for failure in result.failures:

@@ -77,6 +77,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     failed = 0
     for flags in [(flag,) for flag in FLAGS] if options.each else [FLAGS]:
+        print(f"analysing {' '.join(options.targets)} with {' '.join(flags)}", file=sys.stderr, flush=True)
         trouble = _trouble(options.targets, *flags)
         failed += bool(trouble)
         print(f"{'FAILED' if trouble else 'passed'}: {' '.join(flags)}\n{trouble}".rstrip(), flush=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.scripts.judge import DASH
+from tests.testing.progress import told
 from tools.sysimage.scripts.failures import ShellSyntaxError
 from tools.sysimage.scripts.parser import parse
 
@@ -17,7 +18,8 @@ _SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
 
 
 def _scripts(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for package in sorted(folder.glob("*.deb")):
+    packages = sorted(folder.glob("*.deb"))
+    for package in told(packages, len(packages), "packages"):
         with tempfile.TemporaryDirectory() as control:
             subprocess.run(["dpkg-deb", "-e", str(package), control], check=True)
             for name in _SCRIPTS:

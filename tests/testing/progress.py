@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
-_EVERY = 10.0  # seconds
+_EVERY = 5.0  # seconds
 
 
 def told[T](items: Iterable[T], count: int, what: str, every: float = _EVERY) -> Iterator[T]:

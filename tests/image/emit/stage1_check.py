@@ -100,7 +100,10 @@ def main(argv: Sequence[str]) -> int:
         folder = Path(name)
         root = folder / "root"
         root.mkdir(mode=0o755)
-        subprocess.run([compiled(folder), image, root], check=True)
+        print("compiling the loader", file=sys.stderr, flush=True)
+        loader = compiled(folder)
+        print(f"unpacking {image.name}, and comparing", file=sys.stderr, flush=True)
+        subprocess.run([loader, image, root], check=True)
         paths = dict(wanted(mtree))
         del paths["."]
         problems = [f"/{path} {what}" for path, keys in paths.items() if (what := problem(root / path, keys))]

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.testing.progress import told
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.kernel.kernel_config import holds, parse, required
 
@@ -47,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     folder = arguments.checker / "usr/lib/python3/dist-packages"
     compared = differing = files = 0
-    for path in [*arguments.configs, *sorted((folder / "kernel_hardening_checker").rglob("*.config"))]:
+    paths = [*arguments.configs, *sorted((folder / "kernel_hardening_checker").rglob("*.config"))]
+    for path in told(paths, len(paths), "configurations"):
         try:
             config = parse(path.read_text(), path.name)
         except ToolError:
