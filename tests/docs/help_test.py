@@ -12,7 +12,10 @@ PROGRAMS = (
     "evidence.diff",
     "evidence.explain",
     "evidence.sign",
+    "evidence.size",
     "image.summary",
+    "kernel.kernel_config",
+    "kernel.kernel_module_check",
     "lock.main",
     "measure.measurements",
     "publish.pin",
@@ -21,7 +24,15 @@ PROGRAMS = (
     "rootfs.ledger_report",
     "toolchain.compile_commands",
 )
-GIVEN = re.compile(r"--(vm|lock|manifest|facts|effects|runfiles|settings|contents)\b")
+# Tests that take nothing but what their targets give.
+TESTS = (
+    "boot.check",
+    "evidence.policy",
+    "evidence.repro",
+    "measure.measurements_golden",
+    "toolchain.elf_dependencies",
+)
+GIVEN = re.compile(r"--(vm|lock|manifest|facts|effects|runfiles|settings|contents|golden|config|packages)\b")
 
 
 def _help(program: str) -> str:
@@ -39,14 +50,14 @@ def test_help_has_examples_that_name_what_the_program_takes(program: str) -> Non
     options, _, examples = _help(program).partition("\nexamples:\n")
     lines = examples.splitlines()
     assert len(lines) >= 2, "one or no example"
-    assert all(line.startswith("  bazel run ") for line in lines)
+    assert all(line.startswith(("  bazel run ", "  bazel test ")) for line in lines)
     for option in re.findall(r" (--[\w-]+|-\w)\b", examples.replace(" -- ", " ")):
         assert re.search(rf"(^|[\s,|]){option}\b", options), (
             f"{option} is in an example and not among the options"
         )
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", PROGRAMS + TESTS)
 def test_help_does_not_ask_for_what_the_launcher_gives(program: str) -> None:
     """Without it users are told of options that they must not give."""
     options = _help(program).partition("\nexamples:\n")[0]
@@ -61,3 +72,12 @@ def test_each_option_says_what_it_is_for(program: str) -> None:
     assert len(entries) >= 2
     for entry in entries:
         assert re.search(r"\S {2,}\S|\n {20,}\S", entry), entry
+
+
+@pytest.mark.parametrize("program", TESTS)
+def test_help_of_a_test_says_what_it_proves_and_how_it_is_started(program: str) -> None:
+    """Without it somebody who runs a test by hand sees options that they must not give, or nothing."""
+    options, _, examples = _help(program).partition("\nexamples:\n")
+    assert len(options.partition("options:\n")[0].split()) >= 10, options
+    assert re.findall(r" (--?[a-z][\w-]*)", options.partition("options:\n")[2]) == ["-h", "--help"], options
+    assert examples.startswith("  bazel test //:")

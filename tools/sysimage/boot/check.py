@@ -1,6 +1,5 @@
 """Boots a system image in a virtual machine, and tells what is wrong with the boot."""
 
-import argparse
 import os
 import re
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tools.sysimage.boot import guest, machine
 from tools.sysimage.boot.machine import Expectations
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 
 _TIME = 300  # seconds that a boot may take, if Bazel does not say
@@ -54,10 +54,16 @@ class Boot:
             yield from section.lines
 
 
+_EXAMPLES = {
+    "bazel test //:guest_boot_test": "boots, and names the cause if anything is wrong",
+    "bazel test --test_output=all //:guest_boot_test": "shows how long it took, too",
+}
+
+
 def main(argv: Sequence[str]) -> int:
     """Boots. If the boot is not as it has to be, prints all details and raises ToolError."""
-    parser = argparse.ArgumentParser(prog="check", description=__doc__)
-    parser.add_argument("--vm", type=Path, required=True, help="JSON: what is booted, and wanted")
+    parser = CommandLine("check", __doc__ or "", _EXAMPLES)
+    parser.given("--vm", type=Path)
     options = parser.parse_args(argv)
     given = machine.read(options.vm)
     check(given.machine(), given.wanted)

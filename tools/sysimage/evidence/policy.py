@@ -4,23 +4,27 @@ Each line of the policy is a rule; what it does not name is not looked at. See p
 them.
 """
 
-import argparse
 import re
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.evidence import facts
 from tools.sysimage.evidence.policy_rules import RULES, check_value
 
+_EXAMPLES = {
+    "bazel test //:guest_policy_test": "names each path, package, unit and user that breaks it",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Prints what breaks the policy; returns 1 if anything does."""
-    parser = argparse.ArgumentParser(prog="policy", description=__doc__)
-    parser.add_argument("--facts", type=Path, required=True, help="facts of the image")
-    parser.add_argument("--policy", type=Path, required=True, help="the policy, TOML")
+    parser = CommandLine("policy", __doc__ or "", _EXAMPLES)
+    parser.given("--facts", type=Path)
+    parser.given("--policy", type=Path)
     options = parser.parse_args(argv)
     found = facts.load(options.facts)
     broken = list(breaches(found, options.policy.read_text("utf-8"), str(options.policy)))

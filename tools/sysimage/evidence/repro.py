@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sysimage.core import json_manifest
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import run
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.evidence import collect
@@ -40,13 +41,17 @@ class ReproInput:
     stages: tuple[StageInput, ...]
 
 
+_EXAMPLES = {
+    "bazel test //:guest_repro_test": "builds the image twice, and names the first stage that differs",
+}
+
+
 def main(argv: Sequence[str]) -> int:
     """Prints what differs; returns 1 if anything does."""
-    parser = argparse.ArgumentParser(prog="repro", description=__doc__)
-    parser.add_argument(
-        "--runfiles", type=Path, default=Path(), help="the folder that all paths are relative to"
-    )
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON: the files of both builds")
+    parser = CommandLine("repro", __doc__ or "", _EXAMPLES)
+    # The folder that all paths are relative to, and the files of both builds.
+    parser.add_argument("--runfiles", type=Path, default=Path(), help=argparse.SUPPRESS)
+    parser.given("--manifest", type=Path)
     options = parser.parse_args(argv)
     wanted = json_manifest.read(ReproInput, options.runfiles / options.manifest)
     same = 0

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tools.sysimage.core import atomic
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.evidence import facts
@@ -17,16 +18,21 @@ from tools.sysimage.evidence import facts
 _ALL, _FILE = "(unpacked)", "(file)"
 _SMALL = 1 << 16  # bytes by which anything may differ: what matters to nobody
 
+_EXAMPLES = {
+    "bazel test //:guest_size_test": "compares",
+    "bazel run //:guest_size_test -- --update": "writes the reviewed file anew",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Prints what became larger or smaller; returns 1 if anything did."""
-    parser = argparse.ArgumentParser(prog="size", description=__doc__)
-    parser.add_argument("--facts", type=Path, required=True, help="facts of the image")
-    parser.add_argument("--golden", type=Path, required=True, help="the sizes that were reviewed")
-    parser.add_argument("--golden-path", required=True, help="where they are in the workspace")
+    parser = CommandLine("size", __doc__ or "", _EXAMPLES)
+    parser.given("--facts", type=Path)
+    parser.given("--golden", type=Path)
+    parser.given("--golden-path")
+    parser.add_argument("--target", default="", help=argparse.SUPPRESS)
     parser.add_argument("--percent", type=int, default=2, help="how much anything may differ")
-    parser.add_argument("--target", default="", help="the test, for the command that updates")
-    parser.add_argument("--update", action="store_true", help="write the sizes of now")
+    parser.add_argument("--update", action="store_true", help="write the sizes of now, to be reviewed")
     options = parser.parse_args(argv)
     now = sizes(facts.load(options.facts))
     if options.update:

@@ -7,7 +7,6 @@ is one that it has, set or not; a value with `*` is a pattern; `$OTHER` is the v
 and kernel_hardening.toml.
 """
 
-import argparse
 import fnmatch
 import re
 import tomllib
@@ -15,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 
 _SETS = [Path(__file__).with_name(name) for name in ("kernel_config.toml", "kernel_hardening.toml")]
@@ -50,12 +50,16 @@ class Condition:
         return match[0] if match else self.text
 
 
+_EXAMPLES = {
+    "bazel test //:kernel_config_test": "checks what the target requires and forbids",
+    "bazel run //:kernel_config_test -- --require hardening": "checks one set more",
+}
+
+
 def main(argv: Sequence[str]) -> int:
     """Checks a configuration. Raises ToolError with all problems of it."""
-    parser = argparse.ArgumentParser(
-        prog="kernel_config", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config", type=Path, required=True, help="the kernel's /boot/config-RELEASE")
+    parser = CommandLine("kernel_config", __doc__ or "", _EXAMPLES)
+    parser.given("--config", type=Path)
     parser.add_argument("--require", action="append", default=[], help="a condition, or a set's name")
     parser.add_argument("--forbid", action="append", default=[], help="OPTION=why it may not be set")
     parser.add_argument("--accept", type=Path, help="TOML: conditions that need not hold, with reasons")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.debian import dpkg
 from tools.sysimage.debian.package_set import load
@@ -31,14 +32,19 @@ class Kernel:
     symvers: Mapping[str, int]  # symbol that it, or a module of the build, exports → CRC
 
 
+_EXAMPLES = {
+    "bazel test //:hello_test": "compares version magic, symbols, CRCs, licence and firmware",
+    "bazel run //:hello_test -- --firmware 'acme/*.bin'": "admits firmware that the target does not name",
+}
+
+
 def main(argv: Sequence[str]) -> int:
     """Checks modules. Raises ToolError with all problems of all of them."""
-    parser = argparse.ArgumentParser(prog="kernel_module_check", description=__doc__)
-    parser.add_argument("--packages", type=Path, nargs="+", required=True, help=".debs of kernel and headers")
-    parser.add_argument("--modules", type=Path, nargs="+", required=True, help="MODULE.ko")
-    parser.add_argument(
-        "--symvers", type=Path, nargs="*", default=[], help="what the modules export themselves"
-    )
+    parser = CommandLine("kernel_module_check", __doc__ or "", _EXAMPLES)
+    # .debs of kernel and headers, the modules, what these export themselves.
+    parser.given("--packages", type=Path, nargs="+")
+    parser.given("--modules", type=Path, nargs="+")
+    parser.add_argument("--symvers", type=Path, nargs="*", default=[], help=argparse.SUPPRESS)
     parser.add_argument(
         "--license", action="append", help="what MODULE_LICENSE() may be; without it, what is free"
     )

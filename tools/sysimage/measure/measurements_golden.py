@@ -9,20 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from tools.sysimage.core import atomic
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.workspace import workspace_path
 from tools.sysimage.formats.measured_file import read, values
 
+_EXAMPLES = {
+    "bazel test //:golden_test": "compares, and says which input moved which value",
+    "bazel run //:golden_test.update": "writes the reviewed file anew",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Compares, or writes. Raises ToolError, after a line for each difference."""
-    parser = argparse.ArgumentParser(prog="measurements_golden", description=__doc__)
-    parser.add_argument(
-        "--measurements", type=Path, required=True, help="as the rule measurements makes them"
-    )
-    parser.add_argument("--golden", type=Path, help="those that were reviewed")
-    parser.add_argument("--command", default="--update", help="what writes them anew, for messages")
-    parser.add_argument("--update", metavar="FILE", help="the file to write, relative to the workspace")
+    parser = CommandLine("measurements_golden", __doc__ or "", _EXAMPLES)
+    parser.given("--measurements", type=Path)
+    # Those that were reviewed, what writes them anew, and the file to write: the two targets give them.
+    parser.add_argument("--golden", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--command", default="--update", help=argparse.SUPPRESS)
+    parser.add_argument("--update", metavar="FILE", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.update:
         path = workspace_path(options.update)

@@ -10,18 +10,24 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from tools.sysimage.core.architecture import BY_ELF_MACHINE
+from tools.sysimage.core.command_line import CommandLine
 from tools.sysimage.core.errors import ToolError, run
 from tools.sysimage.core.span import External, sha256
 from tools.sysimage.core.tree import Inode, Kind, Tree
 from tools.sysimage.formats import elf, oci, oci_image, tar
 
+_EXAMPLES = {
+    "bazel test //:guest_elf_dependencies_test": "names each library and version that the image lacks",
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Checks programs. Raises ToolError with all problems of all of them."""
-    parser = argparse.ArgumentParser(prog="elf_dependencies", description=__doc__)
-    parser.add_argument("--image", type=Path, required=True, help="tar, .tar.xz, .tar.zst, or an OCI layout")
-    parser.add_argument("--sysroot", type=Path, help="folder with the libraries that were linked with")
-    parser.add_argument("--program", type=Path, nargs="+", required=True, help="what is to run in the image")
+    parser = CommandLine("elf_dependencies", __doc__ or "", _EXAMPLES)
+    # The image, as a tar or an OCI layout; a folder with the libraries that were linked with; what is to run.
+    parser.given("--image", type=Path)
+    parser.add_argument("--sysroot", type=Path, help=argparse.SUPPRESS)
+    parser.given("--program", type=Path, nargs="+")
     options = parser.parse_args(argv)
     problems = []
     with ExitStack() as files:
