@@ -51,7 +51,8 @@ def oak(measured: Measurements) -> bytes:
     layers = measured.get("oak")
     if not layers:
         raise ToolError(
-            "oak: the measurements have no layers of Oak; give `measurements` a kernel, and oak = True"
+            "oak: the measurements have no layers of Oak, as those of a disk or a UKI; "
+            "leave it out of `forms`, or give `measurements` a kernel and oak = True"
         )
     lines = [
         "# proto-file: proto/attestation/reference_value.proto",
