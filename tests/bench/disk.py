@@ -129,7 +129,7 @@ class Ours:
         self.checkout.bazel(*(("clean", "--expunge") if remove else ("shutdown",)))
 
 
-class Disk(Mkosi):
+class Disk(Mkosi):  # type: ignore[misc]
     """mkosi, and the parts of a disk, which it is given."""
 
     def __init__(self, folder: Path, ours: Ours) -> None:
