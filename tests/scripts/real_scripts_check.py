@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.scripts.judge import DASH
 from tests.testing.progress import told
+from tools.sysimage.formats.deb import open_deb
 from tools.sysimage.scripts.failures import ShellSyntaxError
 from tools.sysimage.scripts.parser import parse
 
@@ -20,12 +21,8 @@ _SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
 def _scripts(folder: Path) -> Iterator[tuple[str, bytes]]:
     packages = sorted(folder.glob("*.deb"))
     for package in told(packages, len(packages), "packages"):
-        with tempfile.TemporaryDirectory() as control:
-            subprocess.run(["dpkg-deb", "-e", str(package), control], check=True)
-            for name in _SCRIPTS:
-                script = Path(control, name)
-                if script.is_file():
-                    yield f"{package.name}: {name}", script.read_bytes()
+        control = open_deb(package).control
+        yield from ((f"{package.name}: {name}", control[name]) for name in _SCRIPTS if name in control)
 
 
 def _is_read(script: bytes) -> bool:
