@@ -169,7 +169,10 @@ def verdicts(block: Block, flags: Mapping[str, set[str]] | None) -> Iterator[Ver
         else:
             yield Verdict(block, first, "", (f"is not verbatim in examples/{named[1]}",))
     elif block.language == "starlark":
-        yield Verdict(block, first, "parsed, arguments looked up", tuple(starlark(block.text)))
+        how = "parsed, arguments looked up"
+        if any(block.text in file.read_text() for file in (EXAMPLES / "minimal").glob("*.bazel")):
+            how = "run: .ci/run example_minimal"
+        yield Verdict(block, first, how, tuple(starlark(block.text)))
     elif block.language == "toml":
         yield Verdict(block, first, "parsed, keys looked up in the schema", tuple(toml(block.text)))
     elif block.language == "bazelrc":
