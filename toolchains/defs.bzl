@@ -4,6 +4,8 @@ load("@rules_cc//cc/toolchains:cc_toolchain.bzl", "cc_toolchain")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
+
+# buildifier: disable=bzl-visibility
 load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 load(":config.bzl", "toolchain_config")
 load(":guest_test.bzl", _guest_test = "guest_test")

@@ -4,6 +4,8 @@ load("@platforms//host:constraints.bzl", "HOST_CONSTRAINTS")
 
 # buildifier: disable=bzl-visibility
 load("//system_image/private/core:architecture.bzl", "ARCHITECTURES")
+
+# buildifier: disable=bzl-visibility
 load("//system_image/private/core:arguments.bzl", "MANDATORY", "check_arguments")
 
 # buildifier: disable=bzl-visibility
