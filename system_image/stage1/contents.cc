@@ -19,7 +19,6 @@ namespace stage1 {
 namespace {
 
 constexpr size_t kChunk = size_t{1} << 20;
-constexpr uint64_t kMaxPiece = uint64_t{32} << 20;  // larger ones are decoded bit by bit
 constexpr uint64_t kIndexMemory = uint64_t{64} << 20;
 constexpr size_t kTarBlock = 512;
 constexpr size_t kTarEnd = 2 * kTarBlock;
@@ -65,7 +64,6 @@ void CheckXz(lzma_ret result) {
 struct XzIndex {
   lzma_check check = LZMA_CHECK_NONE;
   uint64_t size = 0;  // bytes of all blocks, unpacked
-  uint64_t largest = 0;
   std::vector<Piece> blocks;
 };
 
@@ -91,66 +89,70 @@ bool ReadXzIndex(const Image& image, XzIndex& found) {
   lzma_index_iter block;
   lzma_index_iter_init(&block, index);
   while (whole && !lzma_index_iter_next(&block, LZMA_INDEX_ITER_BLOCK)) {
-    found.largest = std::max<uint64_t>(found.largest, block.block.uncompressed_size);
     found.blocks.push_back({static_cast<size_t>(block.block.compressed_file_offset),
                             static_cast<size_t>(block.block.total_size),
-                            static_cast<size_t>(block.block.uncompressed_size)});
+                            block.block.uncompressed_size});
   }
   lzma_index_end(index, nullptr);
   return whole;
 }
 
-// Decodes a block and verifies its check.
-void DecodeXzBlock(const uint8_t* packed, const Piece& piece, uint8_t* unpacked, lzma_check check) {
-  lzma_filter filters[LZMA_FILTERS_MAX + 1];
-  lzma_block block = {};
-  block.version = 1;
-  block.check = check;
-  block.filters = filters;
-  block.header_size = packed[0] == 0 ? 0 : lzma_block_header_size_decode(packed[0]);
-  if (block.header_size == 0 || block.header_size > piece.packed) RefuseContents("corrupted data");
-  CheckXz(lzma_block_header_decode(&block, nullptr, packed));
-  size_t in = block.header_size, out = 0;
-  uint8_t none = 0;
-  const lzma_ret result = lzma_block_buffer_decode(&block, nullptr, packed, &in, piece.packed,
-                                                   unpacked == nullptr ? &none : unpacked, &out, piece.unpacked);
-  lzma_filters_free(filters, nullptr);
-  CheckXz(result);
-  if (in != piece.packed || out != piece.unpacked) RefuseContents("corrupted data");
-}
-
-// A stream that has blocks too large to be in memory, such as its only one.
-class Xz : public Contents {
+// Decodes blocks and verifies their checks.
+class XzDecoder : public PieceDecoder {
  public:
-  Xz(Image& image, uint64_t size) : image_(image), buffer_(kChunk), size_(size) {}
-  ~Xz() override { lzma_end(&stream_); }
+  explicit XzDecoder(lzma_check check) : check_(check) {}
+  ~XzDecoder() override { lzma_end(&stream_); }
+  XzDecoder(const XzDecoder&) = delete;
+  XzDecoder& operator=(const XzDecoder&) = delete;
 
-  uint64_t size() const override { return size_; }
-
-  void Start(unsigned, uint64_t) override {
-    CheckXz(lzma_stream_decoder(&stream_, UINT64_MAX, 0));
-    stream_.next_in = image_.data();
-    stream_.avail_in = image_.size();
+  void Open(const uint8_t* packed, size_t size) override {
+    lzma_filter filters[LZMA_FILTERS_MAX + 1];
+    block_ = {};
+    block_.version = 1;
+    block_.check = check_;
+    block_.filters = filters;
+    block_.header_size = packed[0] == 0 ? 0 : lzma_block_header_size_decode(packed[0]);
+    if (block_.header_size == 0 || block_.header_size > size) RefuseContents("corrupted data");
+    CheckXz(lzma_block_header_decode(&block_, nullptr, packed));
+    // The dictionary stays, if the next block has one of the same size.
+    const lzma_ret result = lzma_block_decoder(&stream_, &block_);
+    lzma_filters_free(filters, nullptr);
+    block_.filters = nullptr;
+    CheckXz(result);
+    ended_ = false;
+    stream_.next_in = packed + block_.header_size;
+    stream_.avail_in = size - block_.header_size;
   }
 
-  Bytes Next() override {
-    stream_.next_out = buffer_.data();
-    stream_.avail_out = buffer_.size();
-    while (!ended_ && stream_.avail_out == buffer_.size()) {
-      const lzma_ret result = lzma_code(&stream_, LZMA_FINISH);
-      ended_ = result == LZMA_STREAM_END;
-      if (!ended_) CheckXz(result);
-    }
-    if (ended_ && stream_.avail_in != 0) RefuseContents("the xz stream ends elsewhere than its index says");
-    image_.Release(static_cast<size_t>(stream_.total_in));
-    return {buffer_.data(), buffer_.size() - stream_.avail_out};
+  size_t Decode(uint8_t* unpacked, size_t size) override {
+    stream_.next_out = unpacked;
+    stream_.avail_out = size;
+    Code();
+    if (stream_.avail_out != 0) RefuseContents("corrupted data");
+    return block_.header_size + static_cast<size_t>(stream_.total_in);
+  }
+
+  void Close() override {
+    uint8_t none = 0;
+    stream_.next_out = &none;
+    stream_.avail_out = 0;
+    Code();
+    if (!ended_ || stream_.avail_in != 0) RefuseContents("corrupted data");
   }
 
  private:
-  Image& image_;
-  std::vector<uint8_t> buffer_;
+  void Code() {
+    while (!ended_) {
+      const lzma_ret result = lzma_code(&stream_, LZMA_FINISH);
+      ended_ = result == LZMA_STREAM_END;
+      if (!ended_) CheckXz(result);
+      if (stream_.avail_out == 0) return;
+    }
+  }
+
+  const lzma_check check_;
+  lzma_block block_ = {};
   lzma_stream stream_ = LZMA_STREAM_INIT;
-  uint64_t size_;
   bool ended_ = false;
 };
 
@@ -159,12 +161,8 @@ std::unique_ptr<Contents> OpenXz(Image& image) {
   if (!ReadXzIndex(image, index)) {
     throw Refusal{"the system image is not one whole xz stream: cut off, or something follows it"};
   }
-  if (index.largest > kMaxPiece) return std::make_unique<Xz>(image, index.size);
   const lzma_check check = index.check;
-  const auto decode = [check](const uint8_t* packed, const Piece& piece, uint8_t* unpacked) {
-    DecodeXzBlock(packed, piece, unpacked, check);
-  };
-  return std::make_unique<Pieces>(image, std::move(index.blocks), decode);
+  return std::make_unique<Pieces>(image, std::move(index.blocks), [check] { return std::make_unique<XzDecoder>(check); });
 }
 
 [[noreturn]] void FailZstd(size_t result) {
@@ -172,7 +170,7 @@ std::unique_ptr<Contents> OpenXz(Image& image) {
   RefuseContents(ZSTD_getErrorName(result));
 }
 
-// Frames that are too large to be in memory, or do not say their size.
+// Frames that do not all say their size.
 class Zstd : public Contents {
  public:
   Zstd(Image& image, uint64_t size) : image_(image), buffer_(kChunk), size_(size) {
@@ -212,32 +210,73 @@ class Zstd : public Contents {
   bool whole_ = false;  // whether the frame that was read last has ended
 };
 
-void DecodeZstdFrame(const uint8_t* packed, const Piece& piece, uint8_t* unpacked) {
-  const size_t result = ZSTD_decompress(unpacked, piece.unpacked, packed, piece.packed);
-  if (ZSTD_isError(result)) FailZstd(result);
-  if (result != piece.unpacked) RefuseContents("a frame of zstd has another size than it says");
-}
+// Decodes frames that say their size.
+class ZstdDecoder : public PieceDecoder {
+ public:
+  ZstdDecoder() : context_(ZSTD_createDCtx()) {
+    if (context_ == nullptr) RefuseForMemory();
+  }
+  ~ZstdDecoder() override { ZSTD_freeDCtx(context_); }
+  ZstdDecoder(const ZstdDecoder&) = delete;
+  ZstdDecoder& operator=(const ZstdDecoder&) = delete;
+
+  void Open(const uint8_t* packed, size_t size) override {
+    ZSTD_DCtx_reset(context_, ZSTD_reset_session_only);
+    input_ = {packed, size, 0};
+    whole_ = false;
+  }
+
+  size_t Decode(uint8_t* unpacked, size_t size) override {
+    if (Code(unpacked, size) != size) RefuseContents("a frame of zstd has another size than it says");
+    return input_.pos;
+  }
+
+  void Close() override {
+    uint8_t more;
+    if (Code(&more, 1) != 0 || !whole_) RefuseContents("a frame of zstd has another size than it says");
+  }
+
+ private:
+  // Decodes at most `size` bytes, fewer at the frame's end only; returns how many.
+  size_t Code(uint8_t* unpacked, size_t size) {
+    ZSTD_outBuffer output = {unpacked, size, 0};
+    while (!whole_ && output.pos < size) {
+      const size_t before = input_.pos + output.pos;
+      const size_t result = ZSTD_decompressStream(context_, &output, &input_);
+      if (ZSTD_isError(result)) FailZstd(result);
+      whole_ = result == 0;
+      if (!whole_ && input_.pos + output.pos == before) break;
+    }
+    return output.pos;
+  }
+
+  ZSTD_DCtx* context_;
+  ZSTD_inBuffer input_ = {};
+  bool whole_ = false;
+};
 
 std::unique_ptr<Contents> OpenZstd(Image& image) {
   std::vector<Piece> frames;
   uint64_t size = 0;
-  bool small = true;
+  bool known = true;
   for (size_t at = 0; at < image.size();) {
     const uint8_t* frame = image.data() + at;
     const size_t packed = ZSTD_findFrameCompressedSize(frame, image.size() - at);
     if (ZSTD_isError(packed)) {
       throw Refusal{"the system image is not whole frames of zstd: cut off, or something follows them"};
     }
-    const unsigned long long known = ZSTD_getFrameContentSize(frame, packed);
-    const unsigned long long unpacked = known < ZSTD_CONTENTSIZE_ERROR ? known : ZSTD_decompressBound(frame, packed);
-    small = small && known <= kMaxPiece;
+    unsigned long long unpacked = ZSTD_getFrameContentSize(frame, packed);
+    if (unpacked >= ZSTD_CONTENTSIZE_ERROR) {
+      unpacked = ZSTD_decompressBound(frame, packed);
+      known = false;
+    }
     // Both are of the image's own making: their sum may be more than 64 bits hold.
     size += std::min<uint64_t>(unpacked, UINT64_MAX - size);
-    frames.push_back({at, packed, static_cast<size_t>(unpacked)});
+    frames.push_back({at, packed, unpacked});
     at += packed;
   }
-  if (!small) return std::make_unique<Zstd>(image, size);
-  return std::make_unique<Pieces>(image, std::move(frames), DecodeZstdFrame);
+  if (!known) return std::make_unique<Zstd>(image, size);
+  return std::make_unique<Pieces>(image, std::move(frames), [] { return std::make_unique<ZstdDecoder>(); });
 }
 
 bool Has(const Image& image, size_t at, const char* bytes, size_t size) {

@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kPage = 4096;
 constexpr size_t kChunk = size_t{1} << 20;
-constexpr size_t kReleased = size_t{4} << 20;  // less at a time costs more than it gives back
+constexpr size_t kReleased = size_t{1} << 20;  // less at a time costs more than it gives back
 
 // Digests bytes of a buffer in a thread of its own, as they come.
 class Digester {

@@ -10,21 +10,22 @@
 namespace stage1 {
 namespace {
 
-constexpr size_t kChunk = size_t{1} << 20;
+constexpr size_t kChunk = size_t{256} << 10;
+constexpr size_t kInUse = 2;  // chunks of the piece that is read: one that is read, one that is filled
 constexpr uint64_t kDictionary = uint64_t{8} << 20;  // bytes, xz's usual one; of it, a decoder uses as much as a piece has
 constexpr uint64_t kRest = uint64_t{1} << 20;        // bytes of a decoder beside its dictionary
 
 }  // namespace
 
-Pieces::Pieces(Image& image, std::vector<Piece> pieces, DecodePiece decode)
-    : image_(image), pieces_(std::move(pieces)), decode_(std::move(decode)), buffers_(pieces_.size()) {
+Pieces::Pieces(Image& image, std::vector<Piece> pieces, MakePieceDecoder make)
+    : image_(image), pieces_(std::move(pieces)), make_(std::move(make)), decoded_(pieces_.size()) {
   uint64_t largest = 0;
   for (const Piece& piece : pieces_) {
-    size_ += piece.unpacked;
-    largest = std::max<uint64_t>(largest, piece.unpacked);
+    size_ += std::min(piece.unpacked, UINT64_MAX - size_);
+    largest = std::max(largest, piece.unpacked);
   }
   decoder_ = std::min(largest, kDictionary) + kRest;
-  reserve_ = largest + decoder_ + 3 * kRest;
+  reserve_ = decoder_ + kInUse * kChunk;
   ahead_ = size_;
 }
 
@@ -35,7 +36,11 @@ Pieces::~Pieces() {
     changed_.notify_all();
   }
   for (std::thread& thread : threads_) thread.join();
-  for (size_t i = 0; i < pieces_.size(); ++i) Free(i);
+  for (const Decoded& piece : decoded_) {
+    for (const Chunk& chunk : piece.chunks) munmap(chunk.data, kChunk);
+  }
+  if (last_ != nullptr) munmap(last_, kChunk);
+  for (uint8_t* chunk : free_) munmap(chunk, kChunk);
 }
 
 void Pieces::Start(unsigned threads, uint64_t memory) {
@@ -45,73 +50,112 @@ void Pieces::Start(unsigned threads, uint64_t memory) {
   for (size_t i = 0; i < useful; ++i) threads_.emplace_back([this] { Work(); });
 }
 
-// Whether there is memory for the buffer and the decoder of a piece.
-bool Pieces::MayStart(size_t index) const {
-  // Whoever reads waits for it.
-  if (index == read_) return true;
-  const uint64_t wanted = held_ + pieces_[index].unpacked + decoders_;
-  const uint64_t packed = image_.size() - pieces_[read_].offset;
-  return wanted <= memory_ && wanted + packed <= ahead_ + reserve_;
+// Whether there is memory for so many bytes of chunks more.
+bool Pieces::HasRoom(uint64_t more) const {
+  const uint64_t wanted = held_ + more + decoders_;
+  return wanted <= memory_ && wanted + (image_.size() - packed_) <= ahead_ + reserve_;
 }
 
 void Pieces::Work() {
+  std::unique_ptr<PieceDecoder> decoder;
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return ended_ || started_ == pieces_.size() || MayStart(started_); });
-    if (ended_ || started_ == pieces_.size()) return;
+    // Whoever reads waits for the first one.
+    changed_.wait(lock, [this] {
+      return ended_ || started_ == pieces_.size() || started_ == read_ || HasRoom(kChunk);
+    });
+    if (ended_ || started_ == pieces_.size()) break;
     const size_t index = started_++;
-    held_ += pieces_[index].unpacked;
     lock.unlock();
-    Decode(index);
+    std::exception_ptr error;
+    try {
+      if (!decoder) decoder = make_();
+      Decode(*decoder, index);
+    } catch (...) {
+      error = std::current_exception();
+    }
     lock.lock();
-    buffers_[index].done = true;
+    decoded_[index].error = error;
+    decoded_[index].done = true;
     changed_.notify_all();
   }
+  lock.unlock();
+  decoder.reset();
+  lock.lock();
+  decoders_ -= decoder_;
+  changed_.notify_all();
 }
 
-void Pieces::Decode(size_t index) {
+void Pieces::Decode(PieceDecoder& decoder, size_t index) {
   const Piece& piece = pieces_[index];
-  Buffer& buffer = buffers_[index];
-  try {
-    if (piece.unpacked > 0) {
-      void* memory = mmap(nullptr, piece.unpacked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (memory == MAP_FAILED) RefuseForMemory();
-      buffer.data = static_cast<uint8_t*>(memory);
+  decoder.Open(image_.data() + piece.offset, piece.packed);
+  for (uint64_t left = piece.unpacked; left > 0;) {
+    uint8_t* chunk = Take(index);
+    if (chunk == nullptr) return;
+    const size_t size = static_cast<size_t>(std::min<uint64_t>(left, kChunk));
+    size_t read;
+    try {
+      read = piece.offset + decoder.Decode(chunk, size);
+    } catch (...) {
+      Give(chunk);
+      throw;
     }
-    decode_(image_.data() + piece.offset, piece, buffer.data);
-  } catch (...) {
-    buffer.error = std::current_exception();
+    left -= size;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    decoded_[index].chunks.push_back({chunk, size, read});
+    changed_.notify_all();
   }
+  decoder.Close();
 }
 
-void Pieces::Free(size_t index) {
-  if (buffers_[index].data != nullptr) munmap(buffers_[index].data, pieces_[index].unpacked);
-  buffers_[index].data = nullptr;
+// Returns a chunk for a piece as soon as it may have one; nullptr if nobody reads any more.
+uint8_t* Pieces::Take(size_t index) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this, index] {
+    // The piece that is read may have what it needs: else nobody would ever give a chunk back.
+    return ended_ || !free_.empty() || HasRoom(kChunk) || (index == read_ && decoded_[index].chunks.size() < kInUse);
+  });
+  if (ended_) return nullptr;
+  if (!free_.empty()) {
+    uint8_t* chunk = free_.back();
+    free_.pop_back();
+    return chunk;
+  }
+  void* memory = mmap(nullptr, kChunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) RefuseForMemory();
+  held_ += kChunk;
+  return static_cast<uint8_t*>(memory);
+}
+
+// Takes a chunk back, which is used again if files do not need its memory.
+void Pieces::Give(uint8_t* chunk) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (HasRoom(0)) {
+    free_.push_back(chunk);
+  } else {
+    munmap(chunk, kChunk);
+    held_ -= kChunk;
+  }
+  changed_.notify_all();
 }
 
 Bytes Pieces::Next() {
+  if (last_ != nullptr) Give(std::exchange(last_, nullptr));
+  std::unique_lock<std::mutex> lock(mutex_);
   while (read_ < pieces_.size()) {
-    const Piece& piece = pieces_[read_];
-    Buffer& buffer = buffers_[read_];
-    if (at_ == 0) {
-      std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait(lock, [&buffer] { return buffer.done; });
-      if (buffer.error) std::rethrow_exception(buffer.error);
-      image_.Release(piece.offset + piece.packed);
-    } else {
-      // What has been read is a file by now.
-      madvise(buffer.data + (at_ - last_), last_, MADV_DONTNEED);
+    Decoded& piece = decoded_[read_];
+    changed_.wait(lock, [&piece] { return piece.done || !piece.chunks.empty(); });
+    if (!piece.chunks.empty()) {
+      const Chunk chunk = piece.chunks.front();
+      piece.chunks.pop_front();
+      ahead_ -= chunk.size;
+      packed_ = chunk.read;
+      last_ = chunk.data;
+      lock.unlock();
+      image_.Release(chunk.read);
+      return {chunk.data, chunk.size};
     }
-    if (at_ < piece.unpacked) {
-      last_ = std::min(kChunk, piece.unpacked - at_);
-      at_ += last_;
-      return {buffer.data + (at_ - last_), last_};
-    }
-    Free(read_);
-    at_ = 0;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    held_ -= piece.unpacked;
-    ahead_ -= piece.unpacked;
+    if (piece.error) std::rethrow_exception(piece.error);
     ++read_;
     changed_.notify_all();
   }

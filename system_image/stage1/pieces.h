@@ -2,8 +2,10 @@
 #define SYSTEM_IMAGE_STAGE1_PIECES_H_
 
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -15,19 +17,33 @@ namespace stage1 {
 // A part of an image that is decoded by itself.
 struct Piece {
   size_t offset = 0, packed = 0;  // bytes of the image
-  size_t unpacked = 0;            // bytes that they stand for
+  uint64_t unpacked = 0;          // bytes that they stand for
 };
 
-// Decodes a piece into as many bytes as it says. Throws Refusal if it is damaged.
-using DecodePiece = std::function<void(const uint8_t* packed, const Piece& piece, uint8_t* unpacked)>;
+// Decodes one piece after another. All methods throw Refusal for a piece that is damaged.
+class PieceDecoder {
+ public:
+  virtual ~PieceDecoder() = default;
+
+  // Begins with a piece of so many packed bytes.
+  virtual void Open(const uint8_t* packed, size_t size) = 0;
+
+  // Decodes the next `size` bytes. Returns how many packed bytes of the piece are read no more.
+  virtual size_t Decode(uint8_t* unpacked, size_t size) = 0;
+
+  // Verifies that this was all of the piece.
+  virtual void Close() = 0;
+};
+
+using MakePieceDecoder = std::function<std::unique_ptr<PieceDecoder>()>;
 
 // Decodes pieces in threads, ahead of who reads them.
 //
 // What is ahead takes no memory that the image and its files would not take anyway: at the start there is room for much,
-// since the files are not there yet, and at the end for little, so that the machine needs no more than it does later.
+// since the files are not there yet, and at the end for little, so that the machine needs hardly more than it does later.
 class Pieces : public Contents {
  public:
-  Pieces(Image& image, std::vector<Piece> pieces, DecodePiece decode);
+  Pieces(Image& image, std::vector<Piece> pieces, MakePieceDecoder make);
   ~Pieces() override;
 
   uint64_t size() const override { return size_; }
@@ -35,37 +51,46 @@ class Pieces : public Contents {
   Bytes Next() override;
 
  private:
-  struct Buffer {
+  struct Chunk {
     uint8_t* data = nullptr;
+    size_t size = 0;  // bytes of the piece
+    size_t read = 0;  // bytes of the image, until whose end all has been decoded when this has
+  };
+
+  // What has been decoded of a piece, and not been read.
+  struct Decoded {
+    std::deque<Chunk> chunks;
     bool done = false;
     std::exception_ptr error;
   };
 
   void Work();
-  bool MayStart(size_t index) const;
-  void Decode(size_t index);
-  void Free(size_t index);
+  void Decode(PieceDecoder& decoder, size_t index);
+  bool HasRoom(uint64_t more) const;
+  uint8_t* Take(size_t index);
+  void Give(uint8_t* chunk);
 
   Image& image_;
   const std::vector<Piece> pieces_;
-  const DecodePiece decode_;
-  uint64_t size_ = 0;    // bytes of all pieces
-  uint64_t memory_ = 0;    // bytes that buffers and decoders may take
+  const MakePieceDecoder make_;
+  uint64_t size_ = 0;      // bytes of all pieces
+  uint64_t memory_ = 0;    // bytes that chunks and decoders may take
   uint64_t decoder_ = 0;   // bytes that a decoder takes
-  uint64_t decoders_ = 0;  // bytes that all decoders take
-  uint64_t reserve_ = 0;   // bytes that may be taken beyond the files: for one piece, and its decoder
+  uint64_t reserve_ = 0;   // bytes that may be taken beyond the files
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Buffer> buffers_;  // of each piece
-  size_t started_ = 0;           // pieces that a thread has taken
-  size_t read_ = 0;              // pieces that have been read
-  uint64_t held_ = 0;            // bytes of buffers
-  uint64_t ahead_;               // bytes of pieces that have not been read
+  std::vector<Decoded> decoded_;     // of each piece
+  std::vector<uint8_t*> free_;       // chunks
+  size_t started_ = 0;               // pieces that a thread has taken
+  size_t read_ = 0;                  // pieces that have been read
+  uint64_t decoders_ = 0;            // bytes that all decoders take
+  uint64_t held_ = 0;                // bytes of chunks, of free ones, too
+  uint64_t ahead_ = 0;               // bytes of pieces that have not been read
+  size_t packed_ = 0;                // bytes of the image that are read no more
   bool ended_ = false;
 
-  size_t at_ = 0;    // bytes of the piece in use that have been read
-  size_t last_ = 0;  // of them, those that were read last
+  uint8_t* last_ = nullptr;  // the chunk that is being read
   std::vector<std::thread> threads_;
 };
 

@@ -42,11 +42,11 @@ def own(*entries: Entry) -> list[Entry]:
     return list(entries)
 
 
-def xz(data: bytes) -> bytes:
+def xz(data: bytes, block: int = BLOCK) -> bytes:
     """One stream with sizes in the headers of its blocks, which decodes in parallel."""
     stream, out = XzStream(), io.BytesIO()
     out.write(stream.head())
-    for piece in _pieces(data):
+    for piece in _pieces(data, block):
         filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 23}]
         packed = lzma.compress(piece, lzma.FORMAT_RAW, filters=filters)
         before, after = stream.block(len(packed), len(piece), zlib.crc32(piece))
@@ -55,14 +55,14 @@ def xz(data: bytes) -> bytes:
     return out.getvalue()
 
 
-def zst(data: bytes) -> bytes:
+def zst(data: bytes, block: int = BLOCK) -> bytes:
     """Frames, and a frame that decoders skip."""
-    frames = b"".join(zstd.compress(piece, options=_CHECKED) for piece in _pieces(data))
+    frames = b"".join(zstd.compress(piece, options=_CHECKED) for piece in _pieces(data, block))
     return frames + (0x184D2A5E).to_bytes(4, "little") + (5).to_bytes(4, "little") + b"table"
 
 
-def _pieces(data: bytes) -> Iterable[bytes]:
-    return (data[at : at + BLOCK] for at in range(0, len(data), BLOCK))
+def _pieces(data: bytes, block: int) -> Iterable[bytes]:
+    return (data[at : at + block] for at in range(0, len(data), block))
 
 
 def unsized_frame(data: bytes) -> bytes:

@@ -3,8 +3,10 @@
 import errno
 import hashlib
 import os
+import random
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +58,24 @@ def test_tree_would_not_be_that_of_gnu_tar(tmp_path: Path, root: Path, form: str
     subprocess.run(["tar", "-xpf", "-", "-C", judge], input=data, check=True, timeout=20)
     assert snapshot(root) == snapshot(judge)
     assert len(snapshot(root)) > 15
+
+
+@pytest.mark.parametrize("pack", [xz, zst])
+@pytest.mark.parametrize("block", [100_000, 1 << 20, 3_000_001, 8 << 20])
+def test_pieces_that_are_decoded_in_steps_would_be_mixed_up(
+    root: Path, pack: Callable[[bytes, int], bytes], block: int
+) -> None:
+    numbers = b"".join(number.to_bytes(4) for number in range(1 << 20))
+    took(unpack(root, pack(tar(*own(entry("numbers", numbers), entry("last", b"x"))), block)))
+    assert (root / "numbers").read_bytes() == numbers
+    assert (root / "last").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("pack", [xz, zst])
+def test_damage_late_in_a_piece_would_be_unpacked(root: Path, pack: Callable[[bytes, int], bytes]) -> None:
+    image = bytearray(pack(tar(*own(entry("random", random.Random(1).randbytes(3 << 20)))), 8 << 20))
+    image[3 << 20] ^= 1
+    assert refused(unpack(root, bytes(image)), root, empty=False).startswith(PREFIX)
 
 
 def test_owners_and_special_bits_would_be_kept_though_plain_was_asked_for(root: Path) -> None:
