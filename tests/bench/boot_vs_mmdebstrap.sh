@@ -28,7 +28,9 @@ for file in etc/hostname etc/hosts etc/systemd/journald.conf.d etc/systemd/netwo
   mkdir -p "$work/root/${file%/*}"
   cp -rT --no-preserve=ownership "system_image/files/$file" "$work/root/$file"
 done
-rm -r "$work/root/etc/systemd/system/"{modprobe@,systemd-network-generator,systemd-remount-fs,systemd-udev-trigger}.service.d
+rm -r "$work/root/etc/systemd/system/"{modprobe@,systemd-network-generator,systemd-remount-fs}.service.d
+rm -r "$work/root/etc/systemd/system/"systemd-{tmpfiles-setup,tmpfiles-setup-dev,udev-trigger}.service.d
+rm "$work/root/etc/systemd/journald.conf.d/20-memory.conf"
 # The orchestrator, as the image has it.
 overlay=bazel-bin/system_image/vanilla_overlay.tar
 tar -C "$work/root" --numeric-owner -xf "$overlay" --wildcards 'usr/*'

@@ -12,6 +12,7 @@ _FILES = [
     "etc/hostname",
     "etc/hosts",
     "etc/systemd/journald.conf.d/10-guest.conf",
+    "etc/systemd/journald.conf.d/20-memory.conf",
     "etc/systemd/network/10-mac.link",
     "etc/systemd/network/enx42000a00020f.network",
     "etc/systemd/network/enx620000020015.network",
@@ -19,6 +20,8 @@ _FILES = [
     "etc/systemd/system/orchestrator.service",
     "etc/systemd/system/systemd-network-generator.service.d/10-guest.conf",
     "etc/systemd/system/systemd-remount-fs.service.d/10-guest.conf",
+    "etc/systemd/system/systemd-tmpfiles-setup-dev.service.d/10-guest.conf",
+    "etc/systemd/system/systemd-tmpfiles-setup.service.d/10-guest.conf",
     "etc/systemd/system/systemd-udev-trigger.service.d/10-guest.conf",
     "var/.updated",
 ]
@@ -54,7 +57,7 @@ def guest_base(
     - the unit orchestrator.service, enabled: it starts /usr/bin/orchestrator, and powers the machine off when that
       ends;
     - networkd's configuration, which takes the address that the interface's MAC spells;
-    - a journal in memory, whose errors the console shows;
+    - a journal in memory, in files of 1 MiB, whose errors the console shows;
     - the names in /etc/hosts, in place of those that netbase writes.
 
     No console has a login: a debugging shell comes with the machine, from `system_image_vm`.
