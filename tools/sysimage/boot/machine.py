@@ -18,6 +18,7 @@ from tools.sysimage.formats import cpio, tar
 
 # The image has a .network file for this address, with a guest's IP address in QEMU's user network.
 _MAC = "42:00:0a:00:02:0f"
+_PORT = "virtserialport"  # QEMU's name of a device
 _TRIAL = 20  # seconds: many times what a working machine takes to start its kernel
 
 
@@ -200,7 +201,8 @@ def command(machine: VirtualMachine, options: Sequence[str], *, kvm: bool) -> li
         *_disk(machine.image, "system-image"),
         *(_disk(machine.bundle, "bundle") if machine.bundle else ()),
         *("-device", f"virtio-net-pci,netdev=net,mac={_MAC},romfile="),
-        *("-device", "virtio-serial-pci"),
+        # Its driver takes 4 MiB in the guest, for messages about ports.
+        *(("-device", "virtio-serial-pci") if any(_PORT in option for option in options) else ()),
         *options,
     ]
 
@@ -237,7 +239,7 @@ def port(name: str, path: Path) -> list[str]:
     identity = name.replace(".", "-")
     return [
         *("-chardev", f"file,id={identity},path={_escaped(path)}"),
-        *("-device", f"virtserialport,chardev={identity},name={name}"),
+        *("-device", f"{_PORT},chardev={identity},name={name}"),
     ]
 
 
