@@ -62,9 +62,10 @@ def guest_base(
 
     No console has a login: a debugging shell comes with the machine, from `system_image_vm`.
 
-    A boot starts only what a guest needs. udev looks only at devices that a rule or a driver asks for. Nothing changes
-    from boot to boot: /etc/.updated and /var/.updated say that caches and accounts are current. A layer of `layers`
-    with libraries outside of the loader's own folders must therefore bring its /etc/ld.so.cache along.
+    A boot starts only what a guest needs. udev looks only at devices that a rule or a driver asks for. One systemd-tmpfiles
+    makes what tmpfiles.d names, below /dev, too; another one is started first only if kmod lists nodes of modules.
+    Nothing changes from boot to boot: /etc/.updated and /var/.updated say that caches and accounts are current. A layer
+    of `layers` with libraries outside of the loader's own folders must therefore bring its /etc/ld.so.cache along.
 
     Files that no guest opens are left out, by `@rules_system_image//system_image:guest.toml`. A path in `files`
     overrides the macro's file of that path.
