@@ -10,7 +10,7 @@
 namespace stage1 {
 namespace {
 
-constexpr size_t kChunk = size_t{256} << 10;
+constexpr size_t kChunk = size_t{512} << 10;
 constexpr size_t kInUse = 2;  // chunks of the piece that is read: one that is read, one that is filled
 constexpr uint64_t kDictionary = uint64_t{8} << 20;  // bytes, xz's usual one; of it, a decoder uses as much as a piece has
 constexpr uint64_t kRest = uint64_t{1} << 20;        // bytes of a decoder beside its dictionary
@@ -25,7 +25,8 @@ Pieces::Pieces(Image& image, std::vector<Piece> pieces, MakePieceDecoder make)
     largest = std::max(largest, piece.unpacked);
   }
   decoder_ = std::min(largest, kDictionary) + kRest;
-  reserve_ = decoder_ + kInUse * kChunk;
+  // With less, the second one waits in vain at the end.
+  reserve_ = 2 * decoder_ + kInUse * kChunk;
   ahead_ = size_;
 }
 
