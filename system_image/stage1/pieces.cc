@@ -25,7 +25,7 @@ Pieces::Pieces(Image& image, std::vector<Piece> pieces, MakePieceDecoder make)
     largest = std::max(largest, piece.unpacked);
   }
   decoder_ = std::min(largest, kDictionary) + kRest;
-  // With less, the second one waits in vain at the end.
+  // For two decoders: with one, the second processor has nothing to do at the end.
   reserve_ = 2 * decoder_ + kInUse * kChunk;
   ahead_ = size_;
 }
