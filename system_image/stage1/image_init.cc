@@ -37,7 +37,6 @@
 #include <iterator>
 #include <memory>
 #include <new>
-#include <optional>
 #include <set>
 #include <string>
 
@@ -151,41 +150,31 @@ std::string Refused(Work work) {
   });
 }
 
-// Unpacks in a process of its own: of the first one the kernel can't take the memory when it runs out.
-class Unpacker {
- public:
-  explicit Unpacker(const Options& options) {
-    int pipe[2];
-    if (pipe2(pipe, O_CLOEXEC) != 0) Fail("a pipe");
-    child_ = fork();
-    if (child_ < 0) Fail("a process that unpacks");
-    if (child_ == 0) {
-      const std::string why = Refused([&] { Unpack(options); });
-      std::fflush(stdout);
-      const bool told = write(pipe[1], why.data(), why.size()) == static_cast<ssize_t>(why.size());
-      _exit(why.empty() && told ? 0 : 1);
-    }
-    close(pipe[1]);
-    pipe_ = pipe[0];
+// Unpacks in a process of its own: of the first one the kernel can't take the memory when it runs out. `meanwhile` does
+// something else.
+void UnpackApart(const Options& options, void (*meanwhile)()) {
+  int pipe[2];
+  if (pipe2(pipe, O_CLOEXEC) != 0) Fail("a pipe");
+  const pid_t child = fork();
+  if (child < 0) Fail("a process that unpacks");
+  if (child == 0) {
+    const std::string why = Refused([&] { Unpack(options); });
+    std::fflush(stdout);
+    const bool told = write(pipe[1], why.data(), why.size()) == static_cast<ssize_t>(why.size());
+    _exit(why.empty() && told ? 0 : 1);
   }
-
-  // Waits until all is unpacked. Throws Refusal if it can't be.
-  void Finish() {
-    std::string why;
-    char buffer[512];
-    for (ssize_t count; (count = read(pipe_, buffer, sizeof(buffer))) > 0;) why.append(buffer, static_cast<size_t>(count));
-    close(pipe_);
-    int status = 0;
-    waitpid(child_, &status, 0);
-    if (!why.empty()) throw Refusal{why};
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) stage1::RefuseForMemory();
-    if (status != 0) throw Refusal{"the system image can't be unpacked: the process that does it ended"};
-  }
-
- private:
-  pid_t child_;
-  int pipe_ = -1;
-};
+  close(pipe[1]);
+  meanwhile();
+  std::string why;
+  char buffer[512];
+  for (ssize_t count; (count = read(pipe[0], buffer, sizeof(buffer))) > 0;) why.append(buffer, static_cast<size_t>(count));
+  close(pipe[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (!why.empty()) throw Refusal{why};
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) stage1::RefuseForMemory();
+  if (status != 0) throw Refusal{"the system image can't be unpacked: the process that does it ended"};
+}
 
 // As long as it exists, the kernel takes memory that has been in use before, rather than memory that nothing has touched:
 // of a confidential guest, the host gives for good what is touched. Else each processor keeps what is freed on it, tens of
@@ -206,13 +195,14 @@ class FreeMemoryInCommon {
   std::string before_;
 };
 
-// The disk that has the image; "" if there is none.
+// The disk that has the image.
 std::string FindDisk() {
   std::set<std::string> found;
   for (const fs::directory_entry& entry : fs::directory_iterator("/sys/block")) {
     if (stage1::ReadLine(entry.path() / "serial") == kSerial) found.insert("/dev/" + entry.path().filename().string());
   }
-  return found.empty() ? "" : *found.begin();
+  if (found.empty()) throw Refusal{std::string("no disk has the serial number ") + kSerial};
+  return *found.begin();
 }
 
 // What systemd would start a program for each of: it takes them as they are. It mounts itself what can't be mounted here.
@@ -233,7 +223,9 @@ void Start() {
   Mount("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC);
   std::ifstream cmdline("/proc/cmdline");
   const stage1::ImageWords words = stage1::ReadImageWords(std::string(std::istreambuf_iterator<char>(cmdline), {}));
+  stage1::LoadModules("/modules");
   Options options;
+  options.disk = FindDisk();
   options.size = words.size;
   options.sha256 = words.sha256;
   options.plain = words.plain;
@@ -242,17 +234,8 @@ void Start() {
   Mount("system", options.into, "tmpfs", 0, "mode=0755,size=100%");
   {
     const FreeMemoryInCommon common;
-    std::optional<Unpacker> unpacker;
-    // As soon as the disk has its driver: the others are loaded meanwhile.
-    const auto unpack = [&] {
-      if (!unpacker && !(options.disk = FindDisk()).empty()) unpacker.emplace(options);
-    };
-    stage1::LoadModules("/modules", unpack);
-    unpack();
-    if (!unpacker) throw Refusal{std::string("no disk has the serial number ") + kSerial};
     // A driver whose device is not there takes a tenth of a second to say so.
-    stage1::LoadOptionalModules("/modules");
-    unpacker->Finish();
+    UnpackApart(options, [] { stage1::LoadOptionalModules("/modules"); });
   }
   if (access("/system/sbin/init", X_OK) != 0) throw Refusal{"the system image has no program /sbin/init"};
   stage1::MakeRun("sha256", stage1::ReadLine(options.digest));

@@ -23,9 +23,9 @@ int Load(const std::string& path) {
   return problem;
 }
 
-// Loads the modules of a list; calls `loaded` after each, or `fail` with the name of one that can't be loaded, and why.
-template <typename Loaded, typename Fail>
-void LoadList(const std::string& folder, const std::string& list, Loaded loaded, Fail fail) {
+// Loads the modules of a list; calls `fail` with the name of one that can't be loaded, and why.
+template <typename Fail>
+void LoadList(const std::string& folder, const std::string& list, Fail fail) {
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen((folder + "/" + list).c_str(), "re"), std::fclose);
   if (!file) throw Refusal{folder + "/" + list + " can't be read"};
   char line[256];
@@ -34,24 +34,20 @@ void LoadList(const std::string& folder, const std::string& list, Loaded loaded,
     const std::string path = folder + "/" + module;
     const int problem = Load(path);
     unlink(path.c_str());  // the kernel has a copy
-    if (problem != 0) {
-      fail(module, std::strerror(problem));
-    } else {
-      loaded();
-    }
+    if (problem != 0) fail(module, std::strerror(problem));
   }
 }
 
 }  // namespace
 
-void LoadModules(const std::string& folder, const std::function<void()>& loaded) {
-  LoadList(folder, "order", loaded, [](const std::string& module, const std::string& why) {
+void LoadModules(const std::string& folder) {
+  LoadList(folder, "order", [](const std::string& module, const std::string& why) {
     throw Refusal{"the module " + module + " can't be loaded: " + why};
   });
 }
 
 void LoadOptionalModules(const std::string& folder) {
-  LoadList(folder, "optional", [] {}, [](const std::string&, const std::string&) {});
+  LoadList(folder, "optional", [](const std::string&, const std::string&) {});
 }
 
 }  // namespace stage1
