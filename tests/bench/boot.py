@@ -43,6 +43,8 @@ READY = "orchestrator: ready"
 STAGE1 = re.compile(
     r"stage1: (\S+) s after the kernel: read in (\S+) s, digested in (\S+) s, unpacked in (\S+) s"
 )
+# Its emulation of several processors has rare races.
+QEMU_ABORTS = re.compile(r"^qemu-system\S+ .*Assertion .* failed")
 # Microseconds since the kernel's start.
 WHEN = re.compile(r"^ActiveEnterTimestampMonotonic=(\d+)")
 TELL = """[Service]
@@ -97,6 +99,13 @@ def boot(vm: machine.VirtualMachine, init: Path | None = None) -> Run:
             machine.with_files(vm, tree, Path(folder)), options, kvm=machine.kvm_works(vm)
         )
         lines, samples = watch(command, memory)
+        if lines and QEMU_ABORTS.search(lines[-1].text):
+            print(
+                f"{vm.name}: once more, since QEMU aborted itself: {lines[-1].text}",
+                file=sys.stderr,
+                flush=True,
+            )
+            lines, samples = watch(command, memory)
     try:
         return Run(tuple(_ends(lines, samples)), samples[-1].memory)
     except ValueError:

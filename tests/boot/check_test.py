@@ -228,6 +228,20 @@ def test_an_orchestrator_that_runs_on_passes_as_soon_as_all_expectations_are_met
     assert 1 < seen.seconds < 30
 
 
+def test_an_abort_of_qemu_itself_would_fail_a_test_of_the_guest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = GOOD.replace("\n", "\\n")
+    abort = "echo 'msix.c: Assertion failed.'; kill -ABRT $$"
+    first = f"[ -e {tmp_path}/again ] || {{ : >{tmp_path}/again; {abort}; }}"
+    script = f"{first}; {REPORT}; printf '{report}' >$report; exec sleep 60"
+    assert check.check(vm(tmp_path, script), Expectations(), 50).ended is None
+    said = "vm: QEMU aborted itself after 0 s, so the machine starts once more: msix.c: Assertion failed."
+    assert said in capsys.readouterr().out
+    with pytest.raises(ToolError, match=r"^vm: QEMU ended with status -6: msix\.c: Assertion failed\.$"):
+        check.check(vm(tmp_path / "twice", abort), Expectations(), 50)
+
+
 def test_bazels_own_limit_is_not_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_TIMEOUT", "12")
     with pytest.raises(ToolError, match="had not started up after 2 s"):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -76,6 +77,13 @@ def check(vm: machine.VirtualMachine, wanted: Expectations, seconds: float | Non
     _check_waits(vm.name, wanted, int(limit) - _REPORT)
     with tempfile.TemporaryDirectory() as folder:
         boot = watch(vm, wanted, Path(folder), limit)
+    if boot.ended == -signal.SIGABRT:
+        # A mistake of QEMU's, which says nothing about the guest: emulated processors have rare races.
+        how = f"QEMU aborted itself after {boot.seconds:.0f} s"
+        print(f"{vm.name}: {how}, so the machine starts once more: {_last(boot)}")
+        limit -= boot.seconds
+        with tempfile.TemporaryDirectory() as folder:
+            boot = watch(vm, wanted, Path(folder), limit)
     found = list(problems(boot, wanted, limit))
     print(details(boot) if found else f"{vm.name}: booted as it has to, within {boot.seconds:.0f} s")
     if found:
@@ -168,8 +176,7 @@ def problems(boot: Boot, wanted: Expectations, limit: float) -> Iterator[str]:
         yield from fatal
         return
     if boot.ended:
-        last = boot.console[-1] if boot.console else "it said nothing"
-        yield f"QEMU ended with status {boot.ended}: {last}"
+        yield f"QEMU ended with status {boot.ended}: {_last(boot)}"
     elif not boot.report:
         late = boot.ended is None
         yield (
@@ -193,6 +200,10 @@ def problems(boot: Boot, wanted: Expectations, limit: float) -> Iterator[str]:
             yield f"the orchestrator ended with status {boot.status}, and it has to with {wanted.status}"
         elif boot.ended is None:
             yield "the orchestrator has ended, but the machine did not go off"
+
+
+def _last(boot: Boot) -> str:
+    return boot.console[-1] if boot.console else "it said nothing"
 
 
 def _of_report(boot: Boot, wanted: Expectations) -> Iterator[str]:
