@@ -160,8 +160,12 @@ def package(checkout: Checkout, run: str) -> None:
     name = MORE[int(run.rpartition("x")[2]) % len(MORE)]
 
     def change(lock: dict[str, Any]) -> None:
-        names = lock["sets"]["vanilla"]["packages"][ARCHITECTURE]
-        names[:] = sorted({*names, name})
+        # In the lock, a set that extends another has the other's packages, too.
+        sets = [entry["packages"].get(ARCHITECTURE, []) for entry in lock["sets"].values()]
+        vanilla = set(lock["sets"]["vanilla"]["packages"][ARCHITECTURE])
+        for names in sets:
+            if vanilla <= set(names):
+                names[:] = sorted({*names, name})
 
     checkout.lock(change, name)
 
