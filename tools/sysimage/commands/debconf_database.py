@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tools.sysimage.commands.world import World
-from tools.sysimage.core.errors import ToolError, nearest
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.nearest import nearest
 
 _FIELD = re.compile(r"([-_@.A-Za-z0-9]*):\s?(.*)", re.ASCII)
 _SPLIT = re.compile(r"(\\[, ]|,\s+)", re.ASCII)

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.sysimage.core.errors import ToolError, nearest
+from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.files import Files
+from tools.sysimage.core.nearest import nearest
 from tools.sysimage.core.tree import Inode, Kind, Tree, check_path, directory
 
 # What is laid there is hidden by a file system that every guest mounts over it.

@@ -1,11 +1,10 @@
 """How the tools fail: one line for what can be foreseen, a traceback for a bug."""
 
-import difflib
 import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 _REMEDIES = {
@@ -28,12 +27,6 @@ def about(path: str, target: str) -> None:
 
 class ToolError(Exception):
     """A failure that can be foreseen. Its message is one line: what, where and the remedy."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` (did you mean a, b?)` with the known names that look like `name`, or nothing."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.7)
-    return f" (did you mean {', '.join(close)}?)" if close else ""
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:

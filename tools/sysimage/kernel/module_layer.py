@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sysimage.core import atomic, json_manifest
-from tools.sysimage.core.errors import ToolError, nearest, run
+from tools.sysimage.core.errors import ToolError, run
+from tools.sysimage.core.nearest import nearest
 from tools.sysimage.core.span import External
 from tools.sysimage.core.tool import tool_argv
 from tools.sysimage.core.tree import Inode, Kind, Tree

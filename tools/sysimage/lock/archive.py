@@ -19,7 +19,8 @@ from typing import Any, BinaryIO, cast
 
 from debian import deb822
 
-from tools.sysimage.core.errors import ToolError, nearest
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.nearest import nearest
 from tools.sysimage.debian.fetch import Mirrors, Progress
 from tools.sysimage.debian.mirrors import is_security
 from tools.sysimage.lock.cache import Cache

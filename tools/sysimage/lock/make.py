@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from tools.sysimage.core.errors import ToolError, nearest
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.nearest import nearest
 from tools.sysimage.debian import mirrors as host
 from tools.sysimage.debian.fetch import Mirrors
 from tools.sysimage.lock import lockfile

@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tools.sysimage.core.errors import ToolError, nearest
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.nearest import nearest
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _RESTRICTED = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?: \[([a-z0-9-]+(?: [a-z0-9-]+)*)\])?")

@@ -17,7 +17,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tools.sysimage.core.errors import ToolError, nearest
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.nearest import nearest
 from tools.sysimage.lock.index import Index
 from tools.sysimage.lock.manifest import PackageSet
 from tools.sysimage.lock.packages import ArchivePackage

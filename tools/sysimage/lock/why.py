@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tools.sysimage.core.errors import ToolError, nearest
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.nearest import nearest
 from tools.sysimage.lock import lockfile
 from tools.sysimage.lock.manifest import Manifest, PackageSet
 from tools.sysimage.lock.packages import ArchivePackage

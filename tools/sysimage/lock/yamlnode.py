@@ -5,7 +5,8 @@ from typing import NoReturn
 
 import yaml
 
-from tools.sysimage.core.errors import ToolError, nearest
+from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.nearest import nearest
 
 
 class YamlNode:
