@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.docs import snippets
 
-HERE = Path(__file__).resolve().parents[2]
+HERE = snippets.HERE
 PAGES = ("*.md", "docs/**/*.md", "tools/**/*.md")
 LONGEST = 130  # lines of the README
 COMMANDS = ["tools/bazel build //system_image:vanilla", "tools/bazel test //..."]
@@ -52,11 +52,11 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print what looks at each code block, and end")
     options = parser.parse_args()
     pages = [path for place in PAGES for path in sorted(HERE.glob(place))]
-    flags = None if options.no_bazel else snippets.bazel_flags()
     if options.list:
-        for verdict in looked_at(pages, flags):
+        for verdict in looked_at(pages, None):
             print(f"{verdict.block.page}:{verdict.block.line}: {verdict.what} | {verdict.how or 'nothing'}")
         return 0
+    flags = None if options.no_bazel else snippets.bazel_flags()
     found = [f"README.md: {problem}" for problem in readme((HERE / "README.md").read_text())]
     labels: dict[str, str] = {}
     for page in pages:
