@@ -2,17 +2,23 @@
 
 import gzip
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parents[2]
+# The checkout; of a program that `bazel run` starts, not its runfiles.
+HERE = Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY") or Path(__file__).resolve().parents[2])
 
 
-def bazel(*arguments: str) -> str:
-    """Runs Bazel; returns what it prints."""
-    command = [str(HERE / "tools/bazel"), *arguments]
-    return subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout
+def bazel(*words: str, checkout: Path = HERE) -> str:
+    """Runs Bazel in a checkout; returns what it prints. Ends the program with what Bazel said if it fails."""
+    command = [str(checkout / "tools/bazel"), *words]
+    done = subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"error: bazel {' '.join(words)}: {done.stderr[-6000:]}")
+    return done.stdout
 
 
 def profile_events(profile: Path) -> list[dict[str, Any]]:

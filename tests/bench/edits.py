@@ -43,7 +43,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from building import HERE, profile_events
+from building import HERE, bazel, profile_events
 from mkosi import Mkosi
 
 LOCK, MANIFEST = "system_image/debian.lock.json", "system_image/debian.toml"
@@ -95,12 +95,8 @@ class Checkout:
         self.originals = {name: (folder / name).read_bytes() for name in (LOCK, MANIFEST)}
 
     def bazel(self, *words: str) -> str:
-        """Runs Bazel; what it says is shown if it fails."""
-        command = [str(self.folder / "tools/bazel"), *words]
-        done = subprocess.run(command, check=False, cwd=self.folder, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{' '.join(words)}: {done.stderr[-4000:]}")
-        return done.stdout
+        """Runs Bazel in the copy."""
+        return bazel(*words, checkout=self.folder)
 
     def build(self, target: str, *more: str) -> Build:
         """Builds an image as a user does."""

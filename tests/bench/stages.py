@@ -10,8 +10,6 @@ is 0 if no process took 128 MiB, but for gcc, which compiles kernel modules.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -19,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.building import bazel
 from tests.bench.measure import Cost, measure
 from tools.sysimage.core import errors
 
@@ -49,13 +48,6 @@ class Action:
             else:
                 words.append(argument)
         return words
-
-
-def bazel(*words: str) -> str:
-    """Runs Bazel in the workspace; gives what it prints."""
-    workspace = Path(os.environ["BUILD_WORKSPACE_DIRECTORY"])
-    command = [str(workspace / "tools/bazel"), *words]
-    return subprocess.run(command, cwd=workspace, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def actions(targets: Sequence[str]) -> Iterator[Action]:
@@ -112,6 +104,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="stages", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("targets", nargs="*", default=TARGETS, metavar="TARGET")
     targets = parser.parse_args(argv).targets
+    print(f"building {' '.join(targets)}", file=sys.stderr, flush=True)
     # Else a disk cache keeps to itself what is between.
     bazel("build", "--remote_download_outputs=all", *targets)
     root = Path(bazel("info", "execution_root").strip())

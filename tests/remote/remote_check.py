@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gzip
 import hashlib
 import json
 import os
@@ -33,6 +32,7 @@ from pathlib import Path
 _HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_HERE))
 
+from tests.bench.building import bazel, profile_events  # noqa: E402 - found by the path above
 from tools.airgap import enter, toolbox  # noqa: E402 - found by the path above
 
 _TARGETS = (
@@ -159,19 +159,6 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
     raise SystemExit(f"error: BuildGrid does not start: {log.read_text()[-3000:]}")
 
 
-def _bazel(checkout: Path, *arguments: str, startup: Sequence[str] = ()) -> str:
-    done = subprocess.run(
-        [checkout / "tools/bazel", *startup, *arguments],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"error: bazel {' '.join(arguments)}: {done.stderr[-6000:]}")
-    return done.stdout
-
-
 def _digests(
     checkout: Path,
     targets: Sequence[str],
@@ -181,11 +168,11 @@ def _digests(
     startup: Sequence[str] = (),
 ) -> dict[str, str]:
     """Builds the targets; path of each of their files, from the execution root → SHA-256."""
-    _bazel(checkout, "build", *options, *log, *targets, startup=startup)
+    bazel(*startup, "build", *options, *log, *targets, checkout=checkout)
     query = ("cquery", *options, "--output=files", "+".join(targets))
-    root = Path(_bazel(checkout, "info", "execution_root", startup=startup).strip())
+    root = Path(bazel(*startup, "info", "execution_root", checkout=checkout).strip())
     found = {}
-    for line in _bazel(checkout, *query, startup=startup).splitlines():
+    for line in bazel(*startup, *query, checkout=checkout).splitlines():
         for path in sorted((root / line).rglob("*")) if (root / line).is_dir() else [root / line]:
             if path.is_file():
                 with path.open("rb") as file:
@@ -205,11 +192,9 @@ def _runners(log: Path) -> Counter[str]:
 
 def _compressing(profile: Path) -> float:
     """Seconds from the start of the first block's compression to the end of the last one's, of a profile."""
-    with gzip.open(profile) as stream:
-        events = json.load(stream)["traceEvents"]
     spans = [
         (event["ts"], event["ts"] + event["dur"])
-        for event in events
+        for event in profile_events(profile)
         if event.get("cat") == "action processing" and event["name"].startswith("Compressing the base ")
     ]
     return (max(end for _, end in spans) - min(start for start, _ in spans)) / 1e6 if spans else 0
@@ -227,7 +212,7 @@ def _build_there(
         wanted = [f"--execution_log_json_file={log}", f"--profile={profile}"]
         digests = _digests(checkout, targets, options, log=wanted, startup=startup)
     finally:
-        _bazel(checkout, "clean", "--expunge", startup=startup)
+        bazel(*startup, "clean", "--expunge", checkout=checkout)
     return digests, _runners(log), _compressing(profile)
 
 
