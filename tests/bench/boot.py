@@ -43,8 +43,6 @@ READY = "orchestrator: ready"
 STAGE1 = re.compile(
     r"stage1: (\S+) s after the kernel: read in (\S+) s, digested in (\S+) s, unpacked in (\S+) s"
 )
-# Its emulation of several processors has rare races.
-QEMU_ABORTS = re.compile(r"^qemu-system\S+ .*Assertion .* failed")
 # Microseconds since the kernel's start.
 WHEN = re.compile(r"^ActiveEnterTimestampMonotonic=(\d+)")
 TELL = """[Service]
@@ -98,14 +96,11 @@ def boot(vm: machine.VirtualMachine, init: Path | None = None) -> Run:
         command = machine.command(
             machine.with_files(vm, tree, Path(folder)), options, kvm=machine.kvm_works(vm)
         )
-        lines, samples = watch(command, memory)
-        if lines and QEMU_ABORTS.search(lines[-1].text):
-            print(
-                f"{vm.name}: once more, since QEMU aborted itself: {lines[-1].text}",
-                file=sys.stderr,
-                flush=True,
-            )
-            lines, samples = watch(command, memory)
+        lines, samples, status = watch(command, memory)
+        if status == machine.ABORTED:
+            said = " ".join(line.text for line in lines[-1:])
+            print(f"{vm.name}: QEMU aborted itself, so once more: {said}", file=sys.stderr, flush=True)
+            lines, samples, _ = watch(command, memory)
     try:
         return Run(tuple(_ends(lines, samples)), samples[-1].memory)
     except ValueError:
@@ -113,8 +108,8 @@ def boot(vm: machine.VirtualMachine, init: Path | None = None) -> Run:
         sys.exit(f"{console}\n{vm.name}: did not boot as it has to, within {samples[-1].at:.0f} s")
 
 
-def watch(command: Sequence[str], memory: Path) -> tuple[list[Line], list[Sample]]:
-    """Runs a machine until it goes off; returns its console, and samples of what it took."""
+def watch(command: Sequence[str], memory: Path) -> tuple[list[Line], list[Sample], int]:
+    """Runs a machine until it goes off; returns its console, samples of what it took, and QEMU's status."""
     lines: list[Line] = []
     samples: list[Sample] = []
     start = time.monotonic()
@@ -140,7 +135,7 @@ def watch(command: Sequence[str], memory: Path) -> tuple[list[Line], list[Sample
                 qemu.kill()
             time.sleep(TICK)
         reader.join()
-    return lines, samples
+    return lines, samples, qemu.returncode
 
 
 def _ends(lines: Sequence[Line], samples: Sequence[Sample]) -> Iterator[Sample]:

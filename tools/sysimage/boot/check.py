@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import tempfile
 import threading
@@ -77,8 +76,7 @@ def check(vm: machine.VirtualMachine, wanted: Expectations, seconds: float | Non
     _check_waits(vm.name, wanted, int(limit) - _REPORT)
     with tempfile.TemporaryDirectory() as folder:
         boot = watch(vm, wanted, Path(folder), limit)
-    if boot.ended == -signal.SIGABRT:
-        # A mistake of QEMU's, which says nothing about the guest: emulated processors have rare races.
+    if boot.ended == machine.ABORTED:
         how = f"QEMU aborted itself after {boot.seconds:.0f} s"
         print(f"{vm.name}: {how}, so the machine starts once more: {_last(boot)}")
         limit -= boot.seconds

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ from tools.sysimage.formats import cpio, tar
 
 # The image has a .network file for this address, with a guest's IP address in QEMU's user network.
 _MAC = "42:00:0a:00:02:0f"
+# The status of a QEMU that aborted itself: a mistake of its own, which says nothing about the guest. Emulated
+# processors have rare races.
+ABORTED = -signal.SIGABRT
 _PORT = "virtserialport"  # QEMU's name of a device
 _TRIAL = 20  # seconds: many times what a working machine takes to start its kernel
 
