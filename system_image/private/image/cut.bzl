@@ -41,7 +41,7 @@ cut = rule(
 
     Blocks have 3 to 8 MiB. They end between entries, at places that depend only on the paths near by. A changed file
     therefore changes only its block, and a new file moves only the ends beside it. A file of more than 5 MiB is a block
-    by itself. A base of more than 128 MiB has blocks of twice that size.
+    by itself, and one of more than 16 MiB is several.
     """,
     attrs = dict(
         BUILD_ATTRS,

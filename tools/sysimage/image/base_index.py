@@ -56,7 +56,7 @@ def uncompressed(stream: BinaryIO, where: str) -> Base:
     """The base in a flat tar, nothing of it compressed yet. Raises ToolError as `tar.load` does."""
     tree = tar.load(stream, where)
     entries = blocks.items(tree.walk())
-    found = blocks.cut(entries, blocks.sizes_for(entries))
+    found = blocks.cut(entries, blocks.SIZES)
     return Base(tree, entries, [(block, None) for block in found], None, {})
 
 

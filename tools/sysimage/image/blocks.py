@@ -31,9 +31,6 @@ class Sizes:
 
 # Of vanilla, blocks of 16 MiB are 1.0 % larger than one of all, these 2.8 %, such of 2 to 6 MiB 3.3 %.
 SIZES = Sizes(3 << 20, 8 << 20, 5 << 20, 16 << 20)
-# A larger base has so many blocks that larger ones cost less than they save.
-LARGE_SIZES = Sizes(6 << 20, 16 << 20, 10 << 20, 16 << 20)
-LARGE = 128 << 20  # bytes of a base
 
 # Configuration and records come before and after these, and change more often.
 _PROGRAMS = "usr"
@@ -90,11 +87,6 @@ def items(
             item = BlockEntry(path, inode, link)
         found.append(item)
     return found
-
-
-def sizes_for(entries: Sequence[BlockEntry]) -> Sizes:
-    """The sizes of a base's blocks."""
-    return LARGE_SIZES if sum(entry.size() for entry in entries) > LARGE else SIZES
 
 
 def cut(entries: Sequence[BlockEntry], sizes: Sizes) -> list[Block]:
