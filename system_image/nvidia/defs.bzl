@@ -128,7 +128,7 @@ def nvidia_rootfs(
         **kwargs
     )
 
-def nvidia_system_image(*, name, base = Label("//system_image:base_nvidia"), attestation = None, binaries = {}, replace = [], slots = 128, **kwargs):
+def nvidia_system_image(*, name, base = Label("//system_image:base_nvidia"), attestation = None, binaries = {}, replace = [], slots = 96, **kwargs):
     """Makes a system image for a machine with GPUs: `system_image`, with an attestation of the GPU.
 
     A GPU in confidential mode takes no work until it is told that it is trusted. At boot, once the driver is there,

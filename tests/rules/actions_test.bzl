@@ -6,7 +6,7 @@ load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//system_image/private/toolchain:sysroot.bzl", "SYSROOT_PROGRAMS")
 
 # How many files a base is cut into, if nothing is said.
-_SLOTS = 64
+_SLOTS = 48
 
 def _action_impl(ctx):
     env = analysistest.begin(ctx)

@@ -49,7 +49,7 @@ cut = rule(
         slots = attr.int(
             doc = "How many files the blocks are spread over, by their paths. Each file is compressed by an action of its " +
                   "own, and blocks in one file together, so use two or three times as many files as there are blocks.",
-            default = 64,
+            default = 48,
         ),
         _cut = tool_attr(Label("//tools/sysimage/image:cut")),
     ),

@@ -1,10 +1,10 @@
 """The files in which blocks of a base go from cut to compress, and from there to emit.
 
-Bazel has to know the names of files before there are any. So a base has a fixed number of files, its slots.
-The path of its first entry leads a block to two slots, and it goes to the one with fewer blocks: after a
-change of the base, almost all blocks that did not change are in the same slots as before. Only what shares a
-slot with a block that changed is compressed again with it. So there are more slots than blocks, and many are
-empty.
+Bazel has to know the names of files before there are any. So a base has a fixed number of files, its
+slots. The path of its first entry leads a block to four slots, and it goes to the one with the fewest
+blocks: after a change of the base, almost all blocks that did not change are in the same slots as before.
+Only what shares a slot with a block that changed is compressed again with it. So there are more slots
+than blocks, and many are empty.
 
 A slot holds records, in the order of the tar. Of cut: the size of the block in bytes, then the block. Of
 compress: name of the compression, sizes of the payload and of the block, CRC32 of both, then the payload.
@@ -33,7 +33,7 @@ def assign(names: Sequence[str], count: int) -> list[int]:
     found = {}
     # Not in the order of the tar: what is before a block would decide more often than it has to.
     for name, digest in sorted(digests.items(), key=lambda item: item[1]):
-        slots = [int.from_bytes(digest[at : at + 8]) % count for at in (8, 16)]
+        slots = [int.from_bytes(digest[at : at + 8]) % count for at in (0, 8, 16, 24)]
         found[name] = min(slots, key=taken.__getitem__)
         taken[found[name]] += 1
     return [found[name] for name in names]
