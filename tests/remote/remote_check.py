@@ -2,12 +2,16 @@
 """Whether all actions run on a farm whose workers have Python alone, and give the digests of a build at home.
 
     tests/remote/remote_check.py [--workers N] [TARGET…]
+    tests/remote/remote_check.py --scaling RUNS [TARGET…]
 
 Starts BuildGrid, from PyPI, on loopback, and workers that carry actions out in a root with the toolbox's Python and
 nothing else. Builds the targets there, without local actions and without any cache: every spawn has to be remote. Then
 a second clone, in another folder, builds them: every spawn has to be a cache hit. Both times the files have the digests
 of a build without the farm, in this checkout. Prints how long each took, and how long the blocks of bases took to
-compress: two workers should take at most 0.6 of the time of one.
+compress.
+
+With --scaling, one worker and two build by turns, RUNS times each. Two may take at most 0.6 of the time that one
+takes to compress, from the start of the first block to the end of the last: medians count.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import re
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,6 +33,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 _HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_HERE))
@@ -42,6 +48,9 @@ _TARGETS = (
     "//tests/kernel/kernel_module:tiny",
 )
 
+# Of the time of one worker, what two may take to compress.
+_MOST_OF_ONE = 0.6
+
 _CONFIG = """
 server:
   - !channel
@@ -49,7 +58,8 @@ server:
     insecure-mode: true
 authorization:
   method: none
-thread-pool-size: 50
+# Each action that Bazel waits for takes one.
+thread-pool-size: 300
 instances:
   - name: ''
     storages:
@@ -111,14 +121,18 @@ def _python_alone(root: Path) -> list[str]:
     return [*bwrap, *options]
 
 
-@contextlib.contextmanager
-def _farm(folder: Path, workers: int) -> Iterator[str]:
-    """BuildGrid and its workers; gives the server's address."""
-    environment = folder / "buildgrid"
+def _buildgrid(environment: Path) -> None:
+    """Installs BuildGrid to a folder."""
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     requirements = _HERE / "tests/remote/requirements.txt"
     pip: list[str | Path] = [environment / "bin/pip", "install", "--quiet", "--quiet", "--require-hashes"]
     subprocess.run([*pip, "--requirement", requirements], check=True)
+
+
+@contextlib.contextmanager
+def _farm(environment: Path, folder: Path, workers: int) -> Iterator[str]:
+    """BuildGrid, which is installed in `environment`, and workers; gives the server's address."""
+    folder.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = folder / "buildgrid.yml"
@@ -191,13 +205,20 @@ def _runners(log: Path) -> Counter[str]:
 
 
 def _compressing(profile: Path) -> float:
-    """Seconds from the start of the first block's compression to the end of the last one's, of a profile."""
-    spans = [
+    """Seconds from the start of the first block's compression on a worker to the end of the last one's."""
+    events = [event for event in profile_events(profile) if event.get("ph") == "X"]
+    actions = [event for event in events if event["name"].startswith("Compressing the base ")]
+    executed = [
         (event["ts"], event["ts"] + event["dur"])
-        for event in profile_events(profile)
-        if event.get("cat") == "action processing" and event["name"].startswith("Compressing the base ")
+        for event in events
+        if event.get("cat") == "Remote execution process wall time"
+        and any(action["tid"] == event["tid"] and _within(event, action) for action in actions)
     ]
-    return (max(end for _, end in spans) - min(start for start, _ in spans)) / 1e6 if spans else 0
+    return (max(end for _, end in executed) - min(start for start, _ in executed)) / 1e6 if executed else 0
+
+
+def _within(event: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(other["ts"] <= event["ts"] <= other["ts"] + other["dur"])
 
 
 def _build_there(
@@ -205,7 +226,7 @@ def _build_there(
 ) -> tuple[dict[str, str], Counter[str], float]:
     """The digests of the targets' files, how many spawns ran where, and how long compressing took, in seconds."""
     log, profile = output.with_suffix(".json"), output.with_suffix(".gz")
-    options = [f"--remote_executor={farm}", "--spawn_strategy=remote", "--disk_cache=", "--jobs=8"]
+    options = [f"--remote_executor={farm}", "--spawn_strategy=remote", "--disk_cache=", "--jobs=100"]
     options += ["--remote_download_outputs=toplevel", "--remote_timeout=3600"]
     startup = [f"--output_base={output}"]
     try:
@@ -216,12 +237,31 @@ def _build_there(
     return digests, _runners(log), _compressing(profile)
 
 
+def _scaling(place: Path, targets: Sequence[str], runs: int) -> bool:
+    """Whether two workers compress in as little of the time of one as they should; prints the times."""
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for run in range(runs):
+        for workers, times in seconds.items():
+            folder = place / f"farm-{workers}-{run}"
+            with _farm(place / "buildgrid", folder, workers) as farm:
+                times.append(_build_there(_HERE, farm, place / "scaling", targets)[2])
+            subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+            shutil.rmtree(folder)
+            print(f"{workers} {'worker' if workers == 1 else 'workers'}: {times[-1]:.1f} s", flush=True)
+    one, two = map(statistics.median, seconds.values())
+    if not one:
+        raise SystemExit("error: no base is compressed; name one, such as //system_image:vanilla_compressed")
+    print(f"{two:.1f} s of {one:.1f} s: {two / one:.2f}, of {_MOST_OF_ONE} allowed")
+    return two <= _MOST_OF_ONE * one
+
+
 def main(argv: Sequence[str]) -> int:
     """Prints what is not as it should be; 1 if there is anything."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--scaling", type=int, metavar="RUNS", help="compare two workers with one")
     parser.add_argument("targets", nargs="*", default=_TARGETS, metavar="TARGET")
     options = parser.parse_args(argv)
     # Not in /tmp: Bazel 7's sandbox has one of its own.
@@ -230,11 +270,16 @@ def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wrong = []
     try:
+        _buildgrid(place / "buildgrid")
+        if options.scaling:
+            good = _scaling(place, options.targets, options.scaling)
+            print(f"{int(good)} passed, {int(not good)} failed")
+            return 0 if good else 1
         clone = place / "elsewhere/clone"
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", _HERE, clone], check=True)
         at_home = _digests(_HERE, options.targets)
         print(f"at home: {len(at_home)} files of {len(options.targets)} targets", flush=True)
-        with _farm(place, options.workers) as farm:
+        with _farm(place / "buildgrid", place / "farm", options.workers) as farm:
             for checkout, wanted in ((_HERE, "remote"), (clone, "remote cache hit")):
                 started = time.monotonic()
                 digests, runners, compressing = _build_there(

@@ -42,6 +42,10 @@ class Worker:
 
     def carry_out(self, action: reapi.Action) -> reapi.ActionResult:
         """Runs an action; gives its outputs, or what it said when it failed."""
+        result = reapi.ActionResult()
+        times = result.execution_metadata
+        times.worker_start_timestamp.GetCurrentTime()
+        times.input_fetch_start_timestamp.GetCurrentTime()
         command = self._from.get_message(action.command_digest, reapi.Command())
         root = self._folder / "root"
         shutil.rmtree(root, ignore_errors=True)
@@ -54,16 +58,22 @@ class Worker:
             word for entry in command.environment_variables for word in ("--setenv", entry.name, entry.value)
         ]
         inside = ["--chdir", f"/build/{command.working_directory}", "--clearenv", *variables, "--"]
+        times.input_fetch_completed_timestamp.GetCurrentTime()
+        times.execution_start_timestamp.GetCurrentTime()
         done = subprocess.run(
             [*self._sandbox, str(root), "/build", *inside, *command.arguments],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        result = reapi.ActionResult(exit_code=done.returncode, stdout_raw=done.stdout, stderr_raw=done.stderr)
+        times.execution_completed_timestamp.GetCurrentTime()
+        times.output_upload_start_timestamp.GetCurrentTime()
+        result.exit_code, result.stdout_raw, result.stderr_raw = done.returncode, done.stdout, done.stderr
         for path in paths:
             self._take(here / path, path, result)
         self._to.flush()
+        times.output_upload_completed_timestamp.GetCurrentTime()
+        times.worker_completed_timestamp.GetCurrentTime()
         return result
 
     def _lay_out(self, digest: reapi.Digest, folder: Path) -> None:
