@@ -56,9 +56,9 @@ MORE = ("libproc2-0", "patch", "readline-common", "libbsd0", "libjansson4", "lib
 LIMITS: Mapping[str, Mapping[str, float]] = {
     "nothing": {"vanilla": 0.3, "nvidia": 0.3},
     "orchestrator": {"vanilla": 1.5, "nvidia": 2.5},
-    "configuration": {"vanilla": 6},
-    "package": {"vanilla": 10},
-    "upgrade": {"vanilla": 10},
+    "configuration": {"vanilla": 6, "nvidia": 6},
+    "package": {"vanilla": 10, "nvidia": 10},
+    "upgrade": {"vanilla": 10, "nvidia": 10},
     "clean": {"vanilla": 50},
 }
 MOST_SIZE = 1.03
