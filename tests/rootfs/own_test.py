@@ -93,7 +93,7 @@ def test_module_that_the_kernel_lacks_would_fail_at_boot_alone(tmp_path: Path) -
     for name in ("my_tun", "my-tun", "ext4", "char-major-10-200"):
         run(tmp_path, [*DEBS, kernel], kernel_modules=[name])
     with pytest.raises(
-        ToolError, match=r"kernel 6.12.1-amd64 in the image has no module 'my_tan' \(near it: my_tun"
+        ToolError, match=r"kernel 6.12.1-amd64 in the image has no module 'my_tan' \(did you mean my_tun"
     ):
         run(tmp_path, [*DEBS, kernel], kernel_modules=["my_tan"])
 

@@ -106,7 +106,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "/etc/a is given twice",
     ),
     ({"symlinks": [{"path": "usr/bin/init", "target": "x"}]}, "symlinks: /usr/bin/init"),
-    ({"services": {"enable": ["ap.service"]}}, "no unit ap.service .*near it: app.service"),
+    ({"services": {"enable": ["ap.service"]}}, "no unit ap.service .*did you mean app.service"),
     (
         {"services": {"start": ["app.service"]}},
         "the field 'start' is unknown; there are disable, enable, mask",

@@ -77,7 +77,7 @@ def test_drop_in_and_continued_line_count() -> None:
 
 def test_unknown_unit_is_refused_with_the_nearest_names() -> None:
     root = rooted(orchestrator_service="", runc_service="")
-    with pytest.raises(ToolError, match=r"no unit orchestrater.service .*near it: orchestrator.service"):
+    with pytest.raises(ToolError, match=r"no unit orchestrater.service .*did you mean orchestrator.service"):
         units.enable(root, "services.enable", names=["orchestrater"])
 
 

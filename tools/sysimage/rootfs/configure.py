@@ -1,6 +1,5 @@
 """What the user adds to a root filesystem, beside accounts: files, states of units, host name, modules."""
 
-import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from tools.sysimage.core.content import (
     owner,
 )
 from tools.sysimage.core.errors import ToolError
+from tools.sysimage.core.nearest import nearest
 from tools.sysimage.core.span import Span
 from tools.sysimage.core.tree import Inode, Kind, canonical, symlink
 from tools.sysimage.effects.root import Root
@@ -80,10 +80,9 @@ def _check_kernels(root: Root, names: Mapping[str, str]) -> None:
             for alias in re.findall(r"(?m)^alias (\S+) ", root.text(f"{folder}/modules.alias"))
         }
         for normal in sorted(names.keys() - have):
-            near = difflib.get_close_matches(normal, have, 3, 0.7)
-            hint = f" (near it: {', '.join(near)})" if near else ""
             raise ToolError(
-                f"kernel_modules: the kernel {release} in the image has no module {names[normal]!r}{hint}; "
+                f"kernel_modules: the kernel {release} in the image has no module "
+                f"{names[normal]!r}{nearest(normal, sorted(have))}; "
                 "correct the name, or let the layer that brings it have a file in usr/lib/modules-load.d, too"
             )
 

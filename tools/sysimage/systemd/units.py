@@ -3,11 +3,10 @@
 An instance of systemd is "system", or "user" for the units that every user's own one has.
 """
 
-import difflib
-
 from tools.sysimage.core.content import ServicesInput
 from tools.sysimage.core.errors import ToolError
 from tools.sysimage.core.files import Files
+from tools.sysimage.core.nearest import nearest
 from tools.sysimage.core.tree import Kind
 from tools.sysimage.systemd import enablement
 from tools.sysimage.systemd.enablement import BeyondError, Done, InvalidUnitError, MaskedError, NotThereError
@@ -28,9 +27,7 @@ def _require(files: Files, names: list[str], who: str, scope: str = "system") ->
         if any(f"{folder}/{candidate}" in files.tree for folder in folders for candidate in candidates):
             continue
         known = sorted({unit for folder in folders for unit in files.names(folder) if "." in unit})
-        near = difflib.get_close_matches(name, known, 3, 0.5)
-        hint = f"; near it: {', '.join(near)}" if near else ""
-        raise ToolError(f"{who}: there is no unit {name} in the image{hint}")
+        raise ToolError(f"{who}: there is no unit {name} in the image{nearest(name, known)}")
     return wholes
 
 
