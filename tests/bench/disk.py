@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import edits
-from mkosi import Cost, Mkosi
+from mkosi import Cost, Mkosi, check_host
 
 TARGET = "vanilla_disk"
 # Seconds of wall time on 2 cores.
@@ -166,6 +166,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, help="where all goes; it stays, for the next time")
     parser.add_argument("--without-mkosi", action="store_true", help="our own times alone; needs no root")
     options = parser.parse_args(argv)
+    if not options.without_mkosi:
+        check_host()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="disk.", dir="/var/tmp"))
     folder = folder.resolve()
     ours = Ours(folder / "checkout")

@@ -18,7 +18,7 @@ The edits:
     nothing        the command alone
     orchestrator   a word in the program's source
     configuration  a line in a file of the base, /etc/hosts
-    package        a package more in the base's set: another small one each time
+    package        a small package more in the base's set
     upgrade        a package of the base, perl-base, in another version, of which each program has other bytes
     clean          `bazel clean`: all but the packages is made anew
 """
@@ -44,7 +44,7 @@ from pathlib import Path
 from typing import Any
 
 from building import HERE, bazel, profile_events
-from mkosi import Mkosi
+from mkosi import Mkosi, check_host
 
 LOCK, MANIFEST = "system_image/debian.lock.json", "system_image/debian.toml"
 ARCHITECTURE = "amd64"
@@ -113,12 +113,11 @@ class Checkout:
         path = self.folder / name
         path.write_bytes(change(path.read_bytes()))
 
-    def lock(self, change: Callable[[dict[str, Any]], None], wanted: str = "") -> None:
-        """Changes the lock, and lets it fit the manifest, to whose set vanilla `wanted` is added."""
-        manifest = self.originals[MANIFEST].decode()
-        if wanted:
-            head, name, rest = manifest.partition("[set.vanilla]\n")
-            manifest = head + name + rest.replace("packages = [", f'packages = [\n    "{wanted}",', 1)
+    def lock(self, change: Callable[[dict[str, Any]], None], wanted: Sequence[str] = ()) -> None:
+        """Changes the lock, and lets it fit the manifest, to whose set vanilla packages are added."""
+        head, name, rest = self.originals[MANIFEST].decode().partition("[set.vanilla]\n")
+        more = "".join(f'\n    "{package}",' for package in wanted)
+        manifest = head + name + rest.replace("packages = [", f"packages = [{more}", 1)
         (self.folder / MANIFEST).write_text(manifest)
         lock = json.loads(self.originals[LOCK])
         change(lock)
@@ -153,17 +152,17 @@ def configuration(checkout: Checkout, run: str) -> None:
 
 def package(checkout: Checkout, run: str) -> None:
     """One more package in the set of the base."""
-    name = MORE[int(run.rpartition("x")[2]) % len(MORE)]
+    names = MORE[: int(run.removeprefix("x")) + 1]
 
     def change(lock: dict[str, Any]) -> None:
         # In the lock, a set that extends another has the other's packages, too.
         sets = [entry["packages"].get(ARCHITECTURE, []) for entry in lock["sets"].values()]
         vanilla = set(lock["sets"]["vanilla"]["packages"][ARCHITECTURE])
-        for names in sets:
-            if vanilla <= set(names):
-                names[:] = sorted({*names, name})
+        for locked in sets:
+            if vanilla <= set(locked):
+                locked[:] = sorted({*locked, *names})
 
-    checkout.lock(change, name)
+    checkout.lock(change, names)
 
 
 def upgrade(checkout: Checkout, run: str) -> None:
@@ -301,6 +300,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--doc", type=Path, help="a page whose table is written anew: docs/edits.md")
     parser.add_argument("--mkosi", action="store_true", help="beside ours, what mkosi takes; as root")
     options = parser.parse_args(argv)
+    if options.runs >= len(MORE) and "package" in options.edits:
+        parser.error(f"--runs: at most {len(MORE) - 1}, since there are so many packages to add")
+    if options.mkosi:
+        check_host()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="edits.", dir="/var/tmp"))
     checkout = Checkout(folder.resolve())
     results: dict[tuple[str, str], Build] = {}

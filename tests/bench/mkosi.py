@@ -67,6 +67,14 @@ class Cost:
     processors: float
 
 
+def check_host() -> None:
+    """Ends the program, before it has measured anything, if mkosi can't be installed here."""
+    if os.geteuid():
+        sys.exit("error: mkosi takes root; run this as root")
+    if not shutil.which("mmdebstrap"):
+        sys.exit("error: mmdebstrap, which installs mkosi, is missing; run apt-get install mmdebstrap")
+
+
 class Mkosi:
     """A root filesystem with mkosi, and in it the folder /work with what mkosi makes an image of."""
 
