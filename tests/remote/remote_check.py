@@ -237,6 +237,12 @@ def _build_there(
     return digests, _runners(log), _compressing(profile)
 
 
+def _remove(folder: Path) -> None:
+    """Removes a folder with results of actions, which nobody may write to."""
+    subprocess.run(["chmod", "-R", "u+w", folder], check=False)
+    shutil.rmtree(folder)
+
+
 def _scaling(place: Path, targets: Sequence[str], runs: int) -> bool:
     """Whether two workers compress in as little of the time of one as they should; prints the times."""
     seconds: dict[int, list[float]] = {1: [], 2: []}
@@ -245,12 +251,11 @@ def _scaling(place: Path, targets: Sequence[str], runs: int) -> bool:
             folder = place / f"farm-{workers}-{run}"
             with _farm(place / "buildgrid", folder, workers) as farm:
                 times.append(_build_there(_HERE, farm, place / "scaling", targets)[2])
-            subprocess.run(["chmod", "-R", "u+w", folder], check=True)
-            shutil.rmtree(folder)
+            _remove(folder)
+            if not times[-1]:
+                sys.exit("error: no base is compressed; name one, such as //system_image:vanilla_compressed")
             print(f"{workers} {'worker' if workers == 1 else 'workers'}: {times[-1]:.1f} s", flush=True)
     one, two = map(statistics.median, seconds.values())
-    if not one:
-        raise SystemExit("error: no base is compressed; name one, such as //system_image:vanilla_compressed")
     print(f"{two:.1f} s of {one:.1f} s: {two / one:.2f}, of {_MOST_OF_ONE} allowed")
     return two <= _MOST_OF_ONE * one
 
@@ -260,10 +265,13 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--scaling", type=int, metavar="RUNS", help="compare two workers with one")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--workers", type=int, help="how many; one for each processor if nothing is said")
+    kinds.add_argument("--scaling", type=int, metavar="RUNS", help="compare two workers with one")
     parser.add_argument("targets", nargs="*", default=_TARGETS, metavar="TARGET")
     options = parser.parse_args(argv)
+    if options.scaling is not None and options.scaling < 1:
+        parser.error(f"--scaling: {options.scaling} runs measure nothing; give 1 or more")
     # Not in /tmp: Bazel 7's sandbox has one of its own.
     place = Path(tempfile.mkdtemp(prefix="remote.", dir="/var/tmp"))
     # Who ends this ends what it has started, too.
@@ -279,7 +287,7 @@ def main(argv: Sequence[str]) -> int:
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", _HERE, clone], check=True)
         at_home = _digests(_HERE, options.targets)
         print(f"at home: {len(at_home)} files of {len(options.targets)} targets", flush=True)
-        with _farm(place / "buildgrid", place / "farm", options.workers) as farm:
+        with _farm(place / "buildgrid", place / "farm", options.workers or os.cpu_count() or 1) as farm:
             for checkout, wanted in ((_HERE, "remote"), (clone, "remote cache hit")):
                 started = time.monotonic()
                 digests, runners, compressing = _build_there(
@@ -295,8 +303,7 @@ def main(argv: Sequence[str]) -> int:
                 differ = sorted(path for path in at_home | digests if at_home.get(path) != digests.get(path))
                 wrong += [f"{path} is not what it is at home ({wanted})" for path in differ[:10]]
     finally:
-        subprocess.run(["chmod", "-R", "u+w", place], check=False)
-        shutil.rmtree(place)
+        _remove(place)
     for line in wrong:
         print(f"error: {line}", file=sys.stderr)
     print(f"{4 - min(4, len(wrong))} passed, {len(wrong)} failed")
