@@ -183,7 +183,8 @@ def _digests(
 ) -> dict[str, str]:
     """Builds the targets; path of each of their files, from the execution root → SHA-256."""
     bazel(*startup, "build", *options, *log, *targets, checkout=checkout)
-    query = ("cquery", *options, "--output=files", "+".join(targets))
+    # Not those of another configuration, which a target may be needed in, too: the build did not ask for them.
+    query = ("cquery", *options, "--output=files", f"config({' + '.join(targets)}, target)")
     root = Path(bazel(*startup, "info", "execution_root", checkout=checkout).strip())
     found = {}
     for line in bazel(*startup, *query, checkout=checkout).splitlines():
